@@ -1,0 +1,3 @@
+"""scratchgan."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,307 @@
+"""
+The reference: every operation of the vocabulary in NumPy, as the formula has it.
+
+This file is the definition that the other backends are tested against. It is
+written for reading: where NumPy says the formula in one line, that line stands.
+Branches look at real parts only, so that a complex step (x + ih) passes through
+each operation as an analytic function; that is how gradcheck gets derivatives
+to 16 digits.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scratchgan.backends import shapes
+from scratchgan.backends.base import ACTIVATIONS, Array, Backend
+from scratchgan.backends.philox import philox_words
+from scratchgan.backends.random import Stream
+from scratchgan.errors import ShapeError, unknown
+
+__all__ = ["ReferenceBackend"]
+
+
+class ReferenceBackend(Backend):
+    """NumPy arrays and NumPy arithmetic."""
+
+    name = "reference"
+
+    # -- memory ---------------------------------------------------------------------------------
+
+    def asarray(self, values: Any, dtype: Any = None) -> Array:
+        return np.ascontiguousarray(values, dtype=dtype)
+
+    def to_numpy(self, a: Array) -> NDArray[Any]:
+        return np.array(a)
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        return np.empty(shape, dtype)
+
+    def view(self, buffer: Array, offset: int, shape: tuple[int, ...]) -> Array:
+        size = math.prod(shape)
+        if buffer.ndim != 1 or offset < 0 or offset + size > buffer.size:
+            raise ShapeError(
+                f"view: {size} elements from {offset} do not lie in a buffer {buffer.shape}"
+            )
+        return buffer[offset : offset + size].reshape(shape)
+
+    def fill_(self, a: Array, value: float) -> None:
+        a[...] = value
+
+    def copy_(self, a: Array, b: Array) -> None:
+        shapes.require_same("copy_", a=a, b=b)
+        a[...] = b
+
+    # -- products -------------------------------------------------------------------------------
+
+    def gemm(
+        self,
+        a: Array,
+        b: Array,
+        *,
+        trans_a: bool = False,
+        trans_b: bool = False,
+        out: Array | None = None,
+        accumulate: bool = False,
+    ) -> Array:
+        shapes.gemm_sizes(a, b, trans_a, trans_b)
+        product = (a.T if trans_a else a) @ (b.T if trans_b else b)
+        return _deliver("gemm", product, out, accumulate)
+
+    # -- elementwise ----------------------------------------------------------------------------
+
+    def add_row(self, x: Array, row: Array) -> Array:
+        shapes.require_matrix("add_row", x=x)
+        shapes.require_vector("add_row", x.shape[1], row=row)
+        return x + row
+
+    def add(self, a: Array, b: Array) -> Array:
+        shapes.require_same("add", a=a, b=b)
+        return a + b
+
+    def multiply(self, a: Array, b: Array) -> Array:
+        shapes.require_same("multiply", a=a, b=b)
+        return a * b
+
+    def scale(self, a: Array, factor: float) -> Array:
+        shapes.require_nonempty("scale", a=a)
+        return a * factor
+
+    def activation(self, a: Array, activation: str, slope: float = 0.0) -> Array:
+        shapes.require_nonempty(activation, a=a)
+        match activation:
+            case "identity":
+                return a.copy()
+            case "relu":
+                return np.where(_keep_nan(a, a.real > 0), a, 0)
+            case "leaky_relu":
+                return np.where(a.real > 0, a, slope * a)
+            case "sigmoid":
+                return _sigmoid(a)
+            case "tanh":
+                return np.tanh(a)
+            case "softplus":
+                return -_log_sigmoid(-a)
+        raise unknown("activation", activation, ACTIVATIONS)
+
+    def activation_grad(self, dy: Array, y: Array, activation: str, slope: float = 0.0) -> Array:
+        shapes.require_same("activation_grad", dy=dy, y=y)
+        match activation:
+            case "identity":
+                return dy.copy()
+            case "relu":
+                return np.where(_keep_nan(y, y.real > 0), dy, 0)
+            case "leaky_relu":
+                return np.where(y.real > 0, dy, slope * dy)
+            case "sigmoid":
+                return dy * y * (1 - y)
+            case "tanh":
+                return dy * (1 - y * y)
+            case "softplus":  # φ′(a) = σ(a) = 1 − e^(−y)
+                return dy * -np.expm1(-y)
+        raise unknown("activation", activation, ACTIVATIONS)
+
+    def maxout(self, a: Array, pieces: int) -> tuple[Array, Array]:
+        groups = _groups("maxout", a, pieces)
+        index = groups.real.argmax(axis=2).astype(np.int32)
+        return np.take_along_axis(groups, index[:, :, None], axis=2)[:, :, 0], index
+
+    def maxout_spread(self, dy: Array, index: Array, pieces: int) -> Array:
+        _same_shape("maxout_spread", dy, index)
+        batch, units = dy.shape
+        da = np.zeros((batch, units, pieces), dy.dtype)
+        np.put_along_axis(da, index[:, :, None], dy[:, :, None], axis=2)
+        return da.reshape(batch, units * pieces)
+
+    def maxout_pick(self, da: Array, index: Array, pieces: int) -> Array:
+        groups = _groups("maxout_pick", da, pieces)
+        _same_shape("maxout_pick", groups[:, :, 0], index)
+        return np.take_along_axis(groups, index[:, :, None], axis=2)[:, :, 0]
+
+    def dropout(self, x: Array, keep: float, stream: Stream) -> Array:
+        shapes.require_matrix("dropout", x=x)
+        mask = self.uniform(x.shape, stream, 0.0, 1.0, np.float32) < np.float32(keep)
+        return np.where(mask, x * (1 / keep), 0)
+
+    # -- joining and reducing -------------------------------------------------------------------
+
+    def concat_columns(self, a: Array, b: Array) -> Array:
+        shapes.require_matrix("concat_columns", a=a, b=b)
+        if a.shape[0] != b.shape[0] or a.dtype != b.dtype:
+            raise ShapeError(
+                f"concat_columns: a is {a.shape} {a.dtype} and b is {b.shape} {b.dtype};"
+                " expected as many rows in both and one dtype"
+            )
+        return np.concatenate([a, b], axis=1)
+
+    def columns(self, a: Array, start: int, stop: int) -> Array:
+        shapes.require_matrix("columns", a=a)
+        if not 0 <= start < stop <= a.shape[1]:
+            raise ShapeError(f"columns: {start} … {stop} do not lie in an array of shape {a.shape}")
+        return np.ascontiguousarray(a[:, start:stop])
+
+    def sum_rows(self, a: Array, *, out: Array | None = None, accumulate: bool = False) -> Array:
+        shapes.require_matrix("sum_rows", a=a)
+        return _deliver("sum_rows", a.sum(axis=0), out, accumulate)
+
+    def log_sigmoid_mean(self, logits: Array, sign: float) -> tuple[Array, Array]:
+        shapes.require_nonempty("log_sigmoid_mean", logits=logits)
+        signed = logits * sign
+        value = _log_sigmoid(signed).mean(keepdims=True).reshape(1)
+        gradient = _sigmoid(-signed) * (sign / logits.size)  # (log σ)′(l) = σ(−l)
+        return value, gradient
+
+    # -- random numbers -------------------------------------------------------------------------
+
+    def random_words(self, shape: tuple[int, int], stream: Stream) -> Array:
+        return philox_words(shape, stream)
+
+    def uniform(
+        self, shape: tuple[int, int], stream: Stream, low: float, high: float, dtype: Any
+    ) -> Array:
+        u = _unit(philox_words(shape, stream)).astype(dtype)
+        return u if (low, high) == (0.0, 1.0) else low + (high - low) * u
+
+    def normal(
+        self, shape: tuple[int, int], stream: Stream, mean: float, std: float, dtype: Any
+    ) -> Array:
+        rows, columns = shape
+        words = philox_words((rows, columns + columns % 2), stream)  # pairs of columns
+        u1, u2 = _unit(words[:, 0::2]), _unit(words[:, 1::2])
+        radius = np.sqrt(-2 * np.log(u1 + 2.0**-24))  # u1 + 2⁻²⁴ is in (0, 1]: the log is finite
+        pairs = np.stack([radius * np.cos(2 * np.pi * u2), radius * np.sin(2 * np.pi * u2)], axis=2)
+        values = mean + std * pairs.reshape(rows, -1)[:, :columns]
+        return np.ascontiguousarray(values, dtype=dtype)
+
+    def random_labels(self, rows: int, classes: int, stream: Stream) -> Array:
+        u = _unit(philox_words((rows, 1), stream))[:, 0]
+        return np.floor(u * classes).astype(np.int32)
+
+    # -- data -----------------------------------------------------------------------------------
+
+    def gather_rows(self, data: Array, order: Array, start: int, count: int) -> Array:
+        if count < 1 or start < 0 or start + count > order.size:
+            raise ShapeError(
+                f"gather_rows: rows {start} … {start + count} are not in an order of {order.size}"
+            )
+        return data[order[start : start + count]]
+
+    def one_hot(self, labels: Array, classes: int, dtype: Any) -> Array:
+        shapes.require_nonempty("one_hot", labels=labels)
+        if labels.ndim != 1 or not (labels.min() >= 0 and labels.max() < classes):
+            raise ShapeError(f"one_hot: expected labels (rows,) in 0 … {classes - 1}")
+        return np.eye(classes, dtype=dtype)[labels]
+
+    # -- optimisers -----------------------------------------------------------------------------
+
+    def sgd_(
+        self,
+        params: Array,
+        grads: Array,
+        velocity: Array,
+        rate: float,
+        momentum: float,
+        nesterov: bool,
+    ) -> None:
+        shapes.require_same("sgd_", params=params, grads=grads, velocity=velocity)
+        velocity[...] = momentum * velocity - rate * grads
+        params += momentum * velocity - rate * grads if nesterov else velocity
+
+    def adam_(
+        self,
+        params: Array,
+        grads: Array,
+        m: Array,
+        v: Array,
+        rate: float,
+        t: int,
+        beta1: float,
+        beta2: float,
+        eps: float,
+    ) -> None:
+        shapes.require_same("adam_", params=params, grads=grads, m=m, v=v)
+        m[...] = beta1 * m + (1 - beta1) * grads
+        v[...] = beta2 * v + (1 - beta2) * grads * grads
+        m_hat = m / (1 - beta1**t)
+        v_hat = v / (1 - beta2**t)
+        params -= rate * m_hat / (np.sqrt(v_hat) + eps)
+
+    def ema_(self, average: Array, params: Array, decay: float) -> None:
+        shapes.require_same("ema_", average=average, params=params)
+        average[...] = decay * average + (1 - decay) * params
+
+
+def _sigmoid(a: NDArray[Any]) -> Any:
+    """1 / (1 + e^(−a)), without overflow: the exponent is never positive."""
+    positive = a.real >= 0
+    e = np.exp(np.where(positive, -a, a))
+    return np.where(positive, 1, e) / (1 + e)
+
+
+def _log_sigmoid(a: NDArray[Any]) -> Any:
+    """log σ(a) = min(a, 0) − log(1 + e^(−|a|)): finite wherever a is."""
+    positive = a.real >= 0
+    return np.where(positive, 0, a) - np.log1p(np.exp(np.where(positive, -a, a)))
+
+
+def _keep_nan(a: NDArray[Any], chosen: NDArray[Any]) -> Any:
+    """`chosen`, and also where ``a`` is NaN: relu(NaN) is NaN, not 0."""
+    return chosen | np.isnan(a)
+
+
+def _unit(words: NDArray[Any]) -> Any:
+    """24-bit uniforms in [0, 1): exact in float32 too."""
+    return (words >> np.uint32(8)) * 2.0**-24
+
+
+def _groups(operation: str, a: NDArray[Any], pieces: int) -> NDArray[Any]:
+    shapes.require_matrix(operation, a=a)
+    if pieces < 1 or a.shape[1] % pieces:
+        raise ShapeError(
+            f"{operation}: a has {a.shape[1]} columns; expected a multiple of pieces = {pieces}"
+        )
+    return a.reshape(a.shape[0], -1, pieces)
+
+
+def _same_shape(operation: str, a: NDArray[Any], index: NDArray[Any]) -> None:
+    if a.shape != index.shape:
+        raise ShapeError(f"{operation}: array {a.shape} and index {index.shape} differ in shape")
+
+
+def _deliver(
+    operation: str, result: NDArray[Any], out: NDArray[Any] | None, accumulate: bool
+) -> NDArray[Any]:
+    """Return ``result``, or write it or add it into ``out`` and return that."""
+    if out is None:
+        return np.ascontiguousarray(result)
+    if out.shape != result.shape:
+        raise ShapeError(f"{operation}: out is {out.shape}; expected {result.shape}")
+    if accumulate:
+        out += result
+    else:
+        out[...] = result
+    return out

@@ -1,0 +1,73 @@
+"""What shapes an operation takes: one check for all backends, with a message for a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scratchgan.errors import ShapeError
+
+__all__ = ["gemm_sizes", "require_matrix", "require_nonempty", "require_same", "require_vector"]
+
+
+def require_nonempty(operation: str, **arrays: Any) -> None:
+    """Raise ShapeError where an array has no elements (a mean over nothing is NaN)."""
+    for name, a in arrays.items():
+        if 0 in a.shape:
+            raise ShapeError(
+                f"{operation}: {name} is empty, of shape {a.shape}; give at least one row"
+            )
+
+
+def require_matrix(operation: str, **arrays: Any) -> None:
+    """Raise ShapeError unless every array is (rows, columns), none of them zero."""
+    for name, a in arrays.items():
+        if a.ndim != 2:
+            raise ShapeError(
+                f"{operation}: {name} has shape {a.shape}; expected (rows, columns)"
+                " (one example alone is a row: reshape it to (1, columns))"
+            )
+    require_nonempty(operation, **arrays)
+
+
+def require_vector(operation: str, size: int, **arrays: Any) -> None:
+    """Raise ShapeError unless every array is (size,)."""
+    for name, a in arrays.items():
+        if a.shape != (size,):
+            raise ShapeError(f"{operation}: {name} has shape {a.shape}; expected ({size},)")
+
+
+def require_same(operation: str, **arrays: Any) -> None:
+    """Raise ShapeError unless all arrays share one shape and one dtype."""
+    (first, a), *rest = arrays.items()
+    for name, b in rest:
+        if b.shape != a.shape or b.dtype != a.dtype:
+            raise ShapeError(
+                f"{operation}: {first} is {a.shape} {a.dtype} and {name} is {b.shape} {b.dtype};"
+                " expected the same shape and dtype"
+            )
+    require_nonempty(operation, **arrays)
+
+
+def gemm_sizes(a: Any, b: Any, trans_a: bool, trans_b: bool) -> tuple[int, int, int]:
+    """
+    Sizes (m, n, k) of the product op(a) · op(b), after checking that it exists.
+
+    Raises
+    ------
+    ShapeError
+        If either is no matrix, is empty, the inner sizes differ, or the dtypes do.
+    """
+    require_matrix("gemm", a=a, b=b)
+    k, m = a.shape if trans_a else a.shape[::-1]
+    n, k_b = b.shape if trans_b else b.shape[::-1]
+    if k != k_b:
+        raise ShapeError(
+            f"gemm: a is {a.shape}{'ᵀ' if trans_a else ''} and b is {b.shape}"
+            f"{'ᵀ' if trans_b else ''}; the inner sizes {k} and {k_b} must agree"
+        )
+    if a.dtype != b.dtype:
+        raise ShapeError(
+            f"gemm: a is {a.dtype} and b is {b.dtype}; expected one dtype"
+            " (convert the data with .astype, or make the network with that dtype)"
+        )
+    return m, n, k

@@ -1,0 +1,52 @@
+"""The errors that scratchgan raises, and the sentence that suggests a name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["DataError", "NonFiniteError", "RunError", "ShapeError", "UnknownNameError", "unknown"]
+
+
+class ShapeError(ValueError):
+    """An array has a shape or a dtype that the operation cannot take."""
+
+
+class DataError(ValueError):
+    """A data set or a file of one is missing, damaged or not what it should be."""
+
+
+class RunError(RuntimeError):
+    """A run folder or a checkpoint cannot be used as asked."""
+
+
+class NonFiniteError(ArithmeticError):
+    """A value of the training became NaN or infinite."""
+
+
+class UnknownNameError(ValueError):
+    """A name that is not in the list of known ones."""
+
+
+def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
+    """
+    Make the error for an unknown name: it lists the known ones and suggests the nearest.
+
+    Parameters
+    ----------
+    kind : str
+        What the name names, such as ``"recipe"``.
+    name : object
+        What was given.
+    known : iterable of str
+        The names that would have worked.
+
+    Examples
+    --------
+    >>> print(unknown("backend", "referense", ["reference", "cpu"]))
+    unknown backend 'referense'; did you mean 'reference'? Known: cpu, reference
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(str(name), names, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else "."
+    return UnknownNameError(f"unknown {kind} '{name}'{hint} Known: {', '.join(names)}")

@@ -1,0 +1,104 @@
+"""
+Initialisers: functions that draw the first values of a parameter.
+
+Each factory returns ``draw(rng, shape, dtype) -> array``. A weight's shape is
+(fan_in, fan_out).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scratchgan.errors import DataError, ShapeError
+
+__all__ = [
+    "Initializer",
+    "constant",
+    "data_marginals",
+    "glorot",
+    "he",
+    "normal",
+    "uniform",
+    "zeros",
+]
+
+Initializer: TypeAlias = Callable[[np.random.Generator, tuple[int, ...], Any], NDArray[Any]]
+
+
+def uniform(r: float) -> Initializer:
+    """U(−r, r), as in Goodfellow et al. 2014 (r = 0.05 for G, 0.005 for D)."""
+    if not r >= 0:
+        raise ValueError(f"uniform: r is {r}; expected r ≥ 0")
+    return lambda rng, shape, dtype: rng.uniform(-r, r, shape).astype(dtype)
+
+
+def normal(std: float) -> Initializer:
+    """N(0, std²)."""
+    if not std >= 0:
+        raise ValueError(f"normal: std is {std}; expected std ≥ 0")
+    return lambda rng, shape, dtype: rng.normal(0, std, shape).astype(dtype)
+
+
+def glorot() -> Initializer:
+    """
+    U(−r, r) with r = √(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, eq. 16).
+
+    It keeps the variance of signals and gradients for activations that are
+    nearly linear around 0, such as tanh.
+    """
+
+    def draw(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        r = np.sqrt(6 / (shape[0] + shape[-1]))
+        return rng.uniform(-r, r, shape).astype(dtype)
+
+    return draw
+
+
+def he() -> Initializer:
+    """N(0, 2 / fan_in) (He et al. 2015, eq. 10): keeps the variance through ReLU."""
+    return lambda rng, shape, dtype: rng.normal(0, np.sqrt(2 / shape[0]), shape).astype(dtype)
+
+
+def zeros() -> Initializer:
+    """All zeros."""
+    return lambda rng, shape, dtype: np.zeros(shape, dtype)
+
+
+def constant(values: ArrayLike) -> Initializer:
+    """Return the given values, broadcast to the parameter's shape."""
+    fixed = np.asarray(values)
+
+    def draw(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        try:
+            return np.broadcast_to(fixed, shape).astype(dtype)
+        except ValueError:
+            raise ShapeError(
+                f"constant: values of shape {fixed.shape} do not fit a parameter of shape {shape}"
+            ) from None
+
+    return draw
+
+
+def data_marginals(data: NDArray[Any], eps: float = 1e-7) -> Initializer:
+    """
+    Output bias of a sigmoid generator: logit of each pixel's mean over the data.
+
+    With zero weights G would then output the mean image. Goodfellow et al. 2014
+    start so, with the mean clipped to [eps, 1 − eps].
+
+    Parameters
+    ----------
+    data : array (examples, features), values in [0, 1]
+    eps : float
+    """
+    if not (data.min() >= 0 and data.max() <= 1):
+        raise DataError(
+            f"data_marginals: data lie in [{data.min():.3g}, {data.max():.3g}]; expected [0, 1],"
+            " the range of a sigmoid"
+        )
+    mean = np.clip(data.mean(axis=0, dtype=np.float64), eps, 1 - eps)
+    return constant(np.log(mean) - np.log1p(-mean))
