@@ -1,0 +1,100 @@
+"""Minibatches without state: minibatch number n follows from n and the seed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scratchgan.backends import Array, Backend, Purpose, Stream
+from scratchgan.backends.philox import shuffled
+from scratchgan.errors import DataError
+
+__all__ = ["Minibatches"]
+
+
+class Minibatches:
+    """
+    A data set on the backend, cut into shuffled minibatches, a new order each epoch.
+
+    The examples that do not fill a last minibatch wait for another epoch's order.
+
+    Parameters
+    ----------
+    x : array (n, features), float32 or float64
+    batch_size : int
+    labels : array (n,), int32, optional
+        With them each minibatch is a pair (x, y), y one-hot.
+    classes : int, optional
+        Number of labels; by default the largest one + 1.
+    """
+
+    def __init__(
+        self,
+        ops: Backend,
+        x: NDArray[Any],
+        batch_size: int,
+        seed: int,
+        labels: NDArray[Any] | None = None,
+        classes: int = 0,
+        dtype: Any = np.float32,
+    ) -> None:
+        _check(x, batch_size, labels)
+        self.ops = ops
+        self.dtype = dtype
+        self.n, self.features = x.shape
+        self.batch_size = batch_size
+        self.per_epoch = self.n // batch_size
+        self._x = ops.asarray(x, dtype)
+        self._labels = None if labels is None else ops.asarray(labels, np.int32)
+        self.classes = 0 if labels is None else classes or int(labels.max()) + 1
+        self._stream = Stream(seed).purpose(Purpose.SHUFFLE)
+        self._order: tuple[int, Array] = (-1, None)  # (epoch, its order on the backend)
+
+    def __getitem__(self, number: int) -> Any:
+        """Minibatch ``number``, counted over all epochs: x, or the pair (x, y)."""
+        epoch, place = divmod(number, self.per_epoch)
+        order, start = self._order_of(epoch), place * self.batch_size
+        x = self.ops.gather_rows(self._x, order, start, self.batch_size)
+        if self._labels is None:
+            return x
+        labels = self.ops.gather_rows(self._labels, order, start, self.batch_size)
+        return x, self.ops.one_hot(labels, self.classes, self.dtype)
+
+    def _order_of(self, epoch: int) -> Array:
+        if self._order[0] != epoch:
+            order = shuffled(self.n, self._stream._replace(step=epoch))
+            self._order = (epoch, self.ops.asarray(order))
+        return self._order[1]
+
+
+def _check(x: NDArray[Any], batch_size: int, labels: NDArray[Any] | None) -> None:
+    if not isinstance(x, np.ndarray) or x.ndim != 2 or 0 in x.shape:
+        shape = getattr(x, "shape", type(x).__name__)
+        raise DataError(f"the data are {shape}; expected an array (examples, features)")
+    if not np.issubdtype(x.dtype, np.floating):
+        raise DataError(
+            f"the data are {x.dtype}; expected floats: scale them first, such as"
+            " x.astype(np.float32) / 255 for pixels"
+        )
+    finite = np.isfinite(x)
+    if not finite.all():
+        row = int(np.argwhere(~finite)[0, 0])
+        raise DataError(
+            f"the data hold {int((~finite).sum())} values that are NaN or infinite, the first in"
+            f" row {row}; remove or replace them"
+        )
+    if not 1 <= batch_size <= len(x):
+        raise DataError(
+            f"batch_size is {batch_size} and the data have {len(x)} examples; expected"
+            f" 1 ≤ batch_size ≤ {len(x)}"
+        )
+    if labels is not None and (
+        labels.shape != (len(x),)
+        or not np.issubdtype(labels.dtype, np.integer)
+        or not labels.min() >= 0
+    ):
+        raise DataError(
+            f"the labels are {labels.shape} {labels.dtype}; expected ({len(x)},) integers from 0"
+        )

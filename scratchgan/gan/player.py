@@ -1,0 +1,85 @@
+"""A player of the game: a network, its gradient, and what its optimiser keeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scratchgan.backends import Array
+from scratchgan.nn import Context, Network
+from scratchgan.nn.layer import Cache
+from scratchgan.optim import Optimizer
+
+__all__ = ["Player"]
+
+
+class Player:
+    """
+    D or G: a network and all that one update of it needs.
+
+    Parameters
+    ----------
+    network : Network
+    optimizer : Optimizer
+    ema : float, optional
+        Decay of an exponential moving average of the parameters (Polyak averaging),
+        in [0, 1); without it, no average is kept.
+
+    Attributes
+    ----------
+    t : int
+        Updates made so far.
+    grads_flat : Array
+        The gradient, flat; ``grads`` is its tree.
+    slots : tuple of Array
+        The optimiser's flat arrays.
+    average_flat : Array or None
+        The moving average, flat; ``average`` is its tree.
+    """
+
+    def __init__(self, network: Network, optimizer: Optimizer, ema: float | None = None) -> None:
+        if ema is not None and not 0 <= ema < 1:
+            raise ValueError(f"ema is {ema}; expected a decay in [0, 1), such as 0.999")
+        self.network = network
+        self.optimizer = optimizer
+        self.ema = ema
+        self.t = 0
+        self.grads_flat, self.grads = network.new_buffer()
+        self.slots = tuple(network.new_buffer()[0] for _ in optimizer.slots)
+        self.average_flat: Array | None = None
+        self.average: Any = None
+        if ema is not None:
+            self.average_flat, self.average = network.new_buffer()
+            network.ops.copy_(self.average_flat, network.flat)
+
+    def forward(self, x: Any, ctx: Context) -> tuple[Array, Cache]:
+        """Run the network; x is an array, or the pair (x, y) of a conditional network."""
+        return self.network.layer.forward(self.network.params, x, ctx)
+
+    def backward(self, cache: Cache, dy: Array, ctx: Context) -> None:
+        """Add the gradient by the parameters into ``grads``."""
+        self.network.layer.backward(
+            self.network.params, cache, dy, ctx, grads=self.grads, need_dx=False
+        )
+
+    def input_gradient(self, cache: Cache, dy: Array, ctx: Context) -> Any:
+        """Return the gradient by the input; ``grads`` is left alone."""
+        return self.network.layer.backward(self.network.params, cache, dy, ctx, grads=None)
+
+    def zero_grads(self) -> None:
+        """Set the gradient to zero."""
+        self.network.ops.fill_(self.grads_flat, 0.0)
+
+    def ascend(self) -> None:
+        """Make one update that raises the value whose gradient is in ``grads``."""
+        self._update(ascend=True)
+
+    def descend(self) -> None:
+        """Make one update that lowers the value whose gradient is in ``grads``."""
+        self._update(ascend=False)
+
+    def _update(self, ascend: bool) -> None:
+        ops, flat = self.network.ops, self.network.flat
+        self.optimizer.update(ops, flat, self.grads_flat, self.slots, self.t, ascend)
+        self.t += 1
+        if self.ema is not None:
+            ops.ema_(self.average_flat, flat, self.ema)

@@ -1,0 +1,364 @@
+"""The trainer: Algorithm 1's loop, which can also be driven step by step."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scratchgan.backends import Array, Purpose, Stream
+from scratchgan.errors import NonFiniteError, ShapeError, unknown
+from scratchgan.gan.minibatches import Minibatches
+from scratchgan.gan.noise import Noise
+from scratchgan.gan.player import Player
+from scratchgan.gan.steps import (
+    DStep,
+    GStep,
+    discriminator_step,
+    generator_step,
+    simultaneous_step,
+)
+from scratchgan.nn import Network
+from scratchgan.objectives import Objective, get_objective
+from scratchgan.optim import Optimizer
+
+__all__ = ["UPDATES", "Trainer"]
+
+UPDATES = ("alternating", "simultaneous")
+G_TURN = 0xFFFF  # the substep of G's update; D's updates of an iteration are 0, 1, …
+
+
+class Trainer:
+    """
+    Play the game: k updates of D, then one of G, again and again.
+
+    Parameters
+    ----------
+    G, D : Network
+        G ends in a sample, D in one logit. On one backend and of one dtype.
+    x : array (examples, features)
+        The data.
+    noise : Noise
+        p_z; its width is what G takes.
+    optimizer_g, optimizer_d : Optimizer
+    objective : str or Objective
+    batch_size, k : int
+    updates : str
+        ``"alternating"`` (Algorithm 1) or ``"simultaneous"`` (the 2014 code; k = 1).
+    ema : float, optional
+        Decay of a moving average of G, from which samples are then drawn.
+    labels : array (examples,), optional
+        With them the game is conditional: G takes (z, y), D takes (x, y), y one-hot.
+    classes : int, optional
+        Number of labels, by default the largest + 1.
+    seed : int
+        For minibatches, noise and dropout (the networks have their own).
+    log_every : int
+        Iterations between records in ``history``; there the values are also
+        looked at, and the training stops if one is no longer finite.
+    callbacks : iterable of callable
+        Each is called as ``callback(trainer)`` after every iteration.
+
+    Attributes
+    ----------
+    iteration : int
+        Updates of G so far.
+    history : list of dict
+        One record every ``log_every`` iterations: see ``record``.
+
+    Raises
+    ------
+    ShapeError, DataError, ValueError
+        If the parts do not fit together; the message says which.
+
+    Notes
+    -----
+    All public methods take one lock, so a view may call ``state`` and ``samples``,
+    or drive the steps, from another thread.
+    """
+
+    def __init__(
+        self,
+        G: Network,
+        D: Network,
+        x: NDArray[Any],
+        *,
+        noise: Noise,
+        optimizer_g: Optimizer,
+        optimizer_d: Optimizer,
+        objective: str | Objective = "non_saturating",
+        batch_size: int = 64,
+        k: int = 1,
+        updates: str = "alternating",
+        ema: float | None = None,
+        labels: NDArray[Any] | None = None,
+        classes: int = 0,
+        seed: int = 0,
+        log_every: int = 100,
+        callbacks: Iterable[Callable[[Trainer], object]] = (),
+    ) -> None:
+        if updates not in UPDATES:
+            raise unknown("kind of updates", updates, UPDATES)
+        for name, value in (("k", k), ("log_every", log_every)):
+            if value < 1:
+                raise ValueError(f"{name} is {value}; expected at least 1")
+        if updates == "simultaneous" and k != 1:
+            raise ValueError(f"k is {k}; simultaneous updates need k = 1")
+        if not 0 <= seed < 2**64:
+            raise ValueError(f"seed is {seed}; expected 0 ≤ seed < 2⁶⁴")
+        self.objective = get_objective(objective) if isinstance(objective, str) else objective
+        self.noise = noise
+        self.k = k
+        self.updates = updates
+        self.seed = seed
+        self.log_every = log_every
+        self.callbacks = list(callbacks)
+        self.ops, self.dtype = G.ops, G.dtype
+        self.data = Minibatches(self.ops, x, batch_size, seed, labels, classes, self.dtype)
+        _check_fit(G, D, noise, self.data)
+        self.G = Player(G, optimizer_g, ema)
+        self.D = Player(D, optimizer_d)
+        self.iteration = 0
+        self.minibatch = 0  # drawn so far
+        self.history: list[dict[str, float]] = []
+        self._substep = 0  # updates of D in this iteration
+        self._last_d: DStep | None = None
+        self._last_g: GStep | None = None
+        self._lock = threading.RLock()
+        self._stop = False
+
+    # -- stepping -------------------------------------------------------------------------------
+
+    def train(self, iterations: int) -> list[dict[str, float]]:
+        """Run ``iterations`` iterations, or fewer if ``stop`` is called; return ``history``."""
+        self._stop = False
+        for _ in range(iterations):
+            if self._stop:
+                break
+            self.step()
+        return self.history
+
+    def stop(self) -> None:
+        """Let ``train`` return after the iteration that it is in."""
+        self._stop = True
+
+    def step(self) -> None:
+        """Run one iteration: the rest of D's k updates, then G's; then the callbacks."""
+        with self._lock:
+            if self.updates == "simultaneous":
+                self._simultaneous()
+            else:
+                while self._substep < self.k:
+                    self.step_d()
+                self.step_g()
+            if self.iteration % self.log_every == 0:
+                self.history.append(self.record())
+                self.check_finite()
+            for callback in self.callbacks:
+                callback(self)
+
+    def step_d(self) -> None:
+        """Update D once, on a fresh z and the next minibatch of x."""
+        with self._lock:
+            if self._substep >= G_TURN:
+                raise ValueError(f"{G_TURN} updates of D without one of G; call step_g()")
+            stream = Stream(self.seed, self.iteration, self._substep)
+            x, z = self._next_x(), self._next_z(stream)
+            self._last_d = discriminator_step(self.D, self.G, x, z, self.objective, stream)
+            self._substep += 1
+
+    def step_g(self) -> None:
+        """Update G once, on a fresh z; this ends the iteration."""
+        with self._lock:
+            stream = Stream(self.seed, self.iteration, G_TURN)
+            z = self._next_z(stream)
+            self._last_g = generator_step(self.D, self.G, z, self.objective, stream)
+            self._end_iteration()
+
+    def _simultaneous(self) -> None:
+        stream = Stream(self.seed, self.iteration, 0)
+        x, z = self._next_x(), self._next_z(stream)
+        self._last_d, self._last_g = simultaneous_step(self.D, self.G, x, z, self.objective, stream)
+        self._end_iteration()
+
+    def _end_iteration(self) -> None:
+        self.iteration += 1
+        self._substep = 0
+
+    def _next_x(self) -> Any:
+        x = self.data[self.minibatch]
+        self.minibatch += 1
+        return x
+
+    def _next_z(self, stream: Stream) -> Any:
+        ops, rows = self.ops, self.data.batch_size
+        z = self.noise.sample(ops, rows, stream.purpose(Purpose.NOISE), self.dtype)
+        if not self.data.classes:
+            return z
+        labels = ops.random_labels(rows, self.data.classes, stream.purpose(Purpose.LABELS))
+        return z, ops.one_hot(labels, self.data.classes, self.dtype)
+
+    # -- looking --------------------------------------------------------------------------------
+
+    def record(self) -> dict[str, float]:
+        """
+        Return the numbers of the latest updates, as plain floats.
+
+        ``step``, ``epoch``; ``value`` (V, nats), ``loss_g``; ``d_real`` and
+        ``d_fake``, the means of D(x) and D(G(z)); ``rate_d`` and ``rate_g``. Those
+        of a player that has not moved yet are left out.
+        """
+        with self._lock:
+            epoch = self.minibatch / self.data.per_epoch
+            record: dict[str, float] = {"step": self.iteration, "epoch": round(epoch, 4)}
+            if self._last_d is not None:
+                record["value"] = self._number(self._last_d.value)
+                record["d_real"] = self._mean_probability(self._last_d.real_logits)
+                record["d_fake"] = self._mean_probability(self._last_d.fake_logits)
+                record["rate_d"] = self.D.optimizer.rate_at(self.D.t - 1)
+            if self._last_g is not None:
+                record["loss_g"] = self._number(self._last_g.loss)
+                record["rate_g"] = self.G.optimizer.rate_at(self.G.t - 1)
+            return record
+
+    def state(self) -> dict[str, Any]:
+        """Return where the game stands, as plain data (numbers, strings, lists)."""
+        with self._lock:
+            return {
+                **self.record(),
+                "updates_d": self.D.t,
+                "updates_g": self.G.t,
+                "objective": self.objective.name,
+                "updates": self.updates,
+                "k": self.k,
+                "batch_size": self.data.batch_size,
+                "backend": self.ops.name,
+            }
+
+    def samples(self, n: int = 100, label: int | None = None) -> NDArray[Any]:
+        """
+        Return G(z) for a fixed z, (n, features): the same z at every call, so grids compare.
+
+        The moving average of G is used where there is one. A conditional G is
+        asked for labels 0, 1, … in turn, or for ``label`` alone.
+        """
+        with self._lock:
+            return self.generate(n, Stream(self.seed).purpose(Purpose.SAMPLE), label)
+
+    def generate(self, n: int, stream: Stream, label: int | None = None) -> NDArray[Any]:
+        """Return n samples, (n, features), for the z of ``stream``."""
+        with self._lock:
+            z: Any = self.noise.sample(self.ops, n, stream, self.dtype)
+            if classes := self.data.classes:
+                wanted = np.arange(n) % classes if label is None else np.full(n, label)
+                if label is not None and not 0 <= label < classes:
+                    raise ValueError(f"label is {label}; expected 0 … {classes - 1}")
+                labels = self.ops.asarray(wanted.astype(np.int32))
+                z = (z, self.ops.one_hot(labels, classes, self.dtype))
+            elif label is not None:
+                raise ValueError("this generator is not conditional: it takes no label")
+            result: NDArray[Any] = self.ops.to_numpy(self.G.network(z, self.G.average))
+            return result
+
+    def check_finite(self) -> None:
+        """Raise NonFiniteError if a value of the latest updates, or a parameter, is not finite."""
+        with self._lock:
+            for name, value in self.record().items():
+                if not np.isfinite(value):
+                    raise NonFiniteError(self._not_finite(name))
+            for name, player in (("D", self.D), ("G", self.G)):
+                if not np.isfinite(self.ops.to_numpy(player.network.flat)).all():
+                    raise NonFiniteError(self._not_finite(f"a parameter of {name}"))
+
+    def _not_finite(self, what: str) -> str:
+        return (
+            f"{what} is no longer finite at iteration {self.iteration} (looked at every"
+            f" {self.log_every}); lower the learning rates, or look at the data's range"
+        )
+
+    # -- saving ---------------------------------------------------------------------------------
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return copies of all arrays that the training rests on, by name."""
+        with self._lock:
+            return {name: self.ops.to_numpy(a) for name, a in self._named_arrays()}
+
+    def counters(self) -> dict[str, int]:
+        """Return the integers from which noise, masks and minibatches follow."""
+        with self._lock:
+            return {
+                "iteration": self.iteration,
+                "substep": self._substep,
+                "minibatch": self.minibatch,
+                "d_updates": self.D.t,
+                "g_updates": self.G.t,
+            }
+
+    def restore(self, arrays: dict[str, NDArray[Any]], counters: dict[str, int]) -> None:
+        """Continue from what ``arrays`` and ``counters`` returned."""
+        with self._lock:
+            for name, a in self._named_arrays():
+                if name not in arrays or arrays[name].shape != a.shape:
+                    raise ShapeError(f"restore: '{name}' is missing or not of shape {a.shape}")
+                self.ops.copy_(a, self.ops.asarray(arrays[name], a.dtype))
+            self.iteration = counters["iteration"]
+            self._substep = counters["substep"]
+            self.minibatch = counters["minibatch"]
+            self.D.t, self.G.t = counters["d_updates"], counters["g_updates"]
+            self._last_d = self._last_g = None
+            self.history = [r for r in self.history if r["step"] <= self.iteration]
+
+    def _named_arrays(self) -> list[tuple[str, Array]]:
+        named: list[tuple[str, Array]] = []
+        for name, player in (("D", self.D), ("G", self.G)):
+            named.append((f"{name}.params", player.network.flat))
+            for slot, a in zip(player.optimizer.slots, player.slots, strict=True):
+                named.append((f"{name}.{slot}", a))
+            if player.average_flat is not None:
+                named.append((f"{name}.average", player.average_flat))
+        return named
+
+    def _number(self, value: Array) -> float:
+        return float(self.ops.to_numpy(value)[0])
+
+    def _mean_probability(self, logits: Array) -> float:
+        return float(self.ops.to_numpy(self.ops.activation(logits, "sigmoid")).mean())
+
+
+def _check_fit(G: Network, D: Network, noise: Noise, data: Minibatches) -> None:
+    """Refuse networks that do not fit each other, the noise or the data, before any step."""
+    if G.ops is not D.ops or G.dtype != D.dtype:
+        raise ShapeError(
+            f"G is {G.dtype} on '{G.ops.name}' and D is {D.dtype} on '{D.ops.name}';"
+            " expected one dtype and one backend"
+        )
+    z_width: Any = noise.features
+    x_width: Any = data.features
+    if data.classes:
+        z_width, x_width = (z_width, data.classes), (x_width, data.classes)
+    for name, network, given, source, expected in (
+        ("G", G, z_width, "noise", data.features),
+        ("D", D, x_width, "data", 1),
+    ):
+        if not _fits(network.layer.in_features, given):
+            raise ShapeError(
+                f"{name} takes {network.layer.in_features} features and the {source} give {given}"
+            )
+        width = network.layer.out_features(given)
+        if width != expected:
+            what = f"the data have {expected} features" if name == "G" else "D ends in one logit"
+            raise ShapeError(f"{name} gives {width} features, but {what}")
+
+
+def _fits(expected: Any, given: Any) -> bool:
+    """Whether widths agree; None takes any width, and a pair only a pair."""
+    if isinstance(expected, tuple) or isinstance(given, tuple):
+        return (
+            isinstance(expected, tuple)
+            and isinstance(given, tuple)
+            and all(_fits(e, g) for e, g in zip(expected, given, strict=True))
+        )
+    return expected is None or expected == given

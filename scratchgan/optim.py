@@ -1,0 +1,288 @@
+"""
+Optimisers and schedules: descriptions; their arrays (momentum and the like) are arguments.
+
+An update works on one flat buffer of parameters. ``t`` counts a player's updates
+from 0; a rate may be a number or a schedule, a function of t.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Protocol, TypeAlias
+
+from scratchgan.backends import Array, Backend
+from scratchgan.errors import unknown
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "Cosine",
+    "ExponentialDecay",
+    "LinearRamp",
+    "Optimizer",
+    "Schedule",
+    "optimizer_from_config",
+    "optimizer_to_config",
+    "value_at",
+]
+
+
+@dataclass(frozen=True)
+class ExponentialDecay:
+    """
+    max(initial / factor^t, floor).
+
+    Goodfellow et al. 2014 used initial 0.1, factor 1.000004, floor 1e-6.
+    """
+
+    initial: float
+    factor: float
+    floor: float = 0.0
+    name: ClassVar[str] = "exponential"
+
+    def __post_init__(self) -> None:
+        _require("ExponentialDecay", "initial", self.initial, self.initial >= 0, "0 or more")
+        _require("ExponentialDecay", "factor", self.factor, self.factor >= 1, "1 or more")
+        _require("ExponentialDecay", "floor", self.floor, self.floor >= 0, "0 or more")
+
+    def __call__(self, t: int) -> float:
+        # exp(−t log factor) instead of factor^t: no overflow however long the run
+        return max(self.initial * math.exp(-t * math.log(self.factor)), self.floor)
+
+
+@dataclass(frozen=True)
+class LinearRamp:
+    """From ``start`` at t = 0 in a straight line to ``end`` at t = ``steps``, then constant."""
+
+    start: float
+    end: float
+    steps: int
+    name: ClassVar[str] = "linear"
+
+    def __post_init__(self) -> None:
+        _require_ramp("LinearRamp", self.start, self.end, self.steps)
+
+    def __call__(self, t: int) -> float:
+        return self.start + (self.end - self.start) * min(t / self.steps, 1.0)
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """Half a cosine from ``start`` at t = 0 to ``end`` at t = ``steps``, then constant."""
+
+    start: float
+    end: float
+    steps: int
+    name: ClassVar[str] = "cosine"
+
+    def __post_init__(self) -> None:
+        _require_ramp("Cosine", self.start, self.end, self.steps)
+
+    def __call__(self, t: int) -> float:
+        progress = min(t / self.steps, 1.0)
+        return self.end + (self.start - self.end) * (1 + math.cos(math.pi * progress)) / 2
+
+
+Schedule: TypeAlias = float | ExponentialDecay | LinearRamp | Cosine
+
+
+def value_at(schedule: Schedule, t: int) -> float:
+    """Return the value of a number or of a schedule at update ``t``."""
+    return schedule(t) if callable(schedule) else float(schedule)
+
+
+class Optimizer(Protocol):
+    """What a player asks of an optimiser."""
+
+    name: ClassVar[str]
+    slots: ClassVar[tuple[str, ...]]
+    """Names of the flat arrays that it keeps, each as large as the parameters, zero at first."""
+
+    def rate_at(self, t: int) -> float:
+        """Return the learning rate of update ``t``."""
+
+    def update(
+        self,
+        ops: Backend,
+        params: Array,
+        grads: Array,
+        slots: tuple[Array, ...],
+        t: int,
+        ascend: bool = False,
+    ) -> None:
+        """Change ``params`` and ``slots`` in place; all are flat, (n,)."""
+
+
+@dataclass(frozen=True)
+class SGD:
+    """
+    Stochastic gradient descent with momentum.
+
+    Classical (Polyak 1964): v ← μ v − rate · g; θ ← θ + v. Nesterov's look-ahead
+    as in Sutskever et al. 2013, eq. 3–4, at the shifted point: θ ← θ + μ v − rate · g.
+
+    Parameters
+    ----------
+    rate, momentum : float or schedule
+        rate ≥ 0, 0 ≤ momentum < 1.
+    nesterov : bool
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scratchgan.backends import get_backend
+    >>> theta, v = np.array([1.0]), np.array([0.5])
+    >>> SGD(rate=0.1, momentum=0.9).update(
+    ...     get_backend("reference"), theta, np.array([2.0]), (v,), t=0
+    ... )
+    >>> v, theta                                          # 0.9 · 0.5 − 0.1 · 2
+    (array([0.25]), array([1.25]))
+    """
+
+    rate: Schedule
+    momentum: Schedule = 0.0
+    nesterov: bool = False
+    name: ClassVar[str] = "sgd"
+    slots: ClassVar[tuple[str, ...]] = ("velocity",)
+
+    def __post_init__(self) -> None:
+        _require_number("SGD", "rate", self.rate, 0, math.inf)
+        _require_number("SGD", "momentum", self.momentum, 0, 1)
+
+    def rate_at(self, t: int) -> float:
+        """Return the learning rate of update ``t``."""
+        return value_at(self.rate, t)
+
+    def update(
+        self,
+        ops: Backend,
+        params: Array,
+        grads: Array,
+        slots: tuple[Array, ...],
+        t: int,
+        ascend: bool = False,
+    ) -> None:
+        """Change ``params`` and the velocity in place."""
+        rate = -self.rate_at(t) if ascend else self.rate_at(t)
+        momentum = value_at(self.momentum, t)
+        ops.sgd_(params, grads, slots[0], rate=rate, momentum=momentum, nesterov=self.nesterov)
+
+
+@dataclass(frozen=True)
+class Adam:
+    """
+    Adam (Kingma & Ba 2015, Algorithm 1), with both bias corrections.
+
+    Parameters
+    ----------
+    rate : float or schedule
+    beta1, beta2 : float
+        Decay of the first and second moment, in [0, 1).
+    eps : float
+        Added to √v̂.
+    """
+
+    rate: Schedule = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    name: ClassVar[str] = "adam"
+    slots: ClassVar[tuple[str, ...]] = ("m", "v")
+
+    def __post_init__(self) -> None:
+        _require_number("Adam", "rate", self.rate, 0, math.inf)
+        _require_number("Adam", "beta1", self.beta1, 0, 1)
+        _require_number("Adam", "beta2", self.beta2, 0, 1)
+        _require("Adam", "eps", self.eps, self.eps > 0, "above 0")
+
+    def rate_at(self, t: int) -> float:
+        """Return the learning rate of update ``t``."""
+        return value_at(self.rate, t)
+
+    def update(
+        self,
+        ops: Backend,
+        params: Array,
+        grads: Array,
+        slots: tuple[Array, ...],
+        t: int,
+        ascend: bool = False,
+    ) -> None:
+        """Change ``params`` and both moments in place."""
+        rate = -self.rate_at(t) if ascend else self.rate_at(t)
+        m, v = slots
+        ops.adam_(
+            params, grads, m, v,
+            rate=rate, t=t + 1, beta1=self.beta1, beta2=self.beta2, eps=self.eps,
+        )  # fmt: skip
+
+
+_SCHEDULES: dict[str, Any] = {s.name: s for s in (ExponentialDecay, LinearRamp, Cosine)}
+_OPTIMIZERS: dict[str, Any] = {o.name: o for o in (SGD, Adam)}
+
+
+def optimizer_to_config(optimizer: Optimizer) -> dict[str, Any]:
+    """
+    Return an optimiser as plain data, for config.json.
+
+    Examples
+    --------
+    >>> optimizer_to_config(SGD(LinearRamp(0.1, 0.0, 500)))["rate"]
+    {'name': 'linear', 'start': 0.1, 'end': 0.0, 'steps': 500}
+    """
+    config: dict[str, Any] = {"name": optimizer.name}
+    for key, value in vars(optimizer).items():
+        named = callable(value)  # a schedule
+        config[key] = {"name": value.name, **asdict(value)} if named else value
+    return config
+
+
+def optimizer_from_config(config: dict[str, Any]) -> Optimizer:
+    """Return the optimiser that ``optimizer_to_config`` (or a TOML file) describes."""
+    arguments = dict(config)
+    make = _named("optimizer", arguments, _OPTIMIZERS)
+    for key, value in arguments.items():
+        if isinstance(value, dict):
+            schedule = dict(value)
+            arguments[key] = _build(_named("schedule", schedule, _SCHEDULES), schedule)
+    optimizer: Optimizer = _build(make, arguments)
+    return optimizer
+
+
+def _named(kind: str, arguments: dict[str, Any], known: dict[str, Any]) -> Any:
+    name = arguments.pop("name", None)
+    if name not in known:
+        raise unknown(kind, name, known)
+    return known[name]
+
+
+def _build(make: Any, arguments: dict[str, Any]) -> Any:
+    fields = make.__dataclass_fields__
+    for key in arguments:
+        if key not in fields:
+            raise unknown(f"setting of {make.name}", key, fields)
+    try:
+        return make(**arguments)
+    except TypeError as error:
+        raise ValueError(f"{make.name}: {error}") from None
+
+
+def _require(owner: str, name: str, value: object, holds: bool, expected: str) -> None:
+    if not holds:
+        raise ValueError(f"{owner}: {name} is {value}; expected {expected}")
+
+
+def _require_number(owner: str, name: str, value: Schedule, low: float, high: float) -> None:
+    if callable(value):  # a schedule has checked itself
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{owner}: {name} is {value!r}; expected a number or a schedule")
+    expected = f"{low:g} or more" + ("" if high == math.inf else f", below {high:g}")
+    _require(owner, name, value, low <= value < high, expected)
+
+
+def _require_ramp(owner: str, start: float, end: float, steps: int) -> None:
+    _require(owner, "start", start, 0 <= start < math.inf, "0 or more")
+    _require(owner, "end", end, 0 <= end < math.inf, "0 or more")
+    _require(owner, "steps", steps, steps >= 1, "at least 1")
