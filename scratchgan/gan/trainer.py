@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from scratchgan.backends import Array, Purpose, Stream
 from scratchgan.errors import NonFiniteError, ShapeError, unknown
+from scratchgan.gan.generator import Generator
 from scratchgan.gan.minibatches import Minibatches
 from scratchgan.gan.noise import Noise
 from scratchgan.gan.player import Player
@@ -134,11 +135,11 @@ class Trainer:
 
     def train(self, iterations: int) -> list[dict[str, float]]:
         """Run ``iterations`` iterations, or fewer if ``stop`` is called; return ``history``."""
-        self._stop = False
         for _ in range(iterations):
             if self._stop:
                 break
             self.step()
+        self._stop = False
         return self.history
 
     def stop(self) -> None:
@@ -246,22 +247,12 @@ class Trainer:
         asked for labels 0, 1, … in turn, or for ``label`` alone.
         """
         with self._lock:
-            return self.generate(n, Stream(self.seed).purpose(Purpose.SAMPLE), label)
+            stream = Stream(self.seed).purpose(Purpose.SAMPLE)
+            return self.generator().sample(n, stream, label)
 
-    def generate(self, n: int, stream: Stream, label: int | None = None) -> NDArray[Any]:
-        """Return n samples, (n, features), for the z of ``stream``."""
-        with self._lock:
-            z: Any = self.noise.sample(self.ops, n, stream, self.dtype)
-            if classes := self.data.classes:
-                wanted = np.arange(n) % classes if label is None else np.full(n, label)
-                if label is not None and not 0 <= label < classes:
-                    raise ValueError(f"label is {label}; expected 0 … {classes - 1}")
-                labels = self.ops.asarray(wanted.astype(np.int32))
-                z = (z, self.ops.one_hot(labels, classes, self.dtype))
-            elif label is not None:
-                raise ValueError("this generator is not conditional: it takes no label")
-            result: NDArray[Any] = self.ops.to_numpy(self.G.network(z, self.G.average))
-            return result
+    def generator(self) -> Generator:
+        """Return G for drawing samples, with its moving average where there is one."""
+        return Generator(self.G.network, self.noise, self.data.classes, self.G.average)
 
     def check_finite(self) -> None:
         """Raise NonFiniteError if a value of the latest updates, or a parameter, is not finite."""

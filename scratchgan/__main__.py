@@ -1,0 +1,7 @@
+"""python -m scratchgan."""
+
+import sys
+
+from scratchgan.cli import main
+
+sys.exit(main())

@@ -1,0 +1,276 @@
+"""The command line: scratchgan train | sample | evaluate | info."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scratchgan import __version__
+from scratchgan.errors import DataError, NonFiniteError, RunError, ShapeError, UnknownNameError
+
+if TYPE_CHECKING:
+    from scratchgan.data import Dataset
+    from scratchgan.gan import Trainer
+    from scratchgan.runs import Outcome, RunFolder, Session
+
+__all__ = ["main"]
+
+# Modules that cost time (NumPy, Matplotlib, …) are imported in the functions that use
+# them, so that --help answers at once.
+
+INTERRUPTED = 130  # the exit status that shells expect after Ctrl-C
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        status: int = options.run(options)
+        return status
+    except NonFiniteError as error:
+        print(f"scratchgan: stopped: {error}", file=sys.stderr)
+        return 1
+    except (DataError, RunError, ShapeError, UnknownNameError, ValueError) as error:
+        print(f"scratchgan: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("scratchgan: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scratchgan",
+        description="Generative adversarial networks from NumPy and hand-written kernels.",
+        epilog="Start with: scratchgan train",
+    )
+    parser.add_argument("--version", action="version", version=f"scratchgan {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    train = commands.add_parser("train", help="train a recipe, or continue a run")
+    train.set_defaults(run=_train)
+    train.add_argument(
+        "recipe", nargs="?", help="digits (the default), gaussian-1d, ring, grid or mnist"
+    )
+    train.add_argument("--data", metavar="NAME", help="another data set than the recipe's")
+    train.add_argument("--backend", metavar="NAME", help="where arithmetic happens")
+    train.add_argument("--steps", type=int, metavar="N", help="iterations")
+    train.add_argument("--batch-size", type=int, metavar="N", help="examples in a minibatch")
+    train.add_argument("--k", type=int, metavar="N", help="updates of D for each of G")
+    train.add_argument("--objective", metavar="NAME", help="minimax or non_saturating")
+    train.add_argument("--updates", metavar="KIND", help="alternating or simultaneous")
+    train.add_argument("--seed", type=int, metavar="N", help="for everything random")
+    train.add_argument("--config", type=Path, metavar="FILE.toml", help="more settings")
+    train.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="the run's own folder (runs/RECIPE-001, …)"
+    )
+    train.add_argument("--resume", type=Path, metavar="FOLDER", help="continue the run there")
+
+    sample = commands.add_parser("sample", help="draw samples from a trained generator")
+    sample.set_defaults(run=_sample)
+    sample.add_argument("folder", type=Path, help="the run's folder")
+    sample.add_argument("--n", type=int, default=100, metavar="N", help="how many (100)")
+    sample.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, others")
+    sample.add_argument("--label", type=int, metavar="K", help="of a conditional generator")
+    sample.add_argument(
+        "--out", type=Path, metavar="FILE", help=".png or .npy (FOLDER/sample-seed-N.png)"
+    )
+
+    evaluate = commands.add_parser("evaluate", help="measure samples beside real data")
+    evaluate.set_defaults(run=_evaluate)
+    evaluate.add_argument("folder", type=Path, help="the run's folder")
+    evaluate.add_argument("--n", type=int, metavar="N", help="samples (1,000; toy sets 2,500)")
+    evaluate.add_argument("--seed", type=int, default=0, metavar="N", help="for the samples")
+
+    info = commands.add_parser("info", help="versions, backends, threads, folders")
+    info.set_defaults(run=_info)
+    return parser
+
+
+# -- train --------------------------------------------------------------------------------------
+
+
+def _train(options: argparse.Namespace) -> int:
+    session = _resumed(options) if options.resume else _started(options)
+    folder, config = session.folder.path, session.folder.config
+    done = session.trainer.iteration
+    if done >= config.steps:
+        print(f"{folder} is complete at iteration {done:,}; --steps N with a larger N goes on")
+        return 0
+    print(
+        f"{'continuing' if done else 'training'} {config.recipe} in {folder}: data {config.data},"
+        f" backend {config.backend}, objective {config.objective}, iterations {done:,} →"
+        f" {config.steps:,}"
+    )
+    with _Progress(session) as progress:
+        outcome = session.run(progress)
+    _report(folder, outcome)
+    return INTERRUPTED if outcome.interrupted else 0
+
+
+def _started(options: argparse.Namespace) -> Session:
+    from scratchgan.data import load
+    from scratchgan.runs import Config, Session, next_free_folder, read_toml
+
+    settings = read_toml(options.config) if options.config else {}
+    recipe = options.recipe or settings.pop("recipe", None) or "digits"
+    settings.pop("recipe", None)
+    settings.update(_given(options))
+    config = Config.from_recipe(recipe, settings)
+    path = options.out or next_free_folder(Path("runs"), recipe)
+    return Session.start(path, config, load(config.data))
+
+
+def _resumed(options: argparse.Namespace) -> Session:
+    from scratchgan.data import load
+    from scratchgan.runs import RunFolder, Session
+
+    given = _given(options)
+    steps = given.pop("steps", None)
+    also = [*given, *(name for name in ("recipe", "config", "out") if getattr(options, name))]
+    if also:
+        raise ValueError(
+            f"--resume continues a run with its own settings; leave out {', '.join(also)}"
+            " (--steps alone may change)"
+        )
+    folder = RunFolder.open(options.resume)
+    if steps is not None:
+        folder.change_steps(steps)
+    return Session.resume(folder, load(folder.config.data))
+
+
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    """Settings that the command line gives."""
+    names = ["data", "backend", "steps", "batch_size", "k", "objective", "updates", "seed"]
+    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+
+
+class _Progress:
+    """A bar on a terminal; elsewhere, a plain line now and then."""
+
+    def __init__(self, session: Session) -> None:
+        from tqdm import tqdm
+
+        self._steps = session.folder.config.steps
+        self._line_every = max(1, self._steps // 10)
+        start = session.trainer.iteration
+        self._bar = (
+            tqdm(total=self._steps, initial=start, unit="it", dynamic_ncols=True)
+            if sys.stderr.isatty()
+            else None
+        )
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, trainer: Trainer) -> None:
+        if self._bar is not None:
+            self._bar.update()
+        step = trainer.iteration
+        if step % trainer.log_every == 0 and self._bar is not None:
+            self._bar.set_postfix_str(_numbers(trainer.history[-1]))
+        elif self._bar is None and step % self._line_every == 0:
+            print(f"{step:>8,} / {self._steps:,}  {_numbers(trainer.record())}", flush=True)
+
+
+def _numbers(record: dict[str, float]) -> str:
+    return f"V {record['value']:+.3f}  D(x) {record['d_real']:.2f}  D(G(z)) {record['d_fake']:.2f}"
+
+
+def _report(folder: Path, outcome: Outcome) -> None:
+    if outcome.interrupted:
+        print(
+            f"interrupted at iteration {outcome.iteration:,}; continue with"
+            f" `scratchgan train --resume {folder}`"
+        )
+    print(f"samples:    {outcome.samples}")
+    print(f"losses:     {outcome.losses}")
+    print(f"animation:  {outcome.animation}")
+    print(f"checkpoint: {outcome.checkpoint}")
+    if not outcome.interrupted:
+        print(f"measure them with `scratchgan evaluate {folder}`")
+
+
+# -- sample and evaluate ------------------------------------------------------------------------
+
+
+def _sample(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from scratchgan.runs import RunFolder
+    from scratchgan.runs.files import write_atomically
+    from scratchgan.runs.render import sample_figure, samples_in_plane, save_figure
+
+    folder = RunFolder.open(options.folder)
+    samples = _draw(folder, options.n, options.seed, options.label)
+    label = "" if options.label is None else f"-label-{options.label}"
+    path = options.out or folder.path / f"sample-seed-{options.seed}{label}.png"
+    if path.suffix == ".npy":
+        write_atomically(path, lambda stream: np.save(stream, samples))
+    elif path.suffix != ".png":
+        raise ValueError(f"--out {path}: expected a name that ends in .png or .npy")
+    elif folder.config.image_shape is not None:
+        save_figure(path, sample_figure(samples, folder.config.image_shape))
+    else:
+        save_figure(path, samples_in_plane(samples))
+    print(f"{options.n:,} samples: {path}")
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from scratchgan.data import load
+    from scratchgan.metrics import evaluate
+    from scratchgan.runs import RunFolder
+
+    folder = RunFolder.open(options.folder)
+    data: Dataset = load(folder.config.data)
+    n = options.n or (1000 if data.image_shape else 2500)
+    samples = _draw(folder, n, options.seed)
+    print(f"{options.folder}, checkpoint {folder.newest_checkpoint().name}")
+    print(evaluate(samples, data))
+    return 0
+
+
+def _draw(folder: RunFolder, n: int, seed: int, label: int | None = None) -> Any:
+    from scratchgan.backends import Purpose, Stream
+    from scratchgan.runs import load_generator
+
+    return load_generator(folder).sample(n, Stream(seed).purpose(Purpose.USER), label)
+
+
+# -- info ---------------------------------------------------------------------------------------
+
+
+def _info(options: argparse.Namespace) -> int:
+    import pooch
+
+    from scratchgan.backends import backend_names, default_backend, why_unavailable
+    from scratchgan.gan.recipes import get_recipe, recipe_names
+    from scratchgan.runs import environment
+
+    facts = environment()
+    print(f"scratchgan {facts['scratchgan']}, NumPy {facts['numpy']}, Numba {facts['numba']}")
+    print(f"Python {facts['python']} on {facts['platform']}")
+    limits = ", ".join(f"{name}={value}" for name, value in facts["threads"].items())
+    print(f"cores: {facts['cores']}; thread limits: {limits or 'none set'}")
+    print("backends:")
+    for name in backend_names():
+        reason = why_unavailable(name)
+        default = " (default)" if reason is None and name == default_backend().name else ""
+        print(f"  {name:<12}{'works here' + default if reason is None else reason}")
+    print("recipes:")
+    for name in recipe_names():
+        print(f"  {name:<12}{get_recipe(name).about}")
+    print(f"data cache: {pooch.os_cache('scratchgan')}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

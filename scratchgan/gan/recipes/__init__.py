@@ -1,0 +1,31 @@
+"""The recipes: one readable file each, loaded when asked for."""
+
+from __future__ import annotations
+
+import importlib
+
+from scratchgan.errors import unknown
+from scratchgan.gan.recipes.recipe import Recipe, Sizes
+
+__all__ = ["Recipe", "Sizes", "get_recipe", "recipe_names"]
+
+_MODULES = {
+    "digits": "digits",
+    "gaussian-1d": "gaussian_1d",
+    "ring": "ring",
+    "grid": "grid",
+    "mnist": "mnist",
+}
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Return the names of all recipes."""
+    return tuple(_MODULES)
+
+
+def get_recipe(name: str) -> Recipe:
+    """Return a recipe by its name; raise UnknownNameError, listing the known ones."""
+    if name not in _MODULES:
+        raise unknown("recipe", name, _MODULES)
+    recipe: Recipe = importlib.import_module(f"{__name__}.{_MODULES[name]}").recipe
+    return recipe

@@ -1,0 +1,42 @@
+"""mnist: handwritten digits of 28 × 28 pixels with plain MLPs."""
+
+from scratchgan.gan.noise import Noise
+from scratchgan.gan.recipes.recipe import Recipe, Sizes
+from scratchgan.nn import Dropout, Layer, Linear, Sequential
+from scratchgan.nn.initializers import he
+from scratchgan.optim import Adam
+
+
+def networks(sizes: Sizes) -> tuple[Layer, Layer]:
+    """G widens towards the image; D narrows to one logit, with dropout against memorising."""
+    G = Sequential(
+        Linear(sizes.noise, 256, "leaky_relu", weight=he()),
+        Linear(256, 512, "leaky_relu", weight=he()),
+        Linear(512, 1024, "leaky_relu", weight=he()),
+        Linear(1024, sizes.features, "sigmoid", bias=sizes.marginals),
+    )
+    D = Sequential(
+        Linear(sizes.features, 512, "leaky_relu", weight=he()),
+        Dropout(keep=0.7),
+        Linear(512, 256, "leaky_relu", weight=he()),
+        Dropout(keep=0.7),
+        Linear(256, 1),
+    )
+    return G, D
+
+
+recipe = Recipe(
+    name="mnist",
+    about="MNIST's handwritten digits, 28 × 28",
+    data="mnist",
+    networks=networks,
+    noise=Noise(64),
+    optimizer_g=Adam(2e-4, beta1=0.5),
+    optimizer_d=Adam(2e-4, beta1=0.5),
+    steps=20_000,
+    batch_size=100,
+    ema=0.999,
+    log_every=100,
+    sample_every=500,
+    checkpoint_every=1000,
+)

@@ -1,0 +1,67 @@
+"""What a recipe is: all settings of a training, readable in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from scratchgan.gan.noise import Noise
+from scratchgan.nn import Layer
+from scratchgan.nn.initializers import Initializer
+from scratchgan.optim import Optimizer
+
+__all__ = ["Recipe", "Sizes"]
+
+
+class Sizes(NamedTuple):
+    """What networks are built from."""
+
+    noise: int  # width of z
+    features: int  # width of x
+    classes: int  # width of the one-hot y; 0 without labels
+    marginals: Initializer  # output bias at which a sigmoid G gives the mean image; else zeros
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """
+    A named training: data, networks, players and schedule.
+
+    Parameters
+    ----------
+    name, about : str
+        Its name on the command line, and one line about it.
+    data : str
+        Name of a data set.
+    networks : callable
+        ``networks(sizes) -> (G, D)``, layer trees.
+    noise : Noise
+    optimizer_g, optimizer_d : Optimizer
+    steps : int
+        Iterations: k updates of D and one of G each.
+    objective, updates, batch_size, k, ema
+        As in ``Trainer``.
+    conditional : bool
+        Whether the labels go into both networks.
+    log_every, sample_every, checkpoint_every : int
+        Iterations between records, sample grids and checkpoints.
+    """
+
+    name: str
+    about: str
+    data: str
+    networks: Callable[[Sizes], tuple[Layer, Layer]]
+    noise: Noise
+    optimizer_g: Optimizer
+    optimizer_d: Optimizer
+    steps: int
+    objective: str = "non_saturating"
+    updates: str = "alternating"
+    batch_size: int = 64
+    k: int = 1
+    ema: float | None = None
+    conditional: bool = False
+    log_every: int = 50
+    sample_every: int = 200
+    checkpoint_every: int = 500
