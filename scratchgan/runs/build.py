@@ -1,0 +1,97 @@
+"""From settings to networks, trainer and generator."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from scratchgan.backends import get_backend
+from scratchgan.data import Dataset
+from scratchgan.errors import DataError, RunError
+from scratchgan.gan import Generator, Noise, Trainer
+from scratchgan.gan.recipes import Sizes, get_recipe
+from scratchgan.nn import Network
+from scratchgan.nn.initializers import data_marginals, zeros
+from scratchgan.optim import optimizer_from_config
+from scratchgan.runs.checkpoint import load_into, read_checkpoint
+from scratchgan.runs.config import Config
+from scratchgan.runs.folder import RunFolder
+
+__all__ = ["build_networks", "build_trainer", "describe_data", "load_generator", "load_trainer"]
+
+
+def describe_data(config: Config, data: Dataset) -> Config:
+    """Return the settings with what they keep of the data: widths and image shape."""
+    if config.conditional and not data.classes:
+        raise DataError(
+            f"data set '{data.name}' has no labels, which a conditional game needs;"
+            " choose another with --data"
+        )
+    return replace(
+        config,
+        features=data.features,
+        classes=data.classes if config.conditional else 0,
+        image_shape=None if data.image_shape is None else list(data.image_shape),
+    )
+
+
+def build_networks(config: Config, data: Dataset | None = None) -> tuple[Network, Network]:
+    """Return G and D with their initial parameters; without data, only their shapes count."""
+    bounded = data is not None and data.value_range == (0.0, 1.0)
+    marginals = data_marginals(data.x) if data is not None and bounded else zeros()
+    sizes = Sizes(config.noise["features"], config.features, config.classes, marginals)
+    layers = get_recipe(config.recipe).networks(sizes)
+    ops = get_backend(config.backend)
+    G, D = (
+        Network(layer, seed=[config.seed, player], dtype=config.dtype, ops=ops)
+        for player, layer in enumerate(layers)
+    )
+    return G, D
+
+
+def build_trainer(config: Config, data: Dataset) -> Trainer:
+    """Return a trainer at iteration 0."""
+    if (config.features, config.classes) != (data.features, data.classes * config.conditional):
+        raise RunError(
+            f"the run was made with data of {config.features} features and {config.classes}"
+            f" classes; '{data.name}' has {data.features} and {data.classes}"
+        )
+    G, D = build_networks(config, data)
+    return Trainer(
+        G,
+        D,
+        data.x,
+        noise=Noise(**config.noise),
+        optimizer_g=optimizer_from_config(config.optimizer_g),
+        optimizer_d=optimizer_from_config(config.optimizer_d),
+        objective=config.objective,
+        batch_size=config.batch_size,
+        k=config.k,
+        updates=config.updates,
+        ema=config.ema,
+        labels=data.labels if config.conditional else None,
+        classes=config.classes,
+        seed=config.seed,
+        log_every=config.log_every,
+    )
+
+
+def load_trainer(folder: RunFolder, data: Dataset) -> Trainer:
+    """Return the trainer as its newest checkpoint has it."""
+    trainer = build_trainer(folder.config, data)
+    load_into(trainer, read_checkpoint(folder.newest_checkpoint()))
+    return trainer
+
+
+def load_generator(folder: RunFolder) -> Generator:
+    """Return the generator of the newest checkpoint; the data are not needed."""
+    config = folder.config
+    checkpoint = read_checkpoint(folder.newest_checkpoint())
+    G, _ = build_networks(config)
+    if checkpoint.layouts["G"] != G.layout.describe():
+        raise RunError(
+            f"checkpoint {checkpoint.path} is of another architecture than recipe"
+            f" '{config.recipe}' has now"
+        )
+    flat = checkpoint.arrays.get("G.average", checkpoint.arrays["G.params"])
+    G.ops.copy_(G.flat, G.ops.asarray(flat, G.dtype))
+    return Generator(G, Noise(**config.noise), config.classes)

@@ -1,0 +1,130 @@
+"""
+A checkpoint: the arrays of both players, and the integers from which the rest follows.
+
+One .npz file without pickle: ``D.params``, ``D.m``, …, ``G.average``, each flat,
+and ``meta``, a JSON text with the format, the counters and the layouts. Rates,
+epoch orders, noise and masks follow from the counters and the seed.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scratchgan.errors import RunError
+from scratchgan.gan import Trainer
+from scratchgan.runs.files import write_atomically
+
+__all__ = ["Checkpoint", "load_into", "read_checkpoint", "write_checkpoint"]
+
+FORMAT = 1
+
+
+class Checkpoint(NamedTuple):
+    """What a checkpoint file holds."""
+
+    arrays: dict[str, NDArray[Any]]
+    counters: dict[str, int]
+    layouts: dict[str, list[Any]]  # "G" and "D": [path, offset, shape] of each parameter
+    dtype: str
+    path: Path
+
+
+def write_checkpoint(path: Path, trainer: Trainer) -> None:
+    """Write the state of ``trainer``; raise RunError if the disk does not take it."""
+    trainer.check_finite()  # a checkpoint is one that training can go on from
+    meta = {
+        "format": FORMAT,
+        "dtype": str(trainer.dtype),
+        "counters": trainer.counters(),
+        "layouts": _layouts(trainer),
+    }
+    arrays: dict[str, Any] = {"meta": np.array(json.dumps(meta)), **trainer.arrays()}
+
+    def write(stream: IO[bytes]) -> None:
+        np.savez(stream, **arrays)
+
+    write_atomically(path, write)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """
+    Read a checkpoint and check every byte of it (zip files carry checksums).
+
+    Raises
+    ------
+    RunError
+        If it is missing, truncated, corrupted or of another format.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        meta = json.loads(str(arrays.pop("meta")))
+        known = meta["format"] == FORMAT
+        checkpoint = Checkpoint(
+            arrays, meta["counters"], meta["layouts"], meta["dtype"], path
+        ) if known else None  # fmt: skip
+    except FileNotFoundError:
+        raise RunError(
+            f"there is no checkpoint {path}; see the folder for those there are"
+        ) from None
+    except PermissionError as error:
+        raise RunError(f"checkpoint {path} cannot be read: {error.strerror}") from None
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise RunError(
+            f"checkpoint {path} is truncated or corrupted ({error}); remove it to continue from"
+            " the checkpoint before it, or from the start if there is none"
+        ) from None
+    if checkpoint is None:
+        raise RunError(
+            f"checkpoint {path} has format {meta['format']}, this version reads {FORMAT};"
+            " use the version of scratchgan that wrote it (env.json names it)"
+        )
+    return checkpoint
+
+
+def load_into(trainer: Trainer, checkpoint: Checkpoint) -> None:
+    """
+    Put a checkpoint's state into ``trainer``.
+
+    Raises
+    ------
+    RunError
+        If it is a checkpoint of other networks or of another optimiser.
+    """
+    expected = {name: a.shape for name, a in trainer.arrays().items()}
+    for player, layout in _layouts(trainer).items():
+        saved = checkpoint.layouts.get(player, [])
+        if saved != layout:
+            raise RunError(
+                f"checkpoint {checkpoint.path} is of another architecture: its {player} has"
+                f" {_difference(saved, layout)}; use the recipe and data that it was made with"
+            )
+    found = {name: a.shape for name, a in checkpoint.arrays.items()}
+    if found != expected or checkpoint.dtype != str(trainer.dtype):
+        raise RunError(
+            f"checkpoint {checkpoint.path} holds {sorted(found)} in {checkpoint.dtype};"
+            f" expected {sorted(expected)} in {trainer.dtype}"
+            " (another optimiser, or an average of G switched on or off)"
+        )
+    trainer.restore(checkpoint.arrays, checkpoint.counters)
+
+
+def _layouts(trainer: Trainer) -> dict[str, list[Any]]:
+    return {
+        "G": trainer.G.network.layout.describe(),
+        "D": trainer.D.network.layout.describe(),
+    }
+
+
+def _difference(saved: list[Any], expected: list[Any]) -> str:
+    """Say the first parameter in which two layouts differ."""
+    for a, b in zip(saved, expected, strict=False):
+        if a != b:
+            return f"parameter {a[0]} of shape {tuple(a[2])} where {b[0]} {tuple(b[2])} is expected"
+    return f"{len(saved)} parameters where {len(expected)} are expected"

@@ -1,0 +1,158 @@
+"""A run's folder: config.json, env.json, metrics.jsonl, samples/ and checkpoints/."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+from scratchgan.errors import RunError
+from scratchgan.runs.config import Config
+from scratchgan.runs.files import explain, remove_unfinished, write_atomically
+
+__all__ = ["RunFolder", "environment"]
+
+KEEP = 3  # checkpoints; the older ones are removed
+
+
+class RunFolder:
+    """
+    The files of one run.
+
+    Attributes
+    ----------
+    path : Path
+    config : Config
+    """
+
+    def __init__(self, path: Path, config: Config) -> None:
+        self.path = path
+        self.config = config
+
+    @classmethod
+    def create(cls, path: Path, config: Config) -> RunFolder:
+        """Start a run in a folder; raise RunError if it already holds one."""
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            occupied = (path / "config.json").exists()
+        except OSError as error:
+            raise explain(error, path) from error
+        if occupied:
+            raise RunError(
+                f"{path} already holds a run; continue it with `scratchgan train --resume {path}`"
+                " or choose another folder with --out"
+            )
+        folder = cls(path, config)
+        folder.write_text("env.json", json.dumps(environment(), indent=2) + "\n")
+        folder.write_text("config.json", config.to_json())
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Open the folder of an earlier run; raise RunError if it holds none."""
+        return cls(path, Config.read(path / "config.json"))
+
+    def change_steps(self, steps: int) -> None:
+        """Give the run another number of iterations."""
+        self.config = self.config.with_steps(steps)
+        self.write_text("config.json", self.config.to_json())
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a small file whole."""
+        write_atomically(self.path / name, lambda stream: stream.write(text.encode()))
+
+    # -- metrics --------------------------------------------------------------------------------
+
+    def append_metrics(self, record: dict[str, float]) -> None:
+        """Append one line to metrics.jsonl."""
+        path = self.path / "metrics.jsonl"
+        try:
+            with open(path, "a", encoding="utf-8") as stream:
+                stream.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise explain(error, path) from error
+
+    def read_metrics(self) -> list[dict[str, float]]:
+        """Return the records of metrics.jsonl, without a last line that was cut short."""
+        path = self.path / "metrics.jsonl"
+        records = []
+        if path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    records.append(json.loads(line))
+                except ValueError:
+                    break
+        return records
+
+    def cut_metrics(self, step: int) -> list[dict[str, float]]:
+        """Cut metrics.jsonl back to ``step`` and return what is left."""
+        records = [r for r in self.read_metrics() if r["step"] <= step]
+        self.write_text("metrics.jsonl", "".join(json.dumps(r) + "\n" for r in records))
+        remove_unfinished(self.path)
+        return records
+
+    # -- checkpoints and samples ----------------------------------------------------------------
+
+    def checkpoint_path(self, step: int) -> Path:
+        """Where the checkpoint of an iteration lies."""
+        return self.path / "checkpoints" / f"step_{step:06d}.npz"
+
+    def sample_path(self, step: int) -> Path:
+        """Where the sample grid of an iteration lies."""
+        return self.path / "samples" / f"step_{step:06d}.png"
+
+    def checkpoints(self) -> list[Path]:
+        """Return all checkpoints, the newest last."""
+        return sorted((self.path / "checkpoints").glob("step_*.npz"), key=_step_of)
+
+    def newest_checkpoint(self) -> Path:
+        """Return the newest checkpoint; raise RunError if there is none."""
+        found = self.checkpoints()
+        if not found:
+            raise RunError(
+                f"{self.path} has no checkpoint yet; continue the run with"
+                f" `scratchgan train --resume {self.path}`"
+            )
+        return found[-1]
+
+    def remove_old_checkpoints(self) -> None:
+        """Keep the newest few."""
+        for path in self.checkpoints()[:-KEEP]:
+            path.unlink(missing_ok=True)
+
+    def frames(self) -> list[Path]:
+        """Return all sample grids in the order of their iterations."""
+        return sorted((self.path / "samples").glob("step_*.png"), key=_step_of)
+
+
+def _step_of(path: Path) -> int:
+    digits = path.stem.removeprefix("step_")
+    return int(digits) if digits.isdigit() else -1
+
+
+def environment() -> dict[str, Any]:
+    """Return what the run ran on: versions, machine and threads."""
+    from importlib.metadata import version
+
+    import numpy
+
+    from scratchgan import __version__
+
+    return {
+        "scratchgan": __version__,
+        "python": platform.python_version(),
+        "numpy": numpy.__version__,
+        "numba": version("numba"),
+        "platform": platform.platform(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": {
+            name: os.environ[name]
+            for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+            if name in os.environ
+        },
+        "byteorder": sys.byteorder,
+    }

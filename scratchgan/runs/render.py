@@ -1,0 +1,101 @@
+"""The pictures of a run: sample grids, the loss figure, the animation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scratchgan import plots
+from scratchgan.data import Dataset
+from scratchgan.gan import Trainer
+from scratchgan.runs.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "Renderer",
+    "sample_figure",
+    "samples_in_plane",
+    "save_figure",
+    "write_animation",
+    "write_losses",
+]
+
+
+class Renderer:
+    """Draws what G makes of the fixed noise, in the way that suits the data."""
+
+    def __init__(self, trainer: Trainer, data: Dataset) -> None:
+        self._trainer = trainer
+        self._data = data
+
+    def write(self, path: Path) -> None:
+        """Write the sample grid of this moment as a PNG."""
+        trainer, data = self._trainer, self._data
+        title = f"iteration {trainer.iteration:,}"
+        if data.image_shape is not None:
+            figure = sample_figure(trainer.samples(100), data.image_shape)
+        elif data.features == 1 and data.density is not None:
+            figure = plots.sample_density(
+                trainer.samples(5000), data.density.pdf, self._probability, _limits(data), title
+            )
+        else:
+            figure = plots.sample_scatter(trainer.samples(2000), data.x, title)
+        save_figure(path, figure)
+
+    def _probability(self, x: NDArray[Any]) -> NDArray[Any]:
+        D = self._trainer.D.network
+        logits = D(x.reshape(-1, 1).astype(D.dtype))
+        return np.asarray(1 / (1 + np.exp(-logits.ravel().astype(np.float64))))
+
+
+def sample_figure(samples: NDArray[Any], image_shape: Sequence[int]) -> Figure:
+    """Return a grid of images, ten in a row, large enough to be seen."""
+    height, width = image_shape
+    return plots.image_grid(samples, (height, width), zoom=max(1, 48 // height))
+
+
+def samples_in_plane(samples: NDArray[Any]) -> Figure:
+    """Return a picture of samples alone: a scatter of the first two features, or a histogram."""
+    if samples.shape[1] == 1:
+        return plots.histogram(samples)
+    return plots.sample_scatter(samples[:, :2], None)
+
+
+def save_figure(path: Path, figure: Figure) -> None:
+    """Write a figure as a PNG, whole or not at all."""
+    write_atomically(path, lambda stream: figure.savefig(stream, format="png"))
+
+
+def write_losses(path: Path, history: Sequence[dict[str, float]]) -> None:
+    """Write the figure of values over iterations."""
+    save_figure(path, plots.losses(history))
+
+
+def write_animation(path: Path, frames: Sequence[Path], seconds: float = 6.0) -> None:
+    """Join the sample grids into a GIF that lasts about ``seconds`` and rests on the last."""
+    from PIL import Image
+
+    images = [Image.open(frame).convert("RGB") for frame in frames]
+    if not images:
+        return
+    each = max(40, round(1000 * seconds / len(images)))  # ms; browsers slow down shorter ones
+    durations = [each] * (len(images) - 1) + [1500]
+    write_atomically(
+        path,
+        lambda stream: images[0].save(
+            stream, format="GIF", save_all=True, append_images=images[1:],
+            duration=durations, loop=0,
+        ),
+    )  # fmt: skip
+
+
+def _limits(data: Dataset) -> tuple[float, float]:
+    low, high = float(data.x.min()), float(data.x.max())
+    margin = 0.25 * (high - low)
+    return low - margin, high + margin

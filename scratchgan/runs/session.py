@@ -1,0 +1,164 @@
+"""A training from start, or from its last checkpoint, to its end, with everything written down."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from scratchgan.data import Dataset
+from scratchgan.errors import NonFiniteError, RunError
+from scratchgan.gan import Trainer
+from scratchgan.runs.build import build_trainer, describe_data
+from scratchgan.runs.checkpoint import load_into, read_checkpoint, write_checkpoint
+from scratchgan.runs.config import Config
+from scratchgan.runs.folder import RunFolder
+from scratchgan.runs.render import Renderer, write_animation, write_losses
+
+__all__ = ["Outcome", "Session", "next_free_folder"]
+
+
+class Outcome(NamedTuple):
+    """What a run left behind."""
+
+    interrupted: bool
+    iteration: int
+    checkpoint: Path
+    samples: Path
+    losses: Path
+    animation: Path
+
+
+class Session:
+    """
+    A run in its folder: a trainer, and a callback that writes down what it does.
+
+    Make one with ``start`` or ``resume``, then call ``run``.
+    """
+
+    def __init__(self, folder: RunFolder, data: Dataset, trainer: Trainer) -> None:
+        self.folder = folder
+        self.trainer = trainer
+        self._renderer = Renderer(trainer, data)
+
+    @classmethod
+    def start(cls, path: Path, config: Config, data: Dataset) -> Session:
+        """Begin a run in a folder that holds none."""
+        config = describe_data(config, data)
+        trainer = build_trainer(
+            config, data
+        )  # refuses what does not fit before anything is written
+        return cls(RunFolder.create(path, config), data, trainer)
+
+    @classmethod
+    def resume(cls, folder: RunFolder, data: Dataset) -> Session:
+        """Continue a run from its newest checkpoint, or from its start if it has none."""
+        trainer = build_trainer(folder.config, data)
+        if folder.checkpoints():
+            load_into(trainer, read_checkpoint(folder.newest_checkpoint()))
+        trainer.history[:] = folder.cut_metrics(trainer.iteration)
+        return cls(folder, data, trainer)
+
+    def run(self, progress: Callable[[Trainer], object] = lambda trainer: None) -> Outcome:
+        """
+        Train to the last iteration; ``progress(trainer)`` is called after each.
+
+        Ctrl-C lets the iteration end, writes a checkpoint and returns; a second
+        Ctrl-C interrupts at once.
+
+        Raises
+        ------
+        NonFiniteError
+            If a value is no longer finite; the last good checkpoint is kept.
+        RunError
+            If the disk does not take a file.
+        """
+        trainer, config = self.trainer, self.folder.config
+        if trainer.iteration == 0:
+            self._write_samples()
+        trainer.callbacks += [self._write_down, progress]
+        try:
+            with _interrupts(trainer.stop) as interrupted:
+                trainer.train(config.steps - trainer.iteration)
+        except NonFiniteError as error:
+            raise NonFiniteError(f"{error}. {self._last_good()}") from None
+        finally:
+            del trainer.callbacks[-2:]
+        if trainer.iteration < config.steps or not self._written(trainer.iteration):
+            self._write_checkpoint()
+        return self._finish(bool(interrupted))
+
+    def _write_down(self, trainer: Trainer) -> None:
+        """What is due at this iteration. Metrics first: a checkpoint never runs ahead of them."""
+        config, step = self.folder.config, trainer.iteration
+        last = step == config.steps
+        if step % config.log_every == 0:
+            self.folder.append_metrics(trainer.history[-1])
+        if step % config.sample_every == 0 or last:
+            self._write_samples()
+        if step % config.checkpoint_every == 0 or last:
+            self._write_checkpoint()
+
+    def _write_samples(self) -> None:
+        self._renderer.write(self.folder.sample_path(self.trainer.iteration))
+
+    def _write_checkpoint(self) -> None:
+        write_checkpoint(self.folder.checkpoint_path(self.trainer.iteration), self.trainer)
+        self.folder.remove_old_checkpoints()
+
+    def _written(self, step: int) -> bool:
+        return self.folder.checkpoint_path(step).exists()
+
+    def _last_good(self) -> str:
+        kept = self.folder.checkpoints()
+        if not kept:
+            return "No checkpoint had been written yet"
+        return f"The last good checkpoint is {kept[-1]}"
+
+    def _finish(self, interrupted: bool) -> Outcome:
+        root, trainer = self.folder.path, self.trainer
+        outcome = Outcome(
+            interrupted=interrupted,
+            iteration=trainer.iteration,
+            checkpoint=self.folder.checkpoint_path(trainer.iteration),
+            samples=root / "samples.png",
+            losses=root / "losses.png",
+            animation=root / "training.gif",
+        )
+        self._renderer.write(outcome.samples)
+        write_losses(outcome.losses, trainer.history)
+        write_animation(outcome.animation, self.folder.frames())
+        return outcome
+
+
+@contextmanager
+def _interrupts(stop: Callable[[], None]) -> Iterator[list[int]]:
+    """Turn the first Ctrl-C into a call of ``stop``; yields a list that is then not empty."""
+    seen: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield seen  # only the main thread may handle signals
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def first(number: int, frame: object) -> None:
+        seen.append(number)
+        signal.signal(signal.SIGINT, before)
+        stop()
+
+    signal.signal(signal.SIGINT, first)
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def next_free_folder(parent: Path, name: str) -> Path:
+    """Return parent/name-001, or the first number after it that is free."""
+    for number in range(1, 10_000):
+        path = parent / f"{name}-{number:03d}"
+        if not path.exists():
+            return path
+    raise RunError(f"{parent} is full of runs of '{name}'; give a folder with --out")
