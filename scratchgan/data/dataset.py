@@ -1,0 +1,251 @@
+"""Dataset: examples as rows of one float32 array, and what is known about them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scratchgan.errors import DataError
+from scratchgan.theory.densities import Density
+
+__all__ = ["Dataset"]
+
+Floats = NDArray[np.float32]
+Labels = NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """
+    A data set, checked when it is made; its arrays cannot be written to.
+
+    Attributes
+    ----------
+    name : str
+    x : float32 array (n, features), C-contiguous
+    labels : int32 array (n,) or None
+        Classes 0, …, classes − 1.
+    label_names : tuple of str
+        One for each class; empty where there are no labels.
+    image_shape : tuple of int or None
+        (height, width) where a row of x is an image.
+    value_range : tuple of float
+        (low, high), between which all values lie.
+    source, licence : str
+    density : Density or None
+        The density that x was drawn from, where it is known.
+    x_test : float32 array (n_test, features) or None
+        Examples held out from training.
+    labels_test : int32 array (n_test,) or None
+
+    Raises
+    ------
+    DataError
+        If the arrays are empty, of another shape, not floating point or not finite,
+        or if labels, names, image shape or range do not fit them.
+    """
+
+    name: str
+    x: Floats
+    labels: Labels | None
+    label_names: tuple[str, ...]
+    image_shape: tuple[int, ...] | None
+    value_range: tuple[float, float]
+    source: str
+    licence: str
+    density: Density | None = None
+    x_test: Floats | None = None
+    labels_test: Labels | None = None
+
+    def __post_init__(self) -> None:
+        self._set("x", _examples(self.name, "x", self.x))
+        if self.x_test is not None:
+            self._set("x_test", _examples(self.name, "x_test", self.x_test))
+            if self.x_test.shape[1] != self.features:
+                raise self._error(
+                    f"x_test has {self.x_test.shape[1]} features and x has {self.features};"
+                    " give both the same"
+                )
+        self._set("label_names", tuple(self.label_names))
+        for split in ("", "_test"):
+            if getattr(self, f"labels{split}") is not None:
+                self._set(f"labels{split}", self._checked_labels(split))
+        if self.labels is not None and self.x_test is not None and self.labels_test is None:
+            raise self._error("has labels for x but none for x_test; give labels_test")
+        if self.labels is None and (self.labels_test is not None or self.label_names):
+            raise self._error("has labels_test or label_names but no labels; give labels")
+        if self.image_shape is not None and math.prod(self.image_shape) != self.features:
+            raise self._error(
+                f"image_shape {self.image_shape} has {math.prod(self.image_shape)} pixels and"
+                f" x has {self.features} features; they must agree"
+            )
+        if self.density is not None and self.density.dim != self.features:
+            raise self._error(
+                f"the density is {self.density.dim}-dimensional and x has {self.features} features"
+            )
+        low, high = self.value_range
+        for which, part in (("x", self.x), ("x_test", self.x_test)):
+            if part is not None and not (low <= part.min() and part.max() <= high):
+                raise self._error(
+                    f"{which} has values from {part.min():g} to {part.max():g}, outside"
+                    f" value_range ({low:g}, {high:g}); scale the values or state their range"
+                )
+
+    @classmethod
+    def from_array(
+        cls,
+        x: ArrayLike,
+        *,
+        name: str,
+        labels: ArrayLike | None = None,
+        label_names: tuple[str, ...] = (),
+        image_shape: tuple[int, ...] | None = None,
+        value_range: tuple[float, float] | None = None,
+        source: str = "an array",
+        licence: str = "not stated",
+        density: Density | None = None,
+    ) -> Dataset:
+        """
+        Make a data set of your own array; the values are copied.
+
+        Parameters
+        ----------
+        x : floating-point array (n, features), or (n, height, width) for images
+        name : str
+        labels : integer array (n,), optional
+            Classes from 0.
+        label_names : tuple of str, optional
+            "0", "1", … unless given.
+        image_shape, value_range, source, licence, density : optional
+            As the attributes; the range is that of the values unless given.
+
+        Raises
+        ------
+        DataError
+            As for the class.
+
+        Examples
+        --------
+        >>> data = Dataset.from_array(np.random.default_rng(0).random((100, 8, 8)), name="mine")
+        >>> data.n, data.features, data.image_shape, data.classes
+        (100, 64, (8, 8), 0)
+        """
+        rows = _as_array(name, "x", x)
+        if rows.ndim == 3 and image_shape is None:
+            image_shape = rows.shape[1:]
+            rows = rows.reshape(len(rows), math.prod(image_shape))
+        rows = _examples(name, "x", rows.copy())
+        classes = None if labels is None else _as_array(name, "labels", labels).copy()
+        if classes is not None and not label_names and classes.dtype.kind in "iu" and classes.size:
+            label_names = tuple(str(k) for k in range(int(classes.max()) + 1))
+        return cls(
+            name=name,
+            x=rows,
+            labels=classes,
+            label_names=label_names,
+            image_shape=image_shape,
+            value_range=value_range or (float(rows.min()), float(rows.max())),
+            source=source,
+            licence=licence,
+            density=density,
+        )
+
+    @property
+    def n(self) -> int:
+        """How many examples there are to train on."""
+        return len(self.x)
+
+    @property
+    def features(self) -> int:
+        """How many numbers an example has."""
+        return int(self.x.shape[1])
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are; 0 without labels."""
+        return len(self.label_names)
+
+    def describe(self) -> str:
+        """Return a text for a person: shape, range, labels, source and licence."""
+        kind = f"{self.features} feature{'s' if self.features > 1 else ''}"
+        if self.image_shape is not None:
+            kind = f"{' × '.join(map(str, self.image_shape))} pixels"
+        held_out = "" if self.x_test is None else f" and {len(self.x_test):,} held out"
+        low, high = self.value_range
+        lines = [
+            f"{self.name}: {self.n:,} examples{held_out} of {kind}, float32",
+            f"values:  from {low:.3g} to {high:.3g}",
+            f"labels:  {', '.join(self.label_names) or 'none'}",
+        ]
+        if self.density is not None:
+            lines.append(f"density: {self.density!r}")
+        return "\n".join([*lines, f"source:  {self.source}", f"licence: {self.licence}"])
+
+    def _checked_labels(self, split: str) -> Labels:
+        which, x = f"labels{split}", getattr(self, f"x{split}")
+        labels = _as_array(self.name, which, getattr(self, which))
+        if x is None or labels.shape != (len(x),):
+            expected = f"({len(x)},), one for each example" if x is not None else f"none: x{split}"
+            raise self._error(f"{which} has shape {labels.shape}; expected {expected}")
+        if labels.dtype.kind not in "iu":
+            raise self._error(
+                f"{which} is {labels.dtype}; expected integers (number the classes from 0)"
+            )
+        if not (labels.min() >= 0 and labels.max() < self.classes):
+            raise self._error(
+                f"{which} lies from {labels.min()} to {labels.max()}; expected 0 to"
+                f" {self.classes - 1}, one class for each of the {self.classes} label_names"
+            )
+        return _read_only(np.ascontiguousarray(labels, np.int32))
+
+    def _set(self, field: str, value: Any) -> None:
+        object.__setattr__(self, field, value)  # the class is frozen for everyone else
+
+    def _error(self, what: str) -> DataError:
+        return DataError(f"data set '{self.name}': {what}")
+
+
+def _as_array(name: str, which: str, values: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # rows of different lengths
+        raise DataError(f"data set '{name}': {which} is no array: {error}") from None
+
+
+def _examples(name: str, which: str, values: Any) -> Floats:
+    """Return values as a read-only float32 array (n, features), checked."""
+    x = _as_array(name, which, values)
+    where = f"data set '{name}': {which}"
+    if x.dtype.kind != "f":
+        remedy = "give .astype(np.float32)"
+        if x.dtype.kind in "iu":
+            remedy += ", divided by the greatest value if they are pixels"
+        raise DataError(f"{where} has dtype {x.dtype}; expected floating point ({remedy})")
+    if x.ndim != 2:
+        raise DataError(
+            f"{where} has shape {x.shape}; expected (n, features): reshape it, to (n, 1)"
+            " where an example is one number"
+        )
+    if x.size == 0:
+        raise DataError(f"{where} is empty, of shape {x.shape}; give at least one example")
+    with np.errstate(over="ignore"):  # too great for float32: infinite, and reported below
+        x32: Floats = np.ascontiguousarray(x, np.float32)
+    # A NaN passes through min and max, so this reads x twice and copies nothing.
+    if not (np.isfinite(x32.min()) and np.isfinite(x32.max())):
+        row, column = np.argwhere(~np.isfinite(x32))[0]
+        bad = int(np.count_nonzero(~np.isfinite(x32)))
+        raise DataError(
+            f"{where} has {bad:,} values that are not finite in float32, the first"
+            f" ({x[row, column]}) at row {row}, column {column}; remove or replace them"
+        )
+    return _read_only(x32)
+
+
+def _read_only(a: NDArray[Any]) -> NDArray[Any]:
+    view = a.view()  # so that the flag of the caller's own array stays as it is
+    view.flags.writeable = False
+    return view

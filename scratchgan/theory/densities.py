@@ -1,0 +1,287 @@
+"""Densities known exactly: each can be evaluated, in log space too, and sampled."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scratchgan.errors import ShapeError
+
+__all__ = ["Density", "GaussianMixture", "Normal", "Points", "grid", "ring"]
+
+Points: TypeAlias = NDArray[np.float64]
+
+_BLOCK = 1 << 18  # (point, mode) pairs held at once: 2 MiB an array, which stays in cache
+
+
+class Density(ABC):
+    """
+    A probability density p on ℝ^dim.
+
+    A subclass offers ``_log_pdf`` and ``_sample``, which may rely on their
+    arguments being checked.
+
+    Attributes
+    ----------
+    dim : int
+    name : str
+    """
+
+    dim: int
+    name: str
+
+    def log_pdf(self, x: ArrayLike) -> Points:
+        """
+        Return log p(x), finite where p(x) itself underflows to 0.
+
+        Parameters
+        ----------
+        x : array (n, dim), or (n,) for dim 1
+
+        Returns
+        -------
+        float64 array (n,)
+
+        Raises
+        ------
+        ShapeError
+            If x has another shape.
+        """
+        points = np.asarray(x, dtype=np.float64)
+        if self.dim == 1 and points.ndim == 1:
+            points = points[:, None]
+        if points.ndim != 2 or points.shape[1] != self.dim:
+            one_dim = " or (n,)" if self.dim == 1 else ""
+            raise ShapeError(
+                f"density '{self.name}' got x of shape {np.shape(x)};"
+                f" expected (n, {self.dim}){one_dim}"
+            )
+        return self._log_pdf(points)
+
+    def pdf(self, x: ArrayLike) -> Points:
+        """Return p(x) = exp(log p(x)); shapes and errors as for ``log_pdf``."""
+        return np.exp(self.log_pdf(x))
+
+    def sample(self, n: int, rng: np.random.Generator) -> Points:
+        """
+        Draw n independent points.
+
+        Returns
+        -------
+        float64 array (n, dim)
+
+        Raises
+        ------
+        ValueError
+            If n is less than 1.
+        """
+        if n < 1:
+            raise ValueError(f"density '{self.name}': {n} samples asked for; expected at least 1")
+        return self._sample(n, rng)
+
+    @abstractmethod
+    def _log_pdf(self, x: Points) -> Points:
+        """Return log p, (n,), for x (n, dim)."""
+
+    @abstractmethod
+    def _sample(self, n: int, rng: np.random.Generator) -> Points:
+        """Return n ≥ 1 points, (n, dim)."""
+
+
+class Normal(Density):
+    """
+    The normal density on the line, N(mean, std²).
+
+    Parameters
+    ----------
+    mean, std : float
+        std > 0.
+
+    Raises
+    ------
+    ValueError
+        For a mean that is not finite or a std that is not positive.
+
+    Examples
+    --------
+    >>> p = Normal(mean=3.0, std=0.5)
+    >>> round(float(p.pdf([3.0])[0]), 4)                   # 1 / (0.5 √(2π))
+    0.7979
+    >>> float(p.pdf([30.0])[0]), round(float(p.log_pdf([30.0])[0]), 2)
+    (0.0, -1458.23)
+    """
+
+    dim = 1
+    name = "normal"
+
+    def __init__(self, mean: float = 0.0, std: float = 1.0) -> None:
+        self.std = _positive("Normal", "std", std)
+        self.mean = float(mean)
+        if not np.isfinite(self.mean):
+            raise ValueError(f"Normal: mean is {mean}; expected a finite number")
+
+    def __repr__(self) -> str:
+        return f"Normal(mean={self.mean:g}, std={self.std:g})"
+
+    def _log_pdf(self, x: Points) -> Points:
+        with np.errstate(over="ignore"):  # so far out that log p = −∞ in float64
+            squared: Points = ((x[:, 0] - self.mean) / self.std) ** 2
+        return -0.5 * squared - _log_scale(self.std)
+
+    def _sample(self, n: int, rng: np.random.Generator) -> Points:
+        return rng.normal(self.mean, self.std, size=(n, 1))
+
+
+class GaussianMixture(Density):
+    """
+    Σ_k weights_k N(x; means_k, std² I): round bumps of one width, in any dimension.
+
+    Parameters
+    ----------
+    means : array (modes, dim), or (modes,) on the line
+    std : float
+        Standard deviation along each axis, positive.
+    weights : array (modes,), optional
+        Positive and summing to 1; all equal unless given.
+    name : str
+
+    Attributes
+    ----------
+    means, std, weights
+        As given, with the shapes above; what metrics of mode coverage need.
+
+    Raises
+    ------
+    ShapeError
+        For means or weights of another shape.
+    ValueError
+        For values outside the bounds above.
+
+    Examples
+    --------
+    >>> p = GaussianMixture([-1.0, 2.0], std=0.5, weights=[0.3, 0.7])
+    >>> p.dim, p.sample(4, np.random.default_rng(0)).shape
+    (1, (4, 1))
+    """
+
+    def __init__(
+        self,
+        means: ArrayLike,
+        std: float,
+        weights: ArrayLike | None = None,
+        name: str = "mixture",
+    ) -> None:
+        centres = np.array(means, dtype=np.float64)
+        self.means: Points = centres[:, None] if centres.ndim == 1 else centres
+        if self.means.ndim != 2 or 0 in self.means.shape:
+            raise ShapeError(
+                f"GaussianMixture: means have shape {centres.shape}; expected (modes, dim)"
+            )
+        if not np.isfinite(self.means).all():
+            raise ValueError("GaussianMixture: a mean is not finite")
+        modes, self.dim = self.means.shape
+        self.weights: Points = np.array(
+            np.full(modes, 1 / modes) if weights is None else weights, dtype=np.float64
+        )
+        if self.weights.shape != (modes,):
+            raise ShapeError(
+                f"GaussianMixture: weights have shape {self.weights.shape};"
+                f" expected ({modes},), one for each mode"
+            )
+        if not (self.weights.min() > 0 and abs(self.weights.sum() - 1) <= 1e-9):
+            raise ValueError(
+                f"GaussianMixture: weights lie from {self.weights.min():g} and sum to"
+                f" {self.weights.sum():g}; expected positive ones that sum to 1"
+                " (divide them by their sum)"
+            )
+        self.std = _positive("GaussianMixture", "std", std)
+        self.name = name
+
+    def __repr__(self) -> str:
+        modes = len(self.means)
+        return f"GaussianMixture('{self.name}', modes={modes}, dim={self.dim}, std={self.std:g})"
+
+    def _log_pdf(self, x: Points) -> Points:
+        rows = max(1, _BLOCK // len(self.means))
+        parts = [self._log_pdf_block(x[i : i + rows]) for i in range(0, len(x), rows)]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def _log_pdf_block(self, x: Points) -> Points:
+        squared = np.zeros((len(x), len(self.means)))  # |x − mean|²
+        # Where x is so far out that log p = −∞ in float64, ∞ and log 0 are right.
+        with np.errstate(over="ignore", divide="ignore"):
+            for axis in range(self.dim):
+                difference = x[:, axis, None] - self.means[:, axis]
+                squared += difference * difference
+            # The nearest mode's exponent is taken out of the sum, which then cannot underflow.
+            nearest = squared.min(axis=1, keepdims=True)
+            nearest[np.isinf(nearest)] = 0.0
+            squared -= nearest
+            squared *= -0.5 / self.std**2
+            log_sum: Points = np.log(np.exp(squared, out=squared) @ self.weights)
+            log_sum -= 0.5 / self.std**2 * nearest[:, 0]
+        return log_sum - self.dim * _log_scale(self.std)
+
+    def _sample(self, n: int, rng: np.random.Generator) -> Points:
+        mode = rng.choice(len(self.means), size=n, p=self.weights)
+        return self.means[mode] + self.std * rng.standard_normal((n, self.dim))
+
+
+def ring(modes: int = 8, radius: float = 2 / 1.414, std: float = 0.02 / 1.414) -> GaussianMixture:
+    """
+    Equal bumps evenly spaced on a circle.
+
+    The defaults are the code of Gulrajani et al. 2017 (arXiv 1704.00028): radius 2
+    and std 0.02, both ÷ 1.414, which gives the data unit variance.
+
+    Raises
+    ------
+    ValueError
+        If modes is less than 1, or radius or std is not positive.
+    """
+    if modes < 1:
+        raise ValueError(f"ring: {modes} modes; expected at least 1")
+    radius = _positive("ring", "radius", radius)
+    # The angle 2π is the angle 0: a grid that includes both has one mode too few.
+    angle = 2 * np.pi * np.arange(modes) / modes
+    return GaussianMixture(radius * _on_circle(angle), std, name="ring")
+
+
+def grid(side: int = 5, spacing: float = 2 / 2.828, std: float = 0.05 / 2.828) -> GaussianMixture:
+    """
+    Equal bumps on a square lattice of side × side, centred on the origin.
+
+    The defaults are the code of Gulrajani et al. 2017 (arXiv 1704.00028): the
+    lattice {−4, −2, 0, 2, 4}² and std 0.05, both ÷ 2.828.
+
+    Raises
+    ------
+    ValueError
+        If side is less than 1, or spacing or std is not positive.
+    """
+    if side < 1:
+        raise ValueError(f"grid: side is {side}; expected at least 1")
+    ticks = _positive("grid", "spacing", spacing) * (np.arange(side) - (side - 1) / 2)
+    x, y = np.meshgrid(ticks, ticks, indexing="ij")
+    return GaussianMixture(np.column_stack([x.ravel(), y.ravel()]), std, name="grid")
+
+
+def _log_scale(std: float) -> float:
+    """log(std √(2π)): what a normal density on the line is divided by."""
+    return math.log(std) + 0.5 * math.log(2 * math.pi)
+
+
+def _on_circle(angle: Points) -> Points:
+    """Points (n, 2) of the unit circle at angles (n,)."""
+    return np.column_stack([np.cos(angle), np.sin(angle)])
+
+
+def _positive(where: str, name: str, value: float) -> float:
+    """Return value as a float, or raise ValueError unless it is positive and finite."""
+    if not 0 < value < np.inf:
+        raise ValueError(f"{where}: {name} is {value}; expected a positive number")
+    return float(value)
