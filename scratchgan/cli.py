@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scratchgan import __version__
-from scratchgan.errors import DataError, NonFiniteError, RunError, ShapeError, UnknownNameError
+from scratchgan.errors import (
+    BackendUnavailableError,
+    NonFiniteError,
+    RunError,
+)
 
 if TYPE_CHECKING:
     from scratchgan.data import Dataset
@@ -33,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     except NonFiniteError as error:
         print(f"scratchgan: stopped: {error}", file=sys.stderr)
         return 1
-    except (DataError, RunError, ShapeError, UnknownNameError, ValueError) as error:
+    except (BackendUnavailableError, RunError, ValueError) as error:
         print(f"scratchgan: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["DataError", "NonFiniteError", "RunError", "ShapeError", "UnknownNameError", "unknown"]
+__all__ = [
+    "BackendUnavailableError",
+    "DataError",
+    "NonFiniteError",
+    "RunError",
+    "ShapeError",
+    "UnknownNameError",
+    "unknown",
+]
 
 
 class ShapeError(ValueError):
@@ -22,6 +30,10 @@ class RunError(RuntimeError):
 
 class NonFiniteError(ArithmeticError):
     """A value of the training became NaN or infinite."""
+
+
+class BackendUnavailableError(RuntimeError):
+    """A backend exists but does not work on this machine."""
 
 
 class UnknownNameError(ValueError):

@@ -7,7 +7,7 @@ from functools import cache
 
 from scratchgan.backends.base import ACTIVATIONS, Array, Backend
 from scratchgan.backends.random import Purpose, Stream
-from scratchgan.errors import unknown
+from scratchgan.errors import BackendUnavailableError, unknown
 
 __all__ = [
     "ACTIVATIONS",
@@ -27,10 +27,6 @@ _HOMES = {
     "reference": ("scratchgan.backends.reference", "ReferenceBackend", ""),
 }
 _PREFERENCE = ("reference",)  # the default is the first of these that works here
-
-
-class BackendUnavailableError(RuntimeError):
-    """A backend exists but does not work on this machine."""
 
 
 def backend_names() -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         If it is missing, truncated, corrupted or of another format.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         meta = json.loads(str(arrays.pop("meta")))
         known = meta["format"] == FORMAT

@@ -1,0 +1,219 @@
+"""The command line as a person meets it: what it prints, makes, refuses."""
+
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from scratchgan.cli import main
+
+QUICK = ["--steps", "6", "--batch-size", "8"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "run"
+    assert main(["train", *QUICK, "--out", str(folder)]) == 0
+    return folder
+
+
+def error_of(capsys, *arguments):
+    capsys.readouterr()
+    assert main([str(a) for a in arguments]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("scratchgan: error: ")
+    assert "Traceback" not in said.err
+    return said.err
+
+
+def test_default_is_digits(tmp_path, monkeypatch, capsys):
+    """`scratchgan train` alone makes runs/digits-001, then -002, and says where everything is."""
+    monkeypatch.chdir(tmp_path)
+    for number in ("001", "002"):
+        assert main(["train", *QUICK]) == 0
+        said = capsys.readouterr().out
+        for name in ("samples.png", "losses.png", "training.gif", "checkpoints/step_000006.npz"):
+            path = f"runs/digits-{number}/{name}"
+            assert path in said
+            assert os.path.getsize(path) > 100
+        assert f"scratchgan evaluate runs/digits-{number}" in said
+
+
+@pytest.mark.parametrize("recipe", ["gaussian-1d", "ring", "grid"])
+def test_toy_recipes_and_evaluate(tmp_path, recipe, capsys):
+    folder = tmp_path / "run"
+    assert main(["train", recipe, *QUICK, "--out", str(folder)]) == 0
+    assert main(["evaluate", str(folder), "--n", "200"]) == 0
+    said = capsys.readouterr().out
+    expected = {"ring": r"of 8 .* 8 of 8", "grid": r"of 25 .*25 of 25", "gaussian-1d": "mean"}
+    assert re.search(expected[recipe], said)
+    assert (folder / "samples" / "step_000000.png").exists()
+
+
+def test_options_reach_the_run(tmp_path):
+    from scratchgan.runs import RunFolder
+
+    settings = tmp_path / "settings.toml"
+    settings.write_text('recipe = "ring"\nema = 0.5\nk = 9\n[optimizer_d]\nrate = 0.25\n')
+    folder = tmp_path / "run"
+    options = f"--data grid --k 2 --objective minimax --seed 7 --config {settings} --out {folder}"
+    assert main(["train", *QUICK, *options.split()]) == 0
+    config = RunFolder.open(folder).config
+    assert (config.recipe, config.data, config.seed) == ("ring", "grid", 7)
+    assert config.k == 2  # the command line has the last word over the file
+    assert (config.objective, config.ema) == ("minimax", 0.5)
+    assert config.optimizer_d["rate"] == 0.25
+
+
+def test_more_steps(tmp_path, capsys):
+    folder = str(tmp_path / "run")
+    assert main(["train", "gaussian-1d", *QUICK, "--out", folder]) == 0
+    assert main(["train", "--resume", folder]) == 0
+    assert "is complete at iteration 6; --steps N" in capsys.readouterr().out
+    assert main(["train", "--resume", folder, "--steps", "9"]) == 0
+    assert "continuing gaussian-1d" in capsys.readouterr().out
+    assert (tmp_path / "run" / "checkpoints" / "step_000009.npz").exists()
+
+
+def test_evaluate_digits(trained, capsys):
+    assert main(["evaluate", str(trained), "--n", "50"]) == 0
+    said = capsys.readouterr().out
+    row = re.search(r"≥ 0.9 sure +([\d.]+) % +([\d.]+) % +([\d.]+) %", said)
+    generated, real, control = map(float, row.groups())
+    assert generated < 60 < 85 < real  # six iterations do not make digits; real ones are digits
+    assert control < 60
+    assert "50 generated samples, 3" in said
+
+
+def test_sample(trained, capsys, tmp_path):
+    assert main(["sample", str(trained), "--n", "7", "--seed", "3"]) == 0
+    assert (trained / "sample-seed-3.png").stat().st_size > 100
+    npy = tmp_path / "x.npy"
+    assert main(["sample", str(trained), "--n", "7", "--out", str(npy)]) == 0
+    samples = np.load(npy)
+    assert samples.shape == (7, 64)
+    assert samples.min() >= 0
+    assert samples.max() <= 1
+
+
+def test_info(capsys):
+    assert main(["info"]) == 0
+    said = capsys.readouterr().out
+    for word in ("NumPy", "Numba", "Python", "cores", "reference", "(default)", "cache", "digits"):
+        assert word in said
+
+
+def test_info_says_why_a_backend_is_unavailable(capsys, monkeypatch):
+    from scratchgan import backends
+
+    broken = ("scratchgan.backends.nowhere", "Nowhere", "Install it with pip.")
+    monkeypatch.setitem(backends._HOMES, "nowhere", broken)
+    assert main(["info"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"nowhere +backend 'nowhere' does not work here: No module.*Install it", said)
+    assert "Install it with pip" in error_of(capsys, "train", "--backend", "nowhere")
+
+
+def test_plain_lines_where_there_is_no_terminal(tmp_path):
+    command = [sys.executable, "-m", "scratchgan", "train", "gaussian-1d", *QUICK, "--out", "r"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert "\r" not in done.stdout
+    assert re.search(r"6 / 6  V [+-]\d\.\d{3}  D\(x\) 0\.\d\d  D\(G\(z\)\) 0\.\d\d", done.stdout)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are POSIX's")
+def test_a_bar_on_a_terminal(tmp_path):
+    import pty
+    import termios
+
+    parent, child = pty.openpty()
+    termios.tcsetwinsize(child, (24, 100))
+    command = [sys.executable, "-m", "scratchgan", "train", "gaussian-1d", *QUICK, "--out", "r"]
+    done = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=child, timeout=60)
+    os.close(child)
+    said = os.read(parent, 100_000).decode()
+    os.close(parent)
+    assert done.returncode == 0
+    assert "6/6" in said
+    assert " / " not in done.stdout.decode().split("samples:")[0]
+
+
+# -- refused, each with the name of the thing and the remedy --------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "digitz"], "unknown recipe 'digitz'; did you mean 'digits'? Known: digits, "),
+        (["train", "--backend", "gpu"], "unknown backend 'gpu'"),
+        (["train", "--objective", "minmax"], "did you mean 'minimax'? Known: minimax, non_sat"),
+        (["train", "--updates", "alternate"], "did you mean 'alternating'"),
+        (["train", "--data", "digit"], "unknown data set 'digit'; did you mean 'digits'"),
+        (["train", "--steps", "0"], "steps is 0; expected a whole number, at least 1"),
+        (["train", "--batch-size", "-3"], "batch_size is -3"),
+        (["train", "--batch-size", "5000"], "batch_size is 5000 and the data have 1"),
+        (["train", "--k", "0"], "k is 0"),
+        (["train", "--seed", "-1"], "seed is -1"),
+        (["train", "--config", "nowhere.toml"], "there is no settings file nowhere.toml"),
+        (["train", "--resume", "nowhere"], "nowhere holds no run"),
+        (["train", "--resume", "nowhere", "--seed", "3"], "leave out seed"),
+        (["train", "ring", "--resume", "nowhere"], "leave out recipe"),
+        (["sample", "nowhere"], "nowhere holds no run"),
+        (["evaluate", "nowhere"], "nowhere holds no run"),
+    ],
+)
+def test_refused(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert message in error_of(capsys, *arguments)
+    assert list(tmp_path.iterdir()) == []  # and nothing is left behind
+
+
+def test_refused_settings(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = tmp_path / "s.toml"
+    for text, message in [
+        ("steps = ", "settings file s.toml cannot be read"),
+        ("stepz = 3", "unknown setting 'stepz'; did you mean 'steps'"),
+        ("[optimizer_g]\nrate = -0.1", "rate is -0.1; expected 0 or more"),
+        ('recipe = "rings"', "unknown recipe 'rings'; did you mean 'ring'"),
+    ]:
+        settings.write_text(text)
+        assert message in error_of(capsys, "train", "--config", "s.toml")
+
+
+def test_refused_folders_and_files(trained, capsys, tmp_path):
+    assert "already holds a run" in error_of(capsys, "train", *QUICK, "--out", trained)
+    not_a_folder = tmp_path / "file"
+    not_a_folder.write_text("")
+    said = error_of(capsys, "train", *QUICK, "--out", not_a_folder / "run")
+    assert "could not write" in said
+    assert "--out FOLDER" in said
+    assert "ends in .png or .npy" in error_of(capsys, "sample", trained, "--out", "x.jpg")
+    assert "not conditional" in error_of(capsys, "sample", trained, "--label", "3")
+    assert "0 samples are asked for" in error_of(capsys, "sample", trained, "--n", "0")
+
+
+def test_data_that_cannot_be_had(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("SCRATCHGAN_DATA_DIR", str(tmp_path / "nowhere"))
+    said = error_of(capsys, "train", "mnist", "--out", tmp_path / "run")
+    assert "SCRATCHGAN_DATA_DIR" in said
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_diverging_training(capsys, tmp_path):
+    settings = tmp_path / "s.toml"
+    settings.write_text("log_every = 5\n[optimizer_g]\nname = 'sgd'\nrate = 1e38\n")
+    folder = tmp_path / "run"
+    options = ["--config", str(settings), "--steps", "100", "--out", str(folder)]
+    assert main(["train", "gaussian-1d", *options]) == 1
+    said = capsys.readouterr().err
+    assert "no longer finite" in said
+    assert "lower the learning rates" in said
+    assert "Traceback" not in said

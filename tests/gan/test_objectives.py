@@ -1,0 +1,64 @@
+"""The games' values and gradients, where they are easy and where they are extreme."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scratchgan.errors import UnknownNameError
+from scratchgan.gradcheck import gradcheck
+from scratchgan.objectives import OBJECTIVES, Minimax, NonSaturating, get_objective
+
+logits = st.lists(st.integers(-4096, 4096), min_size=1, max_size=7).map(
+    lambda values: np.array(values, np.float64).reshape(-1, 1) / 512
+)
+
+
+@pytest.mark.parametrize("name", sorted(OBJECTIVES))
+class TestEach:
+    @given(real=logits, fake=logits)
+    def test_gradients_are_those_of_the_value(self, name, real, fake):
+        objective = get_objective(name)
+
+        def d(real, fake):
+            value, d_real, d_fake = objective.d(real, fake)
+            return value[0], {"real": d_real, "fake": d_fake}
+
+        def g(fake):
+            value, d_fake, _ = objective.g(fake)
+            return value[0], {"fake": d_fake}
+
+        for method in ("central", "complex"):
+            gradcheck(d, {"real": real, "fake": fake}, method=method).raise_if_failed()
+            gradcheck(g, {"fake": fake}, method=method).raise_if_failed()
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_finite_at_extreme_logits(self, name, dtype):
+        big = np.array([[1e4], [-1e4], [0.0]], dtype)
+        value, d_real, d_fake = get_objective(name).d(big, big)
+        loss, dg, _ = get_objective(name).g(big)
+        for a in (value, d_real, d_fake, loss, dg):
+            assert np.isfinite(a).all()
+            assert a.dtype == dtype
+        # log σ(±1e4) is 0 and −1e4, log σ(0) = −log 2
+        assert np.abs(value[0] + 2 * (1e4 + np.log(2)) / 3) <= 1e-3
+
+    def test_at_the_optimum(self, name):
+        """Where D says ½ everywhere, V = −log 4."""
+        zero = np.zeros((4, 1))
+        value, d_real, d_fake = get_objective(name).d(zero, zero)
+        assert np.abs(value[0] + np.log(4)) <= 1e-15
+        assert (d_real == 1 / 8).all()
+        assert (d_fake == -1 / 8).all()
+
+
+def test_where_g_learns():
+    """Where D is sure that samples are fake, only minimax's gradient vanishes."""
+    sure = np.full((1, 1), -20.0)
+    assert np.abs(Minimax().g(sure)[1][0, 0]) <= 3e-9
+    assert np.abs(NonSaturating().g(sure)[1][0, 0] + 1) <= 3e-9
+
+
+def test_unknown():
+    with pytest.raises(UnknownNameError, match="did you mean 'minimax'.*non_saturating"):
+        get_objective("minmax")

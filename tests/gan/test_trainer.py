@@ -1,0 +1,264 @@
+"""The trainer: Algorithm 1's loop, its bookkeeping, and its bad days."""
+
+import threading
+
+import numpy as np
+import pytest
+from games import BATCH, CLASSES, FEATURES, NOISE, networks, trainer
+
+from scratchgan.backends import Purpose, Stream
+from scratchgan.errors import DataError, NonFiniteError, ShapeError, UnknownNameError
+from scratchgan.gan import Noise, Trainer, discriminator_step, generator_step
+from scratchgan.gan.minibatches import Minibatches
+from scratchgan.nn import Linear, Network
+from scratchgan.optim import SGD, Adam
+
+
+def same(a, b):
+    left, right = a.arrays(), b.arrays()
+    return left.keys() == right.keys() and all((left[n] == right[n]).all() for n in left)
+
+
+@pytest.mark.parametrize("labels", [False, True])
+@pytest.mark.parametrize("k", [1, 3])
+def test_an_iteration_is_algorithm_1(k, labels):
+    """The trainer against the loop of the paper, written out with the two steps."""
+    a, b = trainer(labels, k=k), trainer(labels, k=k)
+    a.train(4)
+    for iteration in range(4):
+        for i in range(k):
+            stream = Stream(5, iteration, i)
+            z = b._next_z(stream)
+            discriminator_step(b.D, b.G, b.data[iteration * k + i], z, b.objective, stream)
+        stream = Stream(5, iteration, 0xFFFF)
+        generator_step(b.D, b.G, b._next_z(stream), b.objective, stream)
+    assert same(a, b)
+    assert (a.D.t, a.G.t, a.iteration, a.minibatch) == (4 * k, 4, 4, 4 * k)
+
+
+def test_every_update_has_fresh_noise_and_data():
+    t = trainer(k=3)
+    z = [t._next_z(Stream(5, i, s)).tobytes() for i in range(3) for s in (0, 1, 2, 0xFFFF)]
+    assert len(set(z)) == 12
+
+
+def test_stepping_by_hand_is_the_same():
+    a, b = trainer(k=2), trainer(k=2)
+    a.train(3)
+    for _ in range(3):
+        b.step_d()
+        b.step_d()
+        b.step_g()
+    assert same(a, b)
+    b.step_d()
+    b.step()  # finishes the iteration that was begun: one more update of D, then G
+    a.step()
+    assert same(a, b)
+
+
+def test_simultaneous_differs_and_learns():
+    a, b = trainer(), trainer(updates="simultaneous")
+    a.train(2)
+    b.train(2)
+    assert not same(a, b)
+    assert (b.D.t, b.G.t) == (2, 2)
+
+
+def test_same_seed_same_bits():
+    runs = [trainer(seed=s) for s in (1, 1, 2)]
+    for t in runs:
+        t.train(5)
+    assert same(runs[0], runs[1])
+    assert not same(runs[0], runs[2])
+
+
+@pytest.mark.parametrize("optimizer", [Adam(1e-2), SGD(0.1, 0.5), SGD(0.1, 0.5, nesterov=True)])
+@pytest.mark.parametrize("updates", ["alternating", "simultaneous"])
+def test_restored_goes_on_bit_for_bit(updates, optimizer):
+    options = {"updates": updates, "optimizer": optimizer, "ema": 0.9, "labels": True}
+    a, b = trainer(**options), trainer(**options)
+    a.train(7)
+    b.train(3)
+    c = trainer(**options)
+    c.restore(b.arrays(), b.counters())
+    c.train(4)
+    assert same(a, c)
+    assert a.record() == c.record()
+    assert (a.samples(9) == c.samples(9)).all()
+
+
+def test_restored_in_the_middle_of_an_iteration():
+    a, b = trainer(k=3), trainer(k=3)
+    a.step()
+    b.step_d()
+    c = trainer(k=3)
+    c.restore(b.arrays(), b.counters())
+    c.step()
+    assert same(a, c)
+
+
+def test_restore_refuses_other_shapes():
+    t = trainer()
+    arrays = t.arrays()
+    arrays["D.params"] = arrays["D.params"][:-1]
+    with pytest.raises(ShapeError, match=r"D\.params"):
+        t.restore(arrays, t.counters())
+
+
+def test_average_follows_the_generator():
+    t = trainer(ema=0.9)
+    expected = t.G.network.flat.copy()
+    for _ in range(3):
+        t.step()
+        expected = 0.9 * expected + 0.1 * t.G.network.flat
+    assert np.abs(t.G.average_flat - expected).max() <= 1e-15
+    plain = t.G.network(t.noise.sample(t.ops, 5, Stream(5).purpose(Purpose.SAMPLE), t.dtype))
+    assert (t.samples(5) != plain).any()
+
+
+def test_history_state_and_callbacks():
+    seen = []
+    t = trainer(log_every=2, callbacks=[lambda t: seen.append(t.iteration)])
+    t.train(5)
+    assert seen == [1, 2, 3, 4, 5]
+    assert [r["step"] for r in t.history] == [2, 4]
+    state = t.state()
+    assert state["step"] == 5
+    assert state["epoch"] == 5 / (23 // BATCH)
+    assert all(type(v) in (int, float, str) for v in state.values())
+    assert 0 < state["d_real"] < 1
+    assert trainer().state()["step"] == 0  # before the first step, too
+
+
+def test_stop_and_fixed_noise():
+    t = trainer()
+    t.callbacks.append(lambda t: t.stop() if t.iteration == 3 else None)
+    t.train(10)
+    assert t.iteration == 3
+    t.train(2)  # a stop is spent
+    assert t.iteration == 5
+    assert (t.samples(4) == t.samples(4)).all()
+    assert (t.samples(8)[:4] == t.samples(4)).all()
+
+
+def test_driven_from_another_thread():
+    """A view may step and look at any moment; the result is that of the steps alone."""
+    a, b = trainer(), trainer()
+    a.train(40)
+    looking = True
+
+    def look():
+        while looking:
+            b.state()
+            b.samples(3)
+
+    viewer = threading.Thread(target=look)
+    viewer.start()
+    drivers = [threading.Thread(target=b.train, args=(20,)) for _ in range(2)]
+    for thread in drivers:
+        thread.start()
+    for thread in drivers:
+        thread.join()
+    looking = False
+    viewer.join()
+    assert same(a, b)
+
+
+def test_conditional_samples():
+    t = trainer(labels=True)
+    assert t.samples(7).shape == (7, FEATURES)
+    zero, one = t.samples(4, label=0), t.samples(4, label=1)
+    assert (zero != one).any()
+    with pytest.raises(ValueError, match="label is 3; expected 0 … 2"):
+        t.samples(4, label=CLASSES)
+    with pytest.raises(ValueError, match="not conditional"):
+        trainer().samples(4, label=0)
+
+
+@pytest.mark.filterwarnings("ignore:overflow|invalid")
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_stops_when_no_longer_finite(bad):
+    t = trainer(log_every=2)
+    t.callbacks.append(lambda t: t.G.network.flat.fill(bad) if t.iteration == 2 else None)
+    with pytest.raises(NonFiniteError, match="no longer finite at iteration 4.*lower the learning"):
+        t.train(10)
+
+
+# -- what does not fit ----------------------------------------------------------------------------
+
+
+def build(x=None, noise=NOISE, **options):
+    G, D = networks()
+    x = np.zeros((23, FEATURES)) if x is None else x
+    settings = {"optimizer_g": Adam(), "optimizer_d": Adam(), "batch_size": 5, **options}
+    return Trainer(options.pop("G", G), options.pop("D", D), x, noise=Noise(noise), **{
+        key: value for key, value in settings.items() if key not in ("G", "D")
+    })  # fmt: skip
+
+
+BAD = [
+    ({"x": np.zeros((23, 4))}, ShapeError, "G gives 3 features, but the data have 4"),
+    ({"noise": 7}, ShapeError, "G takes 2 features and the noise give 7"),
+    ({"x": np.zeros((23, 3), np.uint8)}, DataError, "uint8; expected floats.*/ 255"),
+    ({"x": np.full((23, 3), np.nan)}, DataError, "69 values that are NaN or infinite.*row 0"),
+    ({"x": np.zeros((0, 3))}, DataError, r"\(0, 3\); expected an array \(examples, features\)"),
+    ({"x": np.zeros(23)}, DataError, r"\(23,\); expected an array"),
+    ({"x": [[1.0]]}, DataError, "list; expected an array"),
+    ({"batch_size": 24}, DataError, "batch_size is 24 and the data have 23 examples"),
+    ({"batch_size": 0}, DataError, "expected 1 ≤ batch_size ≤ 23"),
+    ({"k": 0}, ValueError, "k is 0"),
+    ({"k": 2, "updates": "simultaneous"}, ValueError, "need k = 1"),
+    ({"log_every": 0}, ValueError, "log_every is 0"),
+    ({"seed": -1}, ValueError, "seed is -1"),
+    ({"ema": 1.0}, ValueError, "ema is 1.0; expected a decay"),
+    ({"updates": "alternate"}, UnknownNameError, "did you mean 'alternating'"),
+    ({"objective": "minmax"}, UnknownNameError, "did you mean 'minimax'"),
+    ({"labels": np.zeros(22, int)}, DataError, r"expected \(23,\) integers"),
+    ({"labels": np.zeros(23, int)}, ShapeError, "G takes 2 features and the noise give"),
+    ({"D": Network(Linear(3, 2), dtype=np.float64)}, ShapeError, "D gives 2 features, but D ends"),
+    ({"D": Network(Linear(3, 1))}, ShapeError, "expected one dtype and one backend"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "error", "message"), BAD)
+def test_refuses(wrong, error, message):
+    with pytest.raises(error, match=message):
+        build(**wrong)
+
+
+def test_fits():
+    build()  # the settings that BAD changes are good
+
+
+# -- minibatches ----------------------------------------------------------------------------------
+
+
+class TestMinibatches:
+    def make(self, n=23, size=5, **options):
+        x = np.arange(n, dtype=np.float64).reshape(-1, 1)
+        return Minibatches(trainer().ops, x, size, seed=9, dtype=np.float64, **options)
+
+    def test_an_epoch_shows_each_example_at_most_once(self):
+        data = self.make()
+        assert data.per_epoch == 4
+        epoch = np.concatenate([data[i] for i in range(4)]).ravel()
+        assert len(set(epoch)) == 20
+
+    def test_orders_differ_and_do_not_depend_on_the_past(self):
+        data, fresh = self.make(), self.make()
+        first = [data[i].ravel().tolist() for i in range(8)]
+        assert sorted(np.ravel(first[:4])) != sorted(np.ravel(first[4:]))
+        assert [fresh[i].ravel().tolist() for i in (7, 0, 5)] == [first[i] for i in (7, 0, 5)]
+
+    def test_all_examples_are_seen_over_time(self):
+        data = self.make()
+        assert {float(v) for i in range(40) for v in data[i].ravel()} == set(range(23))
+
+    def test_labels_stay_with_their_examples(self):
+        data = self.make(labels=np.arange(23) % 3)
+        x, y = data[2]
+        assert (y.argmax(axis=1) == x.ravel() % 3).all()
+        assert (y.sum(axis=1) == 1).all()
+
+    def test_whole_data_as_one_batch(self):
+        assert sorted(self.make(size=23)[3].ravel()) == list(range(23))
