@@ -1,0 +1,64 @@
+"""ruff and mypy are clean, and the README says what is true."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*command):
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_ruff_lint():
+    run("ruff", "check", ".")
+
+
+def test_ruff_format():
+    run("ruff", "format", "--check", ".")
+
+
+def test_mypy():
+    run("mypy", "--strict", "scratchgan")
+
+
+def blocks(language):
+    text = (ROOT / "README.md").read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def test_readme_commands():
+    """The first two shell blocks are one line each: train, then test."""
+    first, second = blocks("sh")[:2]
+    assert first.count("\n") == second.count("\n") == 1
+    assert first.rstrip().endswith("scratchgan train digits")
+    assert "pytest" in second
+
+
+@pytest.mark.parametrize("number", range(len(blocks("python"))))
+def test_readme_python(number, capsys):
+    exec(blocks("python")[number], {})
+    said = capsys.readouterr().out
+    expected = ["softplus", "x"][number]
+    assert expected in said
+    if number == 0:
+        value = float(re.search(r"'value': (-?[\d.]+)", said).group(1))
+        assert abs(value + 1.386) <= 0.05
+
+
+def test_no_large_or_stray_files():
+    """No data set, no lock file, nothing over 1.5 MB."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout: the list of files cannot be checked")
+    for name in listed.stdout.splitlines():
+        assert not re.search(r"(ubyte|\.gz$|uv\.lock$)", name), name
+        path = ROOT / name
+        assert not path.exists() or path.stat().st_size <= 1_500_000, name
