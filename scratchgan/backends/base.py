@@ -15,6 +15,9 @@ An operation that only joins others (it is *fused* for speed) has the
 composition as its body here; a backend overrides it where that pays, and a
 test holds the two equal.
 
+Where a formula drops an entry (dropout's mask, relu's other half), the entry is
+replaced by 0, not multiplied by it: a dropped NaN or infinity is gone.
+
 Arguments named ``rate``, ``momentum``, ``t``, ``start`` and the ``step`` of a
 ``Stream`` change from one training step to the next; all others stay, so that
 a recorded step has to update only those.
@@ -45,7 +48,11 @@ class Backend(ABC):
 
     @abstractmethod
     def asarray(self, values: Any, dtype: Any = None) -> Array:
-        """Bring values of the host here, as a C-contiguous array of ``dtype`` (default: theirs)."""
+        """
+        Bring values of the host here, as a C-contiguous array of ``dtype`` (default: theirs).
+
+        Where "here" is the host, a fitting array may be returned as it is, not copied.
+        """
 
     @abstractmethod
     def to_numpy(self, a: Array) -> Any:
@@ -135,7 +142,7 @@ class Backend(ABC):
         dbias: Array | None = None,  # (n,): the column sums of da are added here
     ) -> Array:  # da, (batch, n)
         """activation_grad, and its column sums into ``dbias``. Fused: one pass over dy."""
-        da = dy if activation == "identity" else self.activation_grad(dy, y, activation, slope)
+        da = self.activation_grad(dy, y, activation, slope)
         if dbias is not None:
             self.sum_rows(da, out=dbias, accumulate=True)
         return da

@@ -54,12 +54,23 @@ class Stream(NamedTuple):
 
     def at(self, offset: int) -> Stream:
         """Return the stream of the layer that stands ``offset`` draws further on."""
+        if (self.operation & 0xFFF) + offset > 0xFFF:
+            raise ValueError("Stream: more than 4,096 layers that draw in one network")
         return self._replace(operation=self.operation + offset)
 
     def counter_words(self) -> tuple[int, int]:
         """Counter words 2 and 3; words 0 and 1 are column // 4 and row + the global row."""
+        for name, value, bits in (
+            ("step", self.step, 32),
+            ("substep", self.substep, 16),
+            ("operation", self.operation, 16),
+        ):
+            if not 0 <= value < 1 << bits:
+                raise ValueError(f"Stream: {name} is {value}; expected 0 … 2^{bits} − 1")
         return (self.substep << 16) | self.operation, self.step
 
     def key(self) -> tuple[int, int]:
         """Return the key's two 32-bit words, the low one first."""
+        if not 0 <= self.seed < 1 << 64:
+            raise ValueError(f"Stream: seed is {self.seed}; expected 0 … 2^64 − 1")
         return self.seed & 0xFFFFFFFF, (self.seed >> 32) & 0xFFFFFFFF

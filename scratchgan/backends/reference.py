@@ -53,7 +53,7 @@ class ReferenceBackend(Backend):
         a[...] = value
 
     def copy_(self, a: Array, b: Array) -> None:
-        shapes.require_same("copy_", a=a, b=b)
+        shapes.require_alike("copy_", a=a, b=b)
         a[...] = b
 
     # -- products -------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ class ReferenceBackend(Backend):
 
     def add_row(self, x: Array, row: Array) -> Array:
         shapes.require_matrix("add_row", x=x)
-        shapes.require_vector("add_row", x.shape[1], row=row)
+        shapes.require_vector("add_row", x.shape[1], x.dtype, row=row)
         return x + row
 
     def add(self, a: Array, b: Array) -> Array:
@@ -88,18 +88,18 @@ class ReferenceBackend(Backend):
         return a * b
 
     def scale(self, a: Array, factor: float) -> Array:
-        shapes.require_nonempty("scale", a=a)
-        return a * factor
+        shapes.require_floating("scale", a=a)
+        return a * float(factor)  # a NumPy scalar would make float32 float64
 
     def activation(self, a: Array, activation: str, slope: float = 0.0) -> Array:
-        shapes.require_nonempty(activation, a=a)
+        shapes.require_floating("activation", a=a)
         match activation:
             case "identity":
                 return a.copy()
             case "relu":
                 return np.where(_keep_nan(a, a.real > 0), a, 0)
             case "leaky_relu":
-                return np.where(a.real > 0, a, slope * a)
+                return np.where(a.real > 0, a, float(slope) * a)
             case "sigmoid":
                 return _sigmoid(a)
             case "tanh":
@@ -116,7 +116,7 @@ class ReferenceBackend(Backend):
             case "relu":
                 return np.where(_keep_nan(y, y.real > 0), dy, 0)
             case "leaky_relu":
-                return np.where(y.real > 0, dy, slope * dy)
+                return np.where(y.real > 0, dy, float(slope) * dy)
             case "sigmoid":
                 return dy * y * (1 - y)
             case "tanh":
@@ -131,6 +131,7 @@ class ReferenceBackend(Backend):
         return np.take_along_axis(groups, index[:, :, None], axis=2)[:, :, 0], index
 
     def maxout_spread(self, dy: Array, index: Array, pieces: int) -> Array:
+        shapes.require_matrix("maxout_spread", dy=dy)
         _same_shape("maxout_spread", dy, index)
         batch, units = dy.shape
         da = np.zeros((batch, units, pieces), dy.dtype)
@@ -145,7 +146,7 @@ class ReferenceBackend(Backend):
     def dropout(self, x: Array, keep: float, stream: Stream) -> Array:
         shapes.require_matrix("dropout", x=x)
         mask = self.uniform(x.shape, stream, 0.0, 1.0, np.float32) < np.float32(keep)
-        return np.where(mask, x * (1 / keep), 0)
+        return np.where(mask, x * (1 / float(keep)), 0)
 
     # -- joining and reducing -------------------------------------------------------------------
 
@@ -162,14 +163,15 @@ class ReferenceBackend(Backend):
         shapes.require_matrix("columns", a=a)
         if not 0 <= start < stop <= a.shape[1]:
             raise ShapeError(f"columns: {start} … {stop} do not lie in an array of shape {a.shape}")
-        return np.ascontiguousarray(a[:, start:stop])
+        return a[:, start:stop].copy()
 
     def sum_rows(self, a: Array, *, out: Array | None = None, accumulate: bool = False) -> Array:
         shapes.require_matrix("sum_rows", a=a)
         return _deliver("sum_rows", a.sum(axis=0), out, accumulate)
 
     def log_sigmoid_mean(self, logits: Array, sign: float) -> tuple[Array, Array]:
-        shapes.require_nonempty("log_sigmoid_mean", logits=logits)
+        shapes.require_floating("log_sigmoid_mean", logits=logits)
+        sign = float(sign)
         signed = logits * sign
         value = _log_sigmoid(signed).mean(keepdims=True).reshape(1)
         gradient = _sigmoid(-signed) * (sign / logits.size)  # (log σ)′(l) = σ(−l)
@@ -184,7 +186,7 @@ class ReferenceBackend(Backend):
         self, shape: tuple[int, int], stream: Stream, low: float, high: float, dtype: Any
     ) -> Array:
         u = _unit(philox_words(shape, stream)).astype(dtype)
-        return u if (low, high) == (0.0, 1.0) else low + (high - low) * u
+        return u if (low, high) == (0.0, 1.0) else float(low) + float(high - low) * u
 
     def normal(
         self, shape: tuple[int, int], stream: Stream, mean: float, std: float, dtype: Any
@@ -208,12 +210,19 @@ class ReferenceBackend(Backend):
             raise ShapeError(
                 f"gather_rows: rows {start} … {start + count} are not in an order of {order.size}"
             )
-        return data[order[start : start + count]]
+        rows = order[start : start + count]
+        if not (rows.min() >= 0 and rows.max() < len(data)):
+            raise ShapeError(
+                f"gather_rows: the order asks for rows {rows.min()} … {rows.max()};"
+                f" data has {len(data)}"
+            )
+        return data[rows]
 
     def one_hot(self, labels: Array, classes: int, dtype: Any) -> Array:
         shapes.require_nonempty("one_hot", labels=labels)
-        if labels.ndim != 1 or not (labels.min() >= 0 and labels.max() < classes):
-            raise ShapeError(f"one_hot: expected labels (rows,) in 0 … {classes - 1}")
+        whole = labels.ndim == 1 and labels.dtype.kind in "iu"
+        if not (whole and labels.min() >= 0 and labels.max() < classes):
+            raise ShapeError(f"one_hot: expected integer labels (rows,) in 0 … {classes - 1}")
         return np.eye(classes, dtype=dtype)[labels]
 
     # -- optimisers -----------------------------------------------------------------------------
@@ -298,8 +307,10 @@ def _deliver(
     """Return ``result``, or write it or add it into ``out`` and return that."""
     if out is None:
         return np.ascontiguousarray(result)
-    if out.shape != result.shape:
-        raise ShapeError(f"{operation}: out is {out.shape}; expected {result.shape}")
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ShapeError(
+            f"{operation}: out is {out.shape} {out.dtype}; expected {result.shape} {result.dtype}"
+        )
     if accumulate:
         out += result
     else:

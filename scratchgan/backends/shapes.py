@@ -6,7 +6,15 @@ from typing import Any
 
 from scratchgan.errors import ShapeError
 
-__all__ = ["gemm_sizes", "require_matrix", "require_nonempty", "require_same", "require_vector"]
+__all__ = [
+    "gemm_sizes",
+    "require_alike",
+    "require_floating",
+    "require_matrix",
+    "require_nonempty",
+    "require_same",
+    "require_vector",
+]
 
 
 def require_nonempty(operation: str, **arrays: Any) -> None:
@@ -18,26 +26,44 @@ def require_nonempty(operation: str, **arrays: Any) -> None:
             )
 
 
+def require_floating(operation: str, **arrays: Any) -> None:
+    """Raise ShapeError unless every array holds floating numbers, and at least one."""
+    for name, a in arrays.items():
+        if a.dtype.kind not in "fc":  # complex: the reference's complex step
+            raise ShapeError(
+                f"{operation}: {name} is {a.dtype}; expected float32 or float64 (use .astype)"
+            )
+    require_nonempty(operation, **arrays)
+
+
 def require_matrix(operation: str, **arrays: Any) -> None:
-    """Raise ShapeError unless every array is (rows, columns), none of them zero."""
+    """Raise ShapeError unless every array is (rows, columns), none of them zero, of floats."""
     for name, a in arrays.items():
         if a.ndim != 2:
             raise ShapeError(
                 f"{operation}: {name} has shape {a.shape}; expected (rows, columns)"
                 " (one example alone is a row: reshape it to (1, columns))"
             )
-    require_nonempty(operation, **arrays)
+    require_floating(operation, **arrays)
 
 
-def require_vector(operation: str, size: int, **arrays: Any) -> None:
-    """Raise ShapeError unless every array is (size,)."""
+def require_vector(operation: str, size: int, dtype: Any, **arrays: Any) -> None:
+    """Raise ShapeError unless every array is (size,) of ``dtype``."""
     for name, a in arrays.items():
         if a.shape != (size,):
             raise ShapeError(f"{operation}: {name} has shape {a.shape}; expected ({size},)")
+        if a.dtype != dtype:
+            raise ShapeError(f"{operation}: {name} is {a.dtype}; expected {dtype}")
 
 
 def require_same(operation: str, **arrays: Any) -> None:
-    """Raise ShapeError unless all arrays share one shape and one dtype."""
+    """Raise ShapeError unless all arrays share one shape and one floating dtype."""
+    require_alike(operation, **arrays)
+    require_floating(operation, **arrays)
+
+
+def require_alike(operation: str, **arrays: Any) -> None:
+    """Raise ShapeError unless all arrays share one shape and one dtype, integers included."""
     (first, a), *rest = arrays.items()
     for name, b in rest:
         if b.shape != a.shape or b.dtype != a.dtype:

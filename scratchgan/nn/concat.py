@@ -99,6 +99,8 @@ class Concat(Layer):
         return ctx.ops.concat_columns(dy0, dy1)
 
     def out_features(self, in_features: Features) -> Features:
+        if not (in_features is None or (isinstance(in_features, tuple) and len(in_features) == 2)):
+            raise ShapeError(f"{self!r} is given {in_features} features; expected a pair (x₀, x₁)")
         in0, in1 = (None, None) if in_features is None else in_features
         w0, w1 = self.first.out_features(in0), self.second.out_features(in1)
         return None if w0 is None or w1 is None else w0 + w1

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan.backends import Array, Backend
+from scratchgan.errors import ShapeError
 from scratchgan.nn.layer import Params
 
 __all__ = ["Entry", "Layout"]
@@ -62,7 +63,11 @@ class Layout:
     def pack(self, tree: Params, dtype: Any) -> NDArray[Any]:
         """Copy a tree of NumPy arrays into a new flat buffer on the host."""
         flat = np.zeros(self.size, dtype)
-        for entry, (_, a) in zip(self.entries, _walk(tree, ""), strict=True):
+        for entry, (path, a) in zip(self.entries, _walk(tree, ""), strict=True):
+            if (path, a.shape) != (entry.path, entry.shape):
+                raise ShapeError(
+                    f"Layout: the tree has {path} {a.shape} where {entry.path} {entry.shape} is due"
+                )
             flat[entry.offset : entry.offset + a.size] = a.ravel()
         return flat
 

@@ -95,6 +95,8 @@ def data_marginals(data: NDArray[Any], eps: float = 1e-7) -> Initializer:
     data : array (examples, features), values in [0, 1]
     eps : float
     """
+    if data.size == 0:
+        raise DataError(f"data_marginals: data is empty, of shape {data.shape}")
     if not (data.min() >= 0 and data.max() <= 1):
         raise DataError(
             f"data_marginals: data lie in [{data.min():.3g}, {data.max():.3g}]; expected [0, 1],"

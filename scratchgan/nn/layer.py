@@ -127,6 +127,9 @@ class Layer(ABC):
         shape = getattr(x, "shape", None)
         if shape is None or len(shape) != 2 or self.in_features not in (None, shape[1]):
             got = f"a {type(x).__name__}" if shape is None else f"x of shape {tuple(shape)}"
-            raise ShapeError(f"{self!r} got {got}; expected (batch, {self.in_features or 'n'})")
+            message = f"{self!r} got {got}; expected (batch, {self.in_features or 'n'})"
+            if shape is not None and len(shape) == 1:
+                message += " (one example alone is a row: x.reshape(1, -1))"
+            raise ShapeError(message)
         if 0 in shape:
             raise ShapeError(f"{self!r} got an empty batch, x of shape {tuple(shape)}")

@@ -1,0 +1,629 @@
+"""
+What a backend is held to: calls of every operation, and an oracle that answers them.
+
+``calls(operation, shape, dtype)`` gives calls with random arguments; ``run`` makes
+one on a backend and brings everything back to the host; ``assert_same`` compares.
+The reference is compared with ``Oracle``, any other backend with the reference, so
+a new backend has only to be registered in ``scratchgan.backends``. A new operation
+needs a generator of calls here, decorated with ``@case``, and a method of ``Oracle``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from scratchgan.backends import (
+    ACTIVATIONS,
+    Backend,
+    Stream,
+    backend_names,
+    get_backend,
+    why_unavailable,
+)
+
+SHAPES = [(1, 1, 1), (1, 7, 3), (5, 1, 13), (17, 31, 29), (33, 65, 129), (100, 240, 130)]
+DTYPES = [np.float32, np.float64]
+
+# 32 units in the last place, of each entry: a few roundings and a library's exp or tanh.
+TOLERANCE = {np.dtype(np.float32): 4e-6, np.dtype(np.float64): 8e-15}
+# Where terms may cancel, of the largest entry, and of 1 if that is larger.
+SUMMED = {
+    "gemm",
+    "linear",
+    "activation_grad",
+    "activation_grad_bias",
+    "sum_rows",
+    "uniform",
+    "normal",
+    "sgd_",
+    "adam_",
+    "ema_",
+}
+UNSET = {"empty"}  # its values are anything
+
+# Which arguments are written, apart from ``out`` and ``dbias``.
+WRITES = {
+    "fill_": {"a"},
+    "copy_": {"a"},
+    "sgd_": {"params", "velocity"},
+    "adam_": {"params", "m", "v"},
+    "ema_": {"average"},
+}
+
+VOCABULARY = [
+    name for name, f in vars(Backend).items() if inspect.isfunction(f) and not name.startswith("_")
+]
+FUSED = [name for name in VOCABULARY if name not in Backend.__abstractmethods__]
+
+
+def _backend(name: str) -> Any:
+    why = why_unavailable(name)
+    skip = [pytest.mark.skip(reason=why)] if why else []
+    return pytest.param(None if why else get_backend(name), id=name, marks=skip)
+
+
+every_backend = pytest.mark.parametrize("ops", [_backend(name) for name in backend_names()])
+every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
+every_shape = pytest.mark.parametrize("shape", SHAPES, ids=lambda s: "x".join(map(str, s)))
+
+
+# -- calls ------------------------------------------------------------------------------------
+
+
+class Call(NamedTuple):
+    """An operation and its arguments by name; arrays are NumPy's."""
+
+    operation: str
+    arguments: dict[str, Any]
+
+    def __repr__(self) -> str:
+        words = {k: f"{a.dtype}{a.shape}" if _is_array(a) else a for k, a in self.arguments.items()}
+        return f"{self.operation}({', '.join(f'{k}={v}' for k, v in words.items())})"
+
+    def writes(self) -> set[str]:
+        return WRITES.get(self.operation, set()) | ({"out", "dbias"} & self.arguments.keys())
+
+    def arrays(self, kinds: str = "f") -> list[str]:
+        """Names of the arguments that are arrays of these kinds of dtype."""
+        return [k for k, a in self.arguments.items() if _is_array(a) and a.dtype.kind in kinds]
+
+    def having(self, **changed: Any) -> Call:
+        return self._replace(arguments=self.arguments | changed)
+
+
+class Draw:
+    """Random arguments of a case; ``special`` plants NaN and infinities among them."""
+
+    def __init__(self, shape: tuple[int, int, int], dtype: Any, special: bool = False) -> None:
+        self.m, self.k, self.n = shape
+        self.dtype = np.dtype(dtype)
+        self.special = special
+        self.rng = np.random.default_rng(shape)
+        self.stream = Stream(seed=2**40 + 17, step=3, substep=1, operation=0x4002, row=1)
+
+    def floats(self, *shape: int) -> Any:
+        a = self.rng.normal(size=shape).astype(self.dtype)
+        if self.special:
+            planted = self.rng.random(shape) < 0.15
+            a[planted] = self.rng.choice([np.nan, np.inf, -np.inf], size=planted.sum())
+        return a
+
+    def positive(self, *shape: int) -> Any:
+        return np.abs(self.floats(*shape))
+
+    def integers(self, high: int, *shape: int) -> Any:
+        return self.rng.integers(0, high, shape).astype(np.int32)
+
+
+CASES: dict[str, Callable[[Draw], Iterator[dict[str, Any]]]] = {}
+
+
+def given(**arguments: Any) -> dict[str, Any]:
+    return arguments
+
+
+def case(f: Callable[[Draw], Iterator[dict[str, Any]]]) -> Any:
+    CASES[f.__name__] = f
+    return f
+
+
+def calls(operation: str, shape: Any, dtype: Any, special: bool = False) -> list[Call]:
+    return [
+        Call(operation, arguments) for arguments in CASES[operation](Draw(shape, dtype, special))
+    ]
+
+
+@case
+def asarray(d):
+    yield given(values=d.floats(d.m, d.n))
+    yield given(values=d.floats(d.n, d.m).T)
+    yield given(values=d.floats(2 * d.m, d.n)[::2], dtype=d.dtype)
+    yield given(values=d.integers(9, d.n), dtype=d.dtype)
+    yield given(values=d.integers(9, d.m, d.n))
+
+
+@case
+def to_numpy(d):
+    yield given(a=d.floats(d.m, d.n))
+    yield given(a=d.integers(9, d.n))
+
+
+@case
+def empty(d):
+    yield given(shape=(d.m, d.n), dtype=d.dtype)
+
+
+@case
+def zeros(d):
+    yield given(shape=(d.m, d.n), dtype=d.dtype)
+    yield given(shape=(d.k,), dtype=d.dtype)
+
+
+@case
+def view(d):
+    for offset in (0, 1, 16):
+        yield given(buffer=d.floats(d.m * d.n + 17), offset=offset, shape=(d.m, d.n))
+
+
+@case
+def fill_(d):
+    yield given(a=d.floats(d.m, d.n), value=-1.5)
+
+
+@case
+def copy_(d):
+    yield given(a=d.floats(d.m, d.n), b=d.floats(d.m, d.n))
+
+
+@case
+def gemm(d):
+    for trans_a, trans_b in itertools.product([False, True], repeat=2):
+        sizes_a = (d.k, d.m) if trans_a else (d.m, d.k)
+        sizes_b = (d.n, d.k) if trans_b else (d.k, d.n)
+        product = given(
+            a=d.floats(*sizes_a), b=d.floats(*sizes_b), trans_a=trans_a, trans_b=trans_b
+        )
+        yield product
+        for accumulate in (False, True):
+            yield product | given(out=d.floats(d.m, d.n), accumulate=accumulate)
+
+
+@case
+def linear(d):
+    for activation in ACTIVATIONS:
+        x, bias = d.floats(d.m, d.k), d.floats(d.n)
+        weight = d.floats(d.k, d.n) / math.sqrt(d.k)  # so that x · weight is of the size of 1
+        yield given(x=x, weight=weight, bias=bias, activation=activation, slope=0.2)
+
+
+@case
+def add_row(d):
+    yield given(x=d.floats(d.m, d.n), row=d.floats(d.n))
+
+
+@case
+def add(d):
+    yield given(a=d.floats(d.m, d.n), b=d.floats(d.m, d.n))
+    yield given(a=d.floats(d.k), b=d.floats(d.k))
+
+
+@case
+def multiply(d):
+    yield from add(d)
+
+
+@case
+def scale(d):
+    for factor in (-0.3, 0.0, 1.0):
+        yield given(a=d.floats(d.m, d.n), factor=factor)
+
+
+@case
+def activation(d):
+    for name in ACTIVATIONS:
+        yield given(a=4 * d.floats(d.m, d.n), activation=name, slope=0.2)
+        yield given(a=np.zeros((d.m, d.n), d.dtype), activation=name)
+
+
+@case
+def activation_grad(d):
+    oracle = Oracle()
+    for call in activation(d):
+        with np.errstate(all="ignore"):
+            y = oracle.activation(**call).astype(d.dtype)
+        yield given(dy=d.floats(d.m, d.n), y=y) | {k: v for k, v in call.items() if k != "a"}
+
+
+@case
+def activation_grad_bias(d):
+    for call in activation_grad(d):
+        yield call
+        yield call | given(dbias=d.floats(d.n))
+
+
+@case
+def maxout(d):
+    for pieces in (1, 2, 5):
+        yield given(a=np.round(d.floats(d.m, d.n * pieces)), pieces=pieces)  # many ties
+
+
+@case
+def maxout_spread(d):
+    for pieces in (1, 2, 5):
+        yield given(dy=d.floats(d.m, d.n), index=d.integers(pieces, d.m, d.n), pieces=pieces)
+
+
+@case
+def maxout_pick(d):
+    for pieces in (1, 2, 5):
+        da, index = d.floats(d.m, d.n * pieces), d.integers(pieces, d.m, d.n)
+        yield given(da=da, index=index, pieces=pieces)
+
+
+@case
+def dropout(d):
+    for keep in (0.1, 0.8, 1.0):
+        yield given(x=d.floats(d.m, d.n), keep=keep, stream=d.stream)
+
+
+@case
+def concat_columns(d):
+    yield given(a=d.floats(d.m, d.k), b=d.floats(d.m, d.n))
+
+
+@case
+def columns(d):
+    for start, stop in {(0, 1), (0, d.n), (d.n - 1, d.n), (d.n // 3, d.n // 2 + 1)}:
+        yield given(a=d.floats(d.m, d.n), start=start, stop=stop)
+
+
+@case
+def sum_rows(d):
+    yield given(a=d.floats(d.m, d.n))
+    for accumulate in (False, True):
+        yield given(a=d.floats(d.m, d.n), out=d.floats(d.n), accumulate=accumulate)
+
+
+@case
+def log_sigmoid_mean(d):
+    for sign in (1.0, -1.0):
+        yield given(logits=5 * d.floats(d.m, 1), sign=sign)
+        yield given(logits=5 * d.floats(d.m, d.n), sign=sign)
+
+
+@case
+def random_words(d):
+    yield given(shape=(d.m, d.n), stream=d.stream)
+    last = Stream(2**64 - 1, 2**32 - 1, 2**16 - 1, 2**16 - 1, row=2**32 - d.m)
+    yield given(shape=(d.m, d.n), stream=last)
+
+
+@case
+def uniform(d):
+    for low, high in ((0.0, 1.0), (-0.3, 0.7), (2.0, 2.5)):
+        yield given(shape=(d.m, d.n), stream=d.stream, low=low, high=high, dtype=d.dtype)
+
+
+@case
+def normal(d):
+    for mean, std in ((0.0, 1.0), (-2.0, 0.5)):
+        yield given(shape=(d.m, d.n), stream=d.stream, mean=mean, std=std, dtype=d.dtype)
+
+
+@case
+def random_labels(d):
+    for classes in (1, 2, 10, 1000):
+        yield given(rows=d.m, classes=classes, stream=d.stream)
+
+
+@case
+def gather_rows(d):
+    order = d.rng.permutation(d.k + 2).astype(np.int32)
+    for data in (d.floats(d.k + 2, d.n), d.floats(d.k + 2), d.integers(9, d.k + 2)):
+        yield given(data=data, order=order, start=1, count=d.k)
+    yield given(data=d.floats(d.k + 2, 3, d.n), order=order, start=0, count=d.k + 2)
+
+
+@case
+def one_hot(d):
+    yield given(labels=d.integers(d.n, d.m), classes=d.n, dtype=d.dtype)
+    yield given(labels=np.array([d.n], np.int32), classes=d.n + 1, dtype=d.dtype)
+
+
+@case
+def sgd_(d):
+    for momentum, nesterov in ((0.0, False), (0.9, False), (0.9, True)):
+        arrays = given(params=d.floats(d.k * d.n), grads=d.floats(d.k * d.n))
+        arrays["velocity"] = d.floats(d.k * d.n)
+        yield arrays | given(rate=0.05, momentum=momentum, nesterov=nesterov)
+
+
+@case
+def adam_(d):
+    for t in (1, 2, 1000, 10**7):
+        arrays = {name: d.floats(d.k * d.n) for name in ("params", "grads", "m")}
+        arrays["v"] = d.positive(d.k * d.n)
+        yield arrays | given(rate=2e-2, t=t, beta1=0.5, beta2=0.999, eps=1e-8)
+
+
+@case
+def ema_(d):
+    for decay in (0.0, 0.9, 1.0):
+        yield given(average=d.floats(d.k * d.n), params=d.floats(d.k * d.n), decay=decay)
+
+
+# -- the oracle -------------------------------------------------------------------------------
+
+
+class Oracle:
+    """The vocabulary by another route: formulas as on paper and loops, over long doubles."""
+
+    def asarray(self, values, dtype=None):
+        a = np.array(values, order="C")
+        floating = a.dtype.kind == "f" or dtype is not None
+        return a.astype(np.longdouble) if floating else a
+
+    def to_numpy(self, a):
+        return a.copy()
+
+    def empty(self, shape, dtype):
+        return np.zeros(shape, np.longdouble)
+
+    zeros = empty
+
+    def view(self, buffer, offset, shape):
+        values = [buffer[offset + i] for i in range(math.prod(shape))]
+        return np.array(values, buffer.dtype).reshape(shape)
+
+    def fill_(self, a, value):
+        for i in np.ndindex(a.shape):
+            a[i] = value
+
+    def copy_(self, a, b):
+        for i in np.ndindex(a.shape):
+            a[i] = b[i]
+
+    def gemm(self, a, b, *, trans_a=False, trans_b=False, out=None, accumulate=False):
+        letters = f"{'ki' if trans_a else 'ik'},{'jk' if trans_b else 'kj'}->ij"
+        return _into(np.einsum(letters, a, b), out, accumulate)
+
+    def linear(self, x, weight, bias, activation="identity", slope=0.0):
+        return self.activation(np.einsum("ik,kj->ij", x, weight) + bias, activation, slope)
+
+    def add_row(self, x, row):
+        return np.stack([example + row for example in x])
+
+    def add(self, a, b):
+        return a + b
+
+    def multiply(self, a, b):
+        return a * b
+
+    def scale(self, a, factor):
+        return factor * a
+
+    def activation(self, a, activation, slope=0.0):
+        a = a.astype(np.longdouble)
+        return {
+            "identity": lambda: a.copy(),
+            "relu": lambda: np.maximum(a, 0),
+            "leaky_relu": lambda: np.where(a > 0, a, slope * a),
+            "sigmoid": lambda: 1 / (1 + np.exp(-a)),
+            "tanh": lambda: np.tanh(a),
+            "softplus": lambda: np.logaddexp(0, a),
+        }[activation]()
+
+    def activation_grad(self, dy, y, activation, slope=0.0):
+        return {
+            "identity": lambda: dy.copy(),
+            "relu": lambda: np.where(y <= 0, 0, dy),
+            "leaky_relu": lambda: np.where(y > 0, dy, slope * dy),
+            "sigmoid": lambda: y * (dy * (1 - y)),
+            "tanh": lambda: dy * (1 - y) * (1 + y),
+            "softplus": lambda: dy * 2 * np.tanh(y / 2) / (1 + np.tanh(y / 2)),
+        }[activation]()
+
+    def activation_grad_bias(self, dy, y, activation, slope=0.0, dbias=None):
+        da = self.activation_grad(dy, y, activation, slope)
+        if dbias is not None:
+            self.sum_rows(da, out=dbias, accumulate=True)
+        return da
+
+    def maxout(self, a, pieces):
+        groups = a.reshape(len(a), -1, pieces)
+        index = np.zeros(groups.shape[:2], np.int32)
+        for (i, u), p in itertools.product(np.ndindex(index.shape), range(1, pieces)):
+            best, other = groups[i, u, index[i, u]], groups[i, u, p]
+            if other > best or (other != other and best == best):  # the first NaN wins
+                index[i, u] = p
+        return self.maxout_pick(a, index, pieces), index
+
+    def maxout_spread(self, dy, index, pieces):
+        da = np.zeros((len(dy), dy.shape[1] * pieces), np.longdouble)
+        for i, u in np.ndindex(dy.shape):
+            da[i, u * pieces + index[i, u]] = dy[i, u]
+        return da
+
+    def maxout_pick(self, da, index, pieces):
+        picked = [[da[i, u * pieces + p] for u, p in enumerate(row)] for i, row in enumerate(index)]
+        return np.array(picked, np.longdouble)
+
+    def dropout(self, x, keep, stream):
+        kept = self.uniform(x.shape, stream, 0, 1, None) < np.float32(keep)
+        y = np.zeros(x.shape, np.longdouble)
+        for i in zip(*np.nonzero(kept), strict=True):
+            y[i] = x[i] / keep
+        return y
+
+    def concat_columns(self, a, b):
+        return np.array([[*p, *q] for p, q in zip(a, b, strict=True)])
+
+    def columns(self, a, start, stop):
+        return np.array([[row[j] for j in range(start, stop)] for row in a])
+
+    def sum_rows(self, a, *, out=None, accumulate=False):
+        return _into(sum(a[1:], a[0]), out, accumulate)
+
+    def log_sigmoid_mean(self, logits, sign):
+        value = -sum(np.logaddexp(0, -sign * logits.ravel())) / logits.size
+        return np.array([value]), sign / (1 + np.exp(sign * logits)) / logits.size
+
+    def random_words(self, shape, stream):
+        words = np.zeros(shape, np.uint32)
+        counter = stream.counter_words()
+        for i, j in np.ndindex(shape):
+            words[i, j] = philox((j // 4, stream.row + i, *counter), stream.key())[j % 4]
+        return words
+
+    def uniform(self, shape, stream, low, high, dtype):
+        u = (self.random_words(shape, stream) >> 8) / np.longdouble(2**24)
+        return low + (high - low) * u
+
+    def normal(self, shape, stream, mean, std, dtype):
+        u = self.uniform((shape[0], shape[1] + 1), stream, 0, 1, None)
+        odd = np.arange(shape[1]) % 2
+        first = np.arange(shape[1]) - odd
+        radius = np.sqrt(-2 * np.log(u[:, first] + np.longdouble(2) ** -24))
+        turn = 2 * np.pi * u[:, first + 1]
+        return mean + std * radius * np.where(odd, np.sin(turn), np.cos(turn))
+
+    def random_labels(self, rows, classes, stream):
+        words = self.random_words((rows, 1), stream)[:, 0].tolist()
+        return np.array([(word >> 8) * classes >> 24 for word in words], np.int32)
+
+    def gather_rows(self, data, order, start, count):
+        return np.array([data[order[start + i]] for i in range(count)])
+
+    def one_hot(self, labels, classes, dtype):
+        return np.array([[np.longdouble(c == label) for c in range(classes)] for label in labels])
+
+    def sgd_(self, params, grads, velocity, rate, momentum, nesterov):
+        velocity *= momentum
+        velocity -= rate * grads
+        params += momentum * velocity - rate * grads if nesterov else velocity
+
+    def adam_(self, params, grads, m, v, rate, t, beta1, beta2, eps):
+        m *= beta1
+        m += (1 - beta1) * grads
+        v *= beta2
+        v += (1 - beta2) * grads**2
+        correction = np.sqrt(1 - beta2 ** np.longdouble(t)) / (1 - beta1 ** np.longdouble(t))
+        # The paper's second form, whose eps is √(1 − β₂ᵗ) times Algorithm 1's.
+        params -= (
+            rate * correction * m / (np.sqrt(v) + eps * np.sqrt(1 - beta2 ** np.longdouble(t)))
+        )
+
+    def ema_(self, average, params, decay):
+        average *= decay
+        average += (1 - decay) * params
+
+
+@cache
+def philox(counter, key):
+    """Philox4x32-10 on Python's integers, one counter at a time."""
+    c, k = list(counter), list(key)
+    for _ in range(10):
+        high0, low0 = divmod(0xD2511F53 * c[0], 2**32)
+        high1, low1 = divmod(0xCD9E8D57 * c[2], 2**32)
+        c = [high1 ^ c[1] ^ k[0], low1, high0 ^ c[3] ^ k[1], low0]
+        k = [(k[0] + 0x9E3779B9) % 2**32, (k[1] + 0xBB67AE85) % 2**32]
+    return c
+
+
+def _into(result, out, accumulate):
+    if out is None:
+        return result
+    out[...] = out + result if accumulate else result
+    return out
+
+
+# -- running and comparing --------------------------------------------------------------------
+
+
+class Outcome(NamedTuple):
+    """Everything that a call returned, and its array arguments afterwards, on the host."""
+
+    results: list[Any]
+    arguments: dict[str, Any]
+
+
+def send(ops: Any, call: Call) -> dict[str, Any]:
+    """Arguments with their arrays on the backend; ``values`` (asarray's) stay on the host."""
+    return {
+        name: ops.asarray(np.array(a)) if _is_array(a) and name != "values" else a
+        for name, a in call.arguments.items()
+    }
+
+
+def results_of(returned: Any) -> list[Any]:
+    if returned is None:
+        return []
+    return list(returned) if isinstance(returned, tuple) else [returned]
+
+
+def run(ops: Any, call: Call, function: Any = None) -> Outcome:
+    """Make a call on ``ops`` (with ``function`` in place of its method)."""
+    arguments = send(ops, call)
+    returned = (function or getattr(ops, call.operation))(**arguments)
+    return Outcome(
+        [host(ops, r) for r in results_of(returned)],
+        {k: host(ops, a) for k, a in arguments.items() if _is_array(call.arguments[k])},
+    )
+
+
+def assert_same(got: Outcome, expected: Outcome, call: Call) -> None:
+    """Results and written arguments equal to the tolerance, other arguments untouched."""
+    assert len(got.results) == len(expected.results), call
+    for result, by_definition in zip(got.results, expected.results, strict=True):
+        if by_definition.dtype.kind == "f":
+            assert result.dtype == dtype_of(call), call
+        assert_close(result, by_definition, call)
+    for name, after in got.arguments.items():
+        assert after.dtype == call.arguments[name].dtype, (name, call)
+        if name in call.writes():
+            assert_close(after, expected.arguments[name], call)
+        else:
+            np.testing.assert_array_equal(
+                after, call.arguments[name], f"{name} was changed: {call}"
+            )
+
+
+def assert_close(got: Any, expected: Any, call: Call) -> None:
+    assert got.shape == expected.shape, call
+    if call.operation in UNSET:
+        return
+    if expected.dtype.kind != "f":
+        assert got.dtype == expected.dtype, call
+        np.testing.assert_array_equal(got, expected, str(call))
+        return
+    finite = np.isfinite(expected)
+    np.testing.assert_array_equal(got[~finite], expected[~finite].astype(got.dtype), str(call))
+    scale = np.abs(expected[finite])
+    if call.operation in SUMMED:
+        scale = max(1, scale.max(initial=0))
+    tolerance = TOLERANCE[got.dtype] * scale + np.finfo(got.dtype).tiny
+    error = np.abs(got[finite] - expected[finite])
+    assert (error <= tolerance).all(), f"off by {error.max(initial=0)}: {call}"
+
+
+def dtype_of(call: Call) -> Any:
+    """The floating dtype that a call works in."""
+    if "dtype" in call.arguments:
+        return call.arguments["dtype"]
+    return call.arguments[call.arrays()[0]].dtype
+
+
+def host(ops: Any, a: Any) -> Any:
+    return a if isinstance(a, np.ndarray) else ops.to_numpy(a)
+
+
+def _is_array(a: Any) -> bool:
+    return isinstance(a, np.ndarray)

@@ -1,0 +1,185 @@
+"""What an operation cannot take is refused with ShapeError, in a message that names it."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from cases import FUSED, VOCABULARY, calls, every_backend, send
+
+from scratchgan.backends import (
+    BackendUnavailableError,
+    Stream,
+    backend_names,
+    default_backend,
+    get_backend,
+    why_unavailable,
+)
+from scratchgan.errors import ShapeError, UnknownNameError
+
+MEMORY = {"asarray", "to_numpy", "empty", "zeros", "view", "fill_"}  # take whatever there is
+CALLS = [
+    call
+    for operation in VOCABULARY
+    for call in calls(operation, (5, 7, 3), np.float32)
+    if operation not in MEMORY and call.arrays("fi")
+]
+
+
+def every_call(but=(), arrays="f", at_least=1):
+    chosen = [c for c in CALLS if c.operation not in but and len(c.arrays(arrays)) >= at_least]
+    return pytest.mark.parametrize("call", chosen, ids=str)
+
+
+def assert_refused(ops, call, **wrong):
+    """A composed operation may leave the refusal to one of its parts."""
+    with pytest.raises(ShapeError) as refusal:
+        getattr(ops, call.operation)(**send(ops, call.having(**wrong)))
+    named = str(refusal.value).partition(":")[0]
+    assert named == call.operation or (call.operation in FUSED and named in VOCABULARY)
+
+
+@every_backend
+@every_call(arrays="fi")
+def test_empty_arrays(ops, call):
+    assert_refused(ops, call, **{name: call.arguments[name][:0] for name in call.arrays("fi")})
+
+
+@every_backend
+@every_call(but={"gather_rows"}, arrays="fi", at_least=2)
+def test_one_array_of_more_dimensions(ops, call):
+    for name in call.arrays("fi"):
+        assert_refused(ops, call, **{name: call.arguments[name][None]})
+
+
+@every_backend
+@every_call(but={"gather_rows", "concat_columns", "gemm"}, arrays="fi", at_least=2)
+def test_one_array_of_more_columns(ops, call):
+    for name in call.arrays("fi"):
+        assert_refused(ops, call, **{name: np.repeat(call.arguments[name], 2, axis=-1)})
+
+
+@every_backend
+@every_call(at_least=2)
+def test_one_array_of_another_dtype(ops, call):
+    for name in call.arrays():
+        assert_refused(ops, call, **{name: call.arguments[name].astype(np.float64)})
+
+
+@every_backend
+@every_call(but={"copy_", "gather_rows", "one_hot"})  # which take integers as they are
+def test_integers(ops, call):
+    integers = {name: call.arguments[name].astype(np.int32) for name in call.arrays()}
+    assert_refused(ops, call, **integers)
+
+
+# Tuples stand for arrays of zeros of that shape.
+WRONG = [
+    ("copy_", {"a": (2, 3), "b": (3, 2)}, r"a is (2, 3) float32 and b is (3, 2)"),
+    ("gemm", {"a": (2, 3), "b": (4, 5)}, "a is (2, 3) and b is (4, 5); the inner sizes 3 and 4"),
+    ("gemm", {"a": (2, 3), "b": (2, 5), "trans_b": True}, "b is (2, 5)ᵀ; the inner sizes 3 and 5"),
+    ("gemm", {"a": (2, 3), "b": (3, 5), "out": (2, 4)}, "out is (2, 4)"),
+    ("gemm", {"a": (3,), "b": (3, 5)}, "a has shape (3,); expected (rows, columns) (one example"),
+    ("add_row", {"x": (2, 3), "row": (2,)}, "row has shape (2,); expected (3,)"),
+    ("add_row", {"x": (3,), "row": (3,)}, "x has shape (3,); expected (rows, columns)"),
+    ("add", {"a": (2, 3), "b": (3,)}, "a is (2, 3) float32 and b is (3,)"),
+    ("multiply", {"a": (2, 3), "b": (2, 1)}, "expected the same shape and dtype"),
+    ("maxout", {"a": (2, 5), "pieces": 2}, "a has 5 columns; expected a multiple of pieces = 2"),
+    ("maxout", {"a": (2, 4), "pieces": 0}, "a has 4 columns; expected a multiple of pieces = 0"),
+    ("dropout", {"x": (3,), "keep": 0.5, "stream": Stream(0)}, "x has shape (3,)"),
+    ("concat_columns", {"a": (2, 3), "b": (3, 3)}, "a is (2, 3) float32 and b is (3, 3) float32;"),
+    ("columns", {"a": (2, 3), "start": 1, "stop": 4}, "1 … 4 do not lie in an array of"),
+    ("columns", {"a": (2, 3), "start": 2, "stop": 2}, "2 … 2"),
+    ("columns", {"a": (2, 3), "start": -1, "stop": 2}, "-1 … 2"),
+    ("sum_rows", {"a": (3,)}, "a has shape (3,)"),
+    ("sum_rows", {"a": (2, 3), "out": (2,)}, "out is (2,)"),
+    ("ema_", {"average": (3,), "params": (4,), "decay": 0.9}, "average is (3,) float32 and params"),
+]  # fmt: skip
+
+
+@every_backend
+@pytest.mark.parametrize(("operation", "given", "message"), WRONG)
+def test_wrong_shapes_are_told(ops, operation, given, message):
+    arrays = {k: ops.zeros(v, np.float32) for k, v in given.items() if type(v) is tuple}
+    with pytest.raises(ShapeError, match=re.escape(message)) as refusal:
+        getattr(ops, operation)(**given | arrays)
+    assert str(refusal.value).startswith(f"{operation}: ")
+
+
+@every_backend
+@pytest.mark.parametrize(
+    ("buffer", "offset", "message"),
+    [
+        ((12,), 7, "6 elements from 7 do not lie in a buffer (12,)"),
+        ((12,), -1, "6 elements from -1 do not lie in a buffer (12,)"),
+        ((3, 4), 0, "6 elements from 0 do not lie in a buffer (3, 4)"),
+    ],
+)
+def test_view_outside(ops, buffer, offset, message):
+    with pytest.raises(ShapeError, match=re.escape(f"view: {message}")):
+        ops.view(ops.zeros(buffer, np.float32), offset, (2, 3))
+
+
+@every_backend
+@pytest.mark.parametrize("draw", ["random_words", "uniform", "normal", "random_labels"])
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
+def test_no_random_numbers(ops, draw, shape):
+    call = calls(draw, (5, 7, 3), np.float32)[0]
+    size = {"shape": shape} if "shape" in call.arguments else {"rows": 0}
+    with pytest.raises(ShapeError, match="expected at least one row"):
+        getattr(ops, draw)(**call.having(**size).arguments)
+
+
+@every_backend
+@pytest.mark.parametrize(
+    ("order", "start", "count"),
+    [([0, 1, 2], 0, 0), ([0, 1, 2], 1, 3), ([0, 1, 2], -1, 2), ([0, 7, 2], 0, 3), ([0, -1], 0, 2)],
+    ids=["none", "past the end", "before the start", "row 7 of 5", "row -1"],
+)
+def test_gather_rows_outside(ops, order, start, count):
+    data = ops.asarray(np.zeros((5, 2)))
+    with pytest.raises(ShapeError, match="gather_rows"):
+        ops.gather_rows(data, ops.asarray(np.array(order, np.int32)), start, count)
+
+
+@every_backend
+@pytest.mark.parametrize(
+    "labels", [np.array([0, 3]), np.array([-1, 0]), np.zeros((2, 1), int), np.array([0.0, 1.0])]
+)
+def test_one_hot_labels_outside(ops, labels):
+    with pytest.raises(ShapeError, match=r"one_hot: expected .*labels \(rows,\) in 0 … 2"):
+        ops.one_hot(ops.asarray(labels), 3, np.float32)
+
+
+@every_backend
+def test_unknown_activation(ops):
+    a = ops.zeros((2, 3), np.float32)
+    for call in (lambda: ops.activation(a, "rellu"), lambda: ops.activation_grad(a, a, "rellu")):
+        with pytest.raises(
+            UnknownNameError, match=r"unknown activation 'rellu'; did you mean 'relu'"
+        ):
+            call()
+
+
+def test_unknown_backend():
+    with pytest.raises(UnknownNameError, match="did you mean 'reference'"):
+        get_backend("referense")
+
+
+def test_a_backend_that_does_not_load_says_why(monkeypatch):
+    broken = {"broken": ("scratchgan.backends.no_such_file", "NoBackend", "Install what it needs.")}
+    monkeypatch.setattr("scratchgan.backends._HOMES", broken)
+    monkeypatch.setattr("scratchgan.backends._PREFERENCE", ("broken",))
+    with pytest.raises(BackendUnavailableError, match=r"'broken' .*no_such_file.* Install"):
+        get_backend("broken")
+    assert "no_such_file" in why_unavailable("broken")
+    with pytest.raises(BackendUnavailableError, match="no backend works here"):
+        default_backend()
+
+
+def test_the_reference_works_everywhere():
+    assert "reference" in backend_names()
+    assert why_unavailable("reference") is None
+    assert default_backend().name in backend_names()
+    assert [get_backend(n).name for n in backend_names() if why_unavailable(n) is None]

@@ -1,0 +1,230 @@
+"""
+Imports go one way, and starting is quick.
+
+The first half reads every file of the package; the second starts Python anew.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import scratchgan
+
+PACKAGE = Path(scratchgan.__file__).parent
+FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
+
+# Which parts of the package a part may import, besides itself.
+BELOW = {
+    "errors": set(),
+    "theory": {"errors"},
+    "backends": {"errors"},
+    "nn": {"backends", "errors"},
+    "objectives": {"backends", "errors"},
+    "optim": {"backends", "errors"},
+    "gan": {"nn", "objectives", "optim", "backends", "errors"},
+    "data": {"theory", "errors"},
+}
+# These stand above and may import any of the above; nobody above may import them.
+BELOW["gradcheck"] = set(BELOW)
+BELOW["testing"] = set(BELOW)
+# Whatever is not named (metrics, plots, runs, cli, ...) stands on top of all and imports freely.
+
+NUMPY_ALONE = {"theory", "backends", "nn", "objectives", "optim", "gan"}  # inside functions too
+AT_MODULE_LEVEL = {  # other packages that a file may import when it is itself imported
+    "backends": {"numpy", "numba", "llvmlite"},
+    "plots": {"numpy", "matplotlib"},
+    "testing": {"numpy", "hypothesis"},
+}
+
+
+class Import(NamedTuple):
+    name: str  # dotted, of the module or of what is taken from it
+    runs: bool  # False under TYPE_CHECKING
+    at_module_level: bool  # runs when the file is imported
+
+
+def imports(source: str, module: list[str]) -> Iterator[Import]:
+    """All imports of a file; ``module`` is the package that it lies in."""
+
+    def visit(node: ast.AST, runs: bool, top: bool) -> Iterator[Import]:
+        if isinstance(node, ast.Import):
+            yield from (Import(alias.name, runs, top) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = module[: len(module) - node.level + 1] if node.level else []
+            base = ".".join([*start, *([node.module] if node.module else [])])
+            yield from (Import(f"{base}.{alias.name}", runs, top) for alias in node.names)
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            for child in node.body:
+                yield from visit(child, False, top)
+            for child in node.orelse:
+                yield from visit(child, runs, top)
+        else:
+            function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            for child in ast.iter_child_nodes(node):
+                yield from visit(child, runs, top and not function)
+
+    yield from visit(ast.parse(source), True, True)
+
+
+def violations(source: str, path: str) -> list[str]:
+    """Return the imports of a file that the rules forbid; ``path`` is relative to the package."""
+    part = path.removesuffix(".py").split("/")[0]
+    wrong = []
+    for item in imports(source, ["scratchgan", *path.split("/")[:-1]]):
+        root, _, rest = item.name.partition(".")
+        if root == "scratchgan":
+            target = rest.split(".")[0]
+            if part in BELOW and target not in BELOW[part] | {part}:
+                wrong.append(f"{part} imports scratchgan.{target}")
+        elif root in sys.stdlib_module_names or not item.runs:
+            continue
+        elif part in NUMPY_ALONE or item.at_module_level:
+            known = AT_MODULE_LEVEL.get(part, {"numpy"} if part != "errors" else set())
+            if root not in known:
+                wrong.append(f"{part} imports {item.name}")
+            elif item.at_module_level and item.name.startswith("matplotlib.pyplot"):
+                wrong.append(f"{part} imports {item.name} at module level")
+    return wrong
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_imports_go_one_way(path):
+    assert violations((PACKAGE / path).read_text(encoding="utf-8"), path) == []
+
+
+def test_all_files_are_looked_at():
+    assert {"backends/base.py", "nn/linear.py", "errors.py", "__init__.py"} <= set(FILES)
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("backends/cpu/gemm.py", "from scratchgan.nn import Layer"),
+        ("backends/base.py", "import scratchgan.nn.linear as linear"),
+        ("backends/base.py", "from ..nn import Layer"),
+        ("backends/base.py", "from .. import nn"),
+        ("backends/base.py", "from scratchgan import Linear"),
+        ("backends/base.py", "def f():\n    from scratchgan import nn"),
+        ("theory/game.py", "from scratchgan.backends import Stream"),
+        ("theory/game.py", "def f():\n    from scipy import integrate"),
+        ("nn/linear.py", "from scratchgan.gan import Trainer"),
+        ("nn/linear.py", "if TYPE_CHECKING:\n    from scratchgan.gan import Trainer"),
+        ("nn/linear.py", "import numba"),
+        ("objectives.py", "from scratchgan import optim"),
+        ("optim.py", "class A:\n    from scratchgan.nn import Layout"),
+        ("gan/trainer.py", "from scratchgan.data import mnist"),
+        ("gan/trainer.py", "def f():\n    import tqdm"),
+        ("gradcheck/report.py", "from scratchgan.plots import curve"),
+        ("data/toy.py", "from scratchgan.gan.noise import Noise"),
+        ("data/digits.py", "from sklearn.datasets import load_digits"),
+        ("data/files.py", "try:\n    import pooch\nexcept ImportError:\n    pooch = None"),
+        ("metrics/modes.py", "with context():\n    import sklearn"),
+        ("plots.py", "import matplotlib.pyplot as plt"),
+        ("plots.py", "from matplotlib import pyplot"),
+        ("cli.py", "import matplotlib"),
+        ("cli/train.py", "from tqdm import tqdm"),
+        ("errors.py", "import numpy as np"),
+        ("errors.py", "from scratchgan.backends import Array"),
+        ("__init__.py", "import numba"),
+    ],
+)
+def test_a_forbidden_import_is_found(path, source):
+    assert len(violations(source, path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        (
+            "backends/cpu/gemm.py",
+            "import math\nimport numba\nfrom scratchgan.errors import unknown",
+        ),
+        (
+            "backends/cpu/gemm.py",
+            "from . import elementwise\nfrom .. import base\nfrom .x import y",
+        ),
+        ("nn/linear.py", "import numpy as np\nfrom scratchgan.backends import Array"),
+        ("gan/trainer.py", "from scratchgan.nn import Network\nfrom scratchgan.optim import Adam"),
+        ("data/digits.py", "def digits():\n    from sklearn.datasets import load_digits"),
+        (
+            "metrics/modes.py",
+            "import numpy\nif TYPE_CHECKING:\n    from matplotlib.axes import Axes",
+        ),
+        ("plots.py", "import matplotlib\ndef show():\n    import matplotlib.pyplot as plt"),
+        ("cli.py", "from scratchgan import gan, runs, plots\nfrom scratchgan.data import mnist"),
+        ("testing/check.py", "import hypothesis\nfrom scratchgan.gradcheck import gradcheck"),
+    ],
+)
+def test_allowed_imports_pass(path, source):
+    assert violations(source, path) == []
+
+
+# -- starting ---------------------------------------------------------------------------------
+
+HEAVY = {"numba", "llvmlite", "matplotlib", "sklearn", "scipy", "pooch", "tqdm", "hypothesis"}
+SECONDS = 0.3
+STARTS = [["-c", "import scratchgan"], ["-m", "scratchgan", "--help"]]
+every_start = pytest.mark.parametrize("arguments", STARTS, ids=["import", "help"])
+
+
+def start(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def packages_imported(arguments: list[str]) -> set[str]:
+    lines = start(["-X", "importtime", *arguments]).stderr.splitlines()
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+
+
+def seconds(arguments: list[str], tries: int = 5) -> float:
+    """
+    Processor time of a start, Python's own included: the best of some tries.
+
+    A start runs on one thread, so on a quiet machine this is what the reader waits
+    for; unlike the wall clock it does not count the time that other processes take.
+    """
+    best = float("inf")
+    for _ in range(tries):
+        before = os.times()
+        start(arguments)
+        after = os.times()
+        used = after.children_user - before.children_user
+        best = min(best, used + after.children_system - before.children_system)
+        if best < SECONDS:
+            break
+    return best
+
+
+@every_start
+def test_a_start_leaves_the_heavy_packages_alone(arguments):
+    assert packages_imported(arguments) & HEAVY == set()
+
+
+def test_a_heavy_import_is_seen():
+    assert "tqdm" in packages_imported(["-c", "import scratchgan, tqdm.std"])
+
+
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="processor time of a child: POSIX only")
+@every_start
+def test_a_start_is_quick(arguments):
+    assert seconds(arguments) < SECONDS
+
+
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="processor time of a child: POSIX only")
+def test_a_slow_start_is_seen():
+    slow = "import scratchgan, time\nwhile time.process_time() < 0.4: pass"
+    assert seconds(["-c", slow], tries=1) > SECONDS
+
+
+def test_help_is_help():
+    assert "usage: scratchgan" in start(["-m", "scratchgan", "--help"]).stdout
