@@ -70,7 +70,7 @@ class Layer(ABC):
 
     To write your own: give ``forward``, ``backward`` and ``jvp`` in terms of
     ``ctx.ops``; ``init`` if it has parameters; ``out_features`` if it changes
-    the width. Then hold it against ``scratchgan.gradcheck``.
+    the width. Then hold it against ``scratchgan.testing.check_layer``.
     """
 
     random_operations: int = 0

@@ -1,0 +1,95 @@
+"""jvp and backward against each other, and jvp against differences: they may be wrong together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scratchgan.gradcheck.differences import Settings, check
+from scratchgan.gradcheck.problem import Arrays, LayerAt, Problem, dot
+from scratchgan.nn import Context, Layer
+
+__all__ = ["assert_adjoint"]
+
+
+def assert_adjoint(
+    layer: Layer,
+    x: Any,
+    *,
+    params: Any = None,
+    ctx: Context | None = None,
+    method: str = "central",
+    rtol: float = 1e-12,
+    directions: int = 4,
+    seed: int = 0,
+) -> None:
+    """
+    Hold a layer's jvp to be the derivative of its forward, and its backward the transpose.
+
+    For random u and v, with J = ∂y/∂x: ⟨u, J v⟩ from ``jvp`` equals ⟨Jᵀ u, v⟩ from
+    ``backward`` to rounding, and J v equals the measured derivative of y along v.
+
+    Parameters
+    ----------
+    layer : Layer
+    x : array (batch, in_features), float64, or a pair of such for ``Concat``
+    params : Params, optional
+        In float64; the initial ones, shifted a little off their zeros, otherwise.
+    ctx : Context, optional
+        Where and how the layer runs; the reference backend without training otherwise.
+    method : {"central", "complex"}
+        How the derivative of y along v is measured.
+    rtol : float
+        Of the identity, relative to the sum of the absolute values of its terms.
+    directions : int
+        How many pairs (u, v) are tried.
+    seed : int
+        For params, u and v.
+
+    Raises
+    ------
+    AssertionError
+        If they disagree, or (for central differences) x is too near a kink to tell.
+    ShapeError
+        If an array is not float64, or jvp or dx has another shape than y or x.
+
+    Examples
+    --------
+    >>> from scratchgan.nn import Linear
+    >>> assert_adjoint(Linear(3, 2, "tanh"), np.ones((5, 3)))
+    """
+    rng = np.random.default_rng(seed)
+    at = LayerAt(layer, x, params, ctx, rng)
+    for _ in range(directions):
+        u = rng.standard_normal(at.y.shape)
+        v: Arrays = {name: rng.standard_normal(at.point[name].shape) for name in at.inputs}
+        dy, dx = at.jvp(v), at.backward(u)
+        left, right = dot(u, dy), sum(dot(dx[name], v[name]) for name in v)
+        terms = dot(abs(u), abs(dy)) + sum(dot(abs(dx[name]), abs(v[name])) for name in v)
+        if not abs(left - right) <= rtol * terms < np.inf:
+            raise AssertionError(
+                f"{layer!r}: jvp and backward are not adjoint:"
+                f" ⟨u, jvp(v)⟩ = {left:.17g}, ⟨backward(u), v⟩ = {right:.17g}"
+            )
+        along = _along(at, u, v, left)
+        report = check(along, Settings(method=method), rng)
+        if not report.ok:
+            raise AssertionError(str(report))
+
+
+def _along(at: LayerAt, u: Any, v: Arrays, slope: float) -> Problem:
+    """t → ⟨u, y(x + t v)⟩, whose derivative at 0 the layer says is ⟨u, jvp(v)⟩."""
+
+    def value(arrays: Arrays) -> Any:
+        moved = {name: at.point[name] + arrays["t"] * v[name] for name in v}
+        return dot(u, at.output({**at.point, **moved}))
+
+    return Problem(
+        f"jvp of {at.layer!r} along a random v",
+        {"t": np.zeros(())},
+        value,
+        {"t": np.array(slope)},
+        dot(abs(u), abs(at.y)),
+        at.margin(),
+    )

@@ -1,0 +1,197 @@
+"""
+What is to be checked: a scalar function of named arrays, and the gradients claimed for it.
+
+A layer becomes one by weighting its output: f = ⟨u, y⟩ for a fixed random u, of
+which backward(u) must give the gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scratchgan.backends import get_backend
+from scratchgan.errors import ShapeError
+from scratchgan.gradcheck.trees import leaves, names, rebuilt
+from scratchgan.nn import Context, Layer, Layout
+
+__all__ = ["Arrays", "LayerAt", "Problem", "dot", "function_problem", "some_params"]
+
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A scalar function f of named arrays, at one point."""
+
+    title: str
+    point: Arrays  # float64
+    value: Callable[[Arrays], Any]  # f
+    gradients: Arrays  # what is claimed of ∂f/∂input, each of its input's shape
+    magnitude: float  # ε · magnitude is the rounding of f: |f|, or the size of its summands
+    margin: float = float("inf")  # how far an input may move before a known kink
+
+
+def function_problem(f: Callable[..., Any], inputs: Mapping[str, Any]) -> Problem:
+    """Take a function ``f(**inputs) -> (value, gradients)`` at the point ``inputs``."""
+    name = getattr(f, "__name__", type(f).__name__)
+    if not isinstance(inputs, Mapping):
+        raise TypeError(
+            f"inputs of {name} are a {type(inputs).__name__}; expected a mapping of its argument"
+            ' names to arrays, such as {"x": x, "w": w}'
+        )
+    point = {key: _float64(key, a) for key, a in inputs.items()}
+    for a in point.values():
+        a.flags.writeable = False  # so that a function which changes its input says so
+
+    value, gradients = _answer(name, f(**point))
+    if not isinstance(gradients, Mapping) or set(gradients) != set(point):
+        got = ", ".join(gradients) if isinstance(gradients, Mapping) else type(gradients).__name__
+        raise ShapeError(
+            f"{name} returned gradients {got}; expected a mapping with {', '.join(point)}"
+            " (fix an argument that has none with functools.partial)"
+        )
+    claimed = {key: _gradient(name, key, gradients[key], a) for key, a in point.items()}
+    return Problem(name, point, lambda a: _answer(name, f(**a))[0], claimed, abs(value))
+
+
+class LayerAt:
+    """
+    A layer at a point: its passes as functions of named NumPy arrays, on its backend.
+
+    Attributes
+    ----------
+    point : mapping of str to float64 array
+        ``x`` (``x[0]`` and ``x[1]`` in a pair) and each parameter by its path.
+    inputs : list of str
+        The names in ``point`` that belong to x.
+    y : array
+        The output at the point.
+    """
+
+    def __init__(
+        self, layer: Layer, x: Any, params: Any, ctx: Context | None, rng: np.random.Generator
+    ) -> None:
+        self.layer = layer
+        self.ctx = ctx or Context(get_backend("reference"))
+        self._params = some_params(layer, rng) if params is None else params
+        self._x = x
+        self.inputs = list(names(x, "x"))
+        paths = [entry.path for entry in Layout(self._params).entries]
+        if set(self.inputs) & set(paths):
+            raise ValueError(f"{layer!r} has a parameter 'x'; rename it: the input is called so")
+        here = [self._host(a) for a in (*leaves(x), *leaves(self._params))]
+        named = zip([*self.inputs, *paths], here, strict=True)
+        self.point: Arrays = {name: _float64(name, a) for name, a in named}
+        self._at, y, self._cache = self._forward(self.point)
+        self.y = _float64(f"{layer!r}'s output", self._host(y))
+
+    def output(self, arrays: Arrays) -> NDArray[Any]:
+        """Return y at other values of the named arrays (complex ones for the complex step)."""
+        return self._host(self._forward(arrays)[1])
+
+    def backward(self, u: NDArray[Any]) -> Arrays:
+        """Return the gradients of ⟨u, y⟩ that the layer claims, each by its name."""
+        ops = self.ctx.ops
+        zeros = (ops.zeros(a.shape, a.dtype) for a in leaves(self._at))
+        grads = rebuilt(self._at, zeros)
+        dx = self.layer.backward(self._at, self._cache, ops.asarray(u.copy()), self.ctx, grads)
+        claimed = [self._host(a) for a in (*leaves(dx), *leaves(grads))]
+        if len(claimed) != len(self.point):
+            raise ShapeError(f"{self.layer!r}: backward gave a dx unlike x, {dx!r}")
+        title = f"backward of {self.layer!r}"
+        return {
+            name: _gradient(title, name, g, a)
+            for g, (name, a) in zip(claimed, self.point.items(), strict=True)
+        }
+
+    def jvp(self, v: Arrays) -> NDArray[Any]:
+        """Return the layer's forward derivative along ``v``, which has the names of ``inputs``."""
+        dx = rebuilt(self._x, (self.ctx.ops.asarray(v[name].copy()) for name in self.inputs))
+        dy = self._host(self.layer.jvp(self._at, self._cache, dx, self.ctx))
+        return _gradient(f"jvp of {self.layer!r}", "y", dy, self.y)
+
+    def problem(self, u: NDArray[Any]) -> Problem:
+        """Return f = ⟨u, y⟩ with the gradients that backward claims."""
+        return Problem(
+            repr(self.layer),
+            self.point,
+            lambda arrays: dot(u, self.output(arrays)),
+            self.backward(u),
+            dot(abs(u), abs(self.y)),
+            self.margin(),
+        )
+
+    def margin(self) -> float:
+        """How far one entry may move before the layer's nearest kink, to first order."""
+        x = rebuilt(self._x, (self.ctx.ops.asarray(self.point[name]) for name in self.inputs))
+        largest = max([1.0, *(float(abs(a).max()) for a in self.point.values())])
+        return self.layer.kink_margin(self._at, x, self.ctx) / largest
+
+    def _forward(self, arrays: Arrays) -> tuple[Any, Any, Any]:
+        """Return params, y and cache; the arrays are copied, so a layer cannot change them."""
+        dtype = np.result_type(*arrays.values())
+        here = (self.ctx.ops.asarray(np.array(arrays[name], dtype)) for name in self.point)
+        x = rebuilt(self._x, here)
+        params = rebuilt(self._params, here)
+        return params, *self.layer.forward(params, x, self.ctx)
+
+    def _host(self, a: Any) -> NDArray[Any]:
+        return np.asarray(a if isinstance(a, np.ndarray) else self.ctx.ops.to_numpy(a))
+
+
+def some_params(layer: Layer, rng: np.random.Generator) -> Any:
+    """
+    Draw parameters to check a layer at: its initial ones, shifted by N(0, 0.1²).
+
+    At the initial ones biases are often zero. A unit whose inputs dropout has all set
+    to zero then sits on ReLU's kink, and a wrong bias may go unseen.
+    """
+    params = layer.init(rng, np.float64)
+    return rebuilt(params, (a + rng.normal(0, 0.1, a.shape) for a in leaves(params)))
+
+
+def dot(u: NDArray[Any], y: NDArray[Any]) -> Any:
+    """⟨u, y⟩ = Σ u y, without conjugation, so that it stays analytic in a complex step."""
+    return (u * y).sum().item()
+
+
+def _answer(name: str, answer: Any) -> tuple[Any, Any]:
+    """Take what a function returned apart: its value as a Python number, and its gradients."""
+    if not isinstance(answer, tuple) or len(answer) != 2:
+        raise TypeError(
+            f"{name} returned a {type(answer).__name__}; expected (value, gradients), the"
+            " gradients by the names of the arguments"
+        )
+    value = np.asarray(answer[0])
+    if value.size != 1 or value.dtype not in (np.float64, np.complex128):
+        raise ShapeError(
+            f"{name} returned a value of shape {value.shape} and dtype {value.dtype};"
+            " expected one number of float64, such as a loss"
+        )
+    return value.item(), answer[1]
+
+
+def _gradient(title: str, name: str, g: Any, a: NDArray[Any]) -> NDArray[Any]:
+    array: NDArray[Any] = np.asarray(g, np.float64)
+    if array.shape != a.shape:
+        raise ShapeError(f"{title}: {name}'s derivative is {array.shape}; expected {a.shape}")
+    return array
+
+
+def _float64(name: str, a: Any) -> NDArray[Any]:
+    """Copy ``a``, which must be float64."""
+    array: NDArray[Any] = np.array(a)
+    if array.dtype != np.float64:
+        raise ShapeError(
+            f"{name} is {array.dtype}; gradients are checked in float64: differences in float32"
+            " are wrong by 1e-4, too much to tell a bug from rounding."
+            " Give .astype(np.float64) and a float64 network"
+        )
+    if array.size == 0:
+        raise ShapeError(f"{name} is empty, of shape {array.shape}; there is nothing to check")
+    return array

@@ -1,0 +1,36 @@
+"""Trees of arrays: x is an array or a pair of such, params a dict or a tuple of such."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+__all__ = ["leaves", "names", "rebuilt"]
+
+
+def leaves(tree: Any) -> Iterator[Any]:
+    """Arrays of a tree, in the order of ``Layout``."""
+    if isinstance(tree, dict | tuple):
+        for part in tree.values() if isinstance(tree, dict) else tree:
+            yield from leaves(part)
+    else:
+        yield tree
+
+
+def rebuilt(like: Any, arrays: Iterable[Any]) -> Any:
+    """Build a tree of the form of ``like`` with other leaves, taken in turn."""
+    each = iter(arrays)
+    if isinstance(like, dict):
+        return {name: rebuilt(part, each) for name, part in like.items()}
+    if isinstance(like, tuple):
+        return tuple(rebuilt(part, each) for part in like)
+    return next(each)
+
+
+def names(x: Any, name: str) -> Iterator[str]:
+    """Names of the arrays of an input: ``x``, or ``x[0]`` and ``x[1]`` for a pair."""
+    if isinstance(x, tuple):
+        for i, part in enumerate(x):
+            yield from names(part, f"{name}[{i}]")
+    else:
+        yield name

@@ -1,0 +1,96 @@
+"""One call that checks a layer: derivatives, contract, vocabulary."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from scratchgan.backends import get_backend
+from scratchgan.gradcheck import GradcheckReport, assert_adjoint, gradcheck
+from scratchgan.gradcheck.problem import LayerAt
+from scratchgan.nn import Context, Layer
+from scratchgan.testing.contract import check_contract
+from scratchgan.testing.opaque import OpaqueBackend
+
+__all__ = ["check_layer"]
+
+
+def check_layer(
+    layer: Layer,
+    x: Any,
+    *,
+    params: Any = None,
+    ctx: Context | None = None,
+    mode: str = "full",
+    method: str = "central",
+    vocabulary: bool = True,
+    seed: int = 0,
+) -> GradcheckReport:
+    """
+    Check everything that a layer promises, at one point.
+
+    ``gradcheck`` of dx and of every parameter; ``assert_adjoint`` of jvp; the rest
+    of the contract (``check_contract``); and, as on a GPU, a run on arrays that
+    only the named operations can read (``OpaqueBackend``).
+
+    Parameters
+    ----------
+    layer : Layer
+    x : array (batch, in_features), float64, or a pair of such
+        Away from kinks; ``spread_floats`` draws such.
+    params : Params, optional
+        In float64; the initial ones, shifted a little off their zeros, otherwise.
+    ctx : Context, optional
+        The reference backend without training otherwise.
+    mode, method, seed
+        As for ``gradcheck``.
+    vocabulary : bool
+        Without it, a layer written in plain NumPy is accepted, too.
+
+    Returns
+    -------
+    GradcheckReport
+
+    Raises
+    ------
+    AssertionError
+        If a promise is not kept, or x is too near a kink to tell.
+    TypeError
+        If the layer uses an array without an operation of ``ctx.ops``.
+
+    Examples
+    --------
+    >>> from scratchgan.nn import Linear
+    >>> bool(check_layer(Linear(3, 2, "tanh"), np.ones((4, 3))))
+    True
+    """
+    ctx = ctx or Context(get_backend("reference"))
+    report = gradcheck(layer, x, params=params, ctx=ctx, mode=mode, method=method, seed=seed)
+    if not report:
+        raise AssertionError(str(report))
+    check_contract(layer, x, params=params, ctx=ctx, seed=seed)
+    assert_adjoint(layer, x, params=params, ctx=ctx, method=method, seed=seed)
+    if vocabulary:
+        _check_vocabulary(layer, x, params, ctx, seed)
+    return report
+
+
+def _check_vocabulary(layer: Layer, x: Any, params: Any, ctx: Context, seed: int) -> None:
+    plain = LayerAt(layer, x, params, ctx, np.random.default_rng(seed))
+    opaque_ctx = replace(ctx, ops=OpaqueBackend(ctx.ops))
+    opaque = LayerAt(layer, x, params, opaque_ctx, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    u = rng.standard_normal(plain.y.shape)
+    v = {name: rng.standard_normal(plain.point[name].shape) for name in plain.inputs}
+    found: dict[str, tuple[Any, Any]] = {
+        "y": (plain.y, opaque.y),
+        "jvp": (plain.jvp(v), opaque.jvp(v)),
+        "kink_margin": (plain.margin(), opaque.margin()),
+    }
+    gradients = opaque.backward(u)
+    found.update({name: (g, gradients[name]) for name, g in plain.backward(u).items()})
+    for name, (a, b) in found.items():
+        if not np.allclose(a, b, rtol=1e-12, atol=1e-13):
+            raise AssertionError(f"{layer!r}: {name} on opaque arrays differs from {name} on plain")

@@ -1,0 +1,182 @@
+"""
+Hypothesis strategies: arrays that keep away from kinks, layers, and layers with their inputs.
+
+A float drawn naively is often 0, where ReLU has its kink, or equal to its
+neighbour, a tie for maxout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import hypothesis.strategies as st
+import numpy as np
+from hypothesis import assume
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+
+from scratchgan.backends import ACTIVATIONS, Stream, get_backend
+from scratchgan.gradcheck.problem import some_params
+from scratchgan.nn import (
+    Concat,
+    Context,
+    Dropout,
+    Layer,
+    LeakyReLU,
+    Linear,
+    Maxout,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Softplus,
+    Tanh,
+)
+
+__all__ = ["KINDS", "Case", "dyadics", "layer_cases", "layers", "spread_floats"]
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+MARGIN = 1e-3  # the least kink_margin of a drawn case: some 30 steps of a central difference
+
+
+class Case(NamedTuple):
+    """A layer and a point at which to check it: ``check_layer(layer, x, params=…, ctx=…)``."""
+
+    layer: Layer
+    params: Any  # float64, NumPy
+    x: Any  # float64, NumPy; a pair for Concat
+    ctx: Context  # on the reference backend
+
+
+def spread_floats(shape: tuple[int, ...]) -> st.SearchStrategy[NDArray[np.float64]]:
+    """Float64 arrays of distinct multiples of 1/64 in [−4, 4], 0 left out: no kinks, no ties."""
+    steps = st.integers(-256, 255).map(lambda i: (i if i < 0 else i + 1) / 64)
+    return hnp.arrays(np.float64, shape, elements=steps, unique=True)
+
+
+def dyadics(shape: tuple[int, ...]) -> st.SearchStrategy[NDArray[np.float64]]:
+    """
+    Float64 arrays of integers / 1024 in [−4, 4].
+
+    Sums and products of a few of them are exact, so identities of linear maps,
+    ⟨u W, v⟩ = ⟨u, v Wᵀ⟩ for one, hold with ``==``.
+    """
+    return hnp.arrays(np.float64, shape, elements=st.integers(-4096, 4096).map(lambda i: i / 1024))
+
+
+# -- layers ----------------------------------------------------------------------------------------
+
+_WIDTHS = st.integers(1, 4)
+_SLOPES = st.sampled_from([0.0, 0.1, 0.2, 0.5])
+_KEEPS = st.sampled_from([0.3, 0.5, 0.8, 1.0])
+
+
+def _linear(draw: Draw, in_features: int | None = None) -> Linear:
+    fan_in = in_features or draw(_WIDTHS)
+    activation = draw(st.sampled_from(ACTIVATIONS))
+    return Linear(fan_in, draw(_WIDTHS), activation, slope=draw(_SLOPES))
+
+
+def _maxout(draw: Draw) -> Maxout:
+    return Maxout(draw(st.integers(1, 3)), draw(st.integers(1, 3)))
+
+
+def _concat(draw: Draw) -> Concat:
+    """Two branches, each Linear or straight through."""
+    first = draw(st.sampled_from([Sequential(), _linear(draw)]))
+    return Concat(first, _linear(draw))
+
+
+def _sequential(draw: Draw) -> Sequential:
+    """One to three blocks of Linear, φ, Dropout, some of them a Sequential in themselves."""
+    inputs = draw(_WIDTHS)
+    blocks: list[Layer] = []
+    for nested in draw(st.lists(st.booleans(), min_size=1, max_size=3)):
+        block: list[Layer] = [_linear(draw, inputs)]
+        inputs = block[0].out_features(inputs)
+        block.append(draw(st.sampled_from([Sequential(), Tanh(), Softplus(), Sigmoid()])))
+        if draw(st.booleans()):
+            block.append(Dropout(draw(_KEEPS)))
+        blocks += [Sequential(*block)] if nested else block
+    return Sequential(*blocks)
+
+
+def _generator(draw: Draw) -> Sequential:
+    """z → ReLU → sigmoid or tanh pixels."""
+    z, hidden = draw(_WIDTHS), draw(_WIDTHS)
+    pixels = draw(st.sampled_from(["sigmoid", "tanh"]))
+    return Sequential(Linear(z, hidden), ReLU(), Linear(hidden, draw(_WIDTHS), pixels))
+
+
+def _discriminator(draw: Draw) -> Sequential:
+    """Dropout, maxout, dropout, one logit: the discriminator of 2014, small."""
+    pixels, units, pieces = draw(_WIDTHS), draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    return Sequential(
+        Dropout(draw(_KEEPS)),
+        Linear(pixels, units * pieces),
+        Maxout(units, pieces),
+        Dropout(draw(_KEEPS)),
+        Linear(units, 1),
+    )
+
+
+def _conditional(draw: Draw) -> Sequential:
+    """Two inputs, each through a layer of its own, and one behind both."""
+    joined = Concat(_linear(draw), _linear(draw))
+    width = joined.out_features(joined.in_features)
+    return Sequential(joined, Dropout(draw(_KEEPS)), _linear(draw, width))
+
+
+KINDS: dict[str, Callable[[Draw], Layer]] = {
+    "linear": _linear,
+    "relu": lambda draw: ReLU(),
+    "leaky_relu": lambda draw: LeakyReLU(draw(_SLOPES)),
+    "sigmoid": lambda draw: Sigmoid(),
+    "tanh": lambda draw: Tanh(),
+    "softplus": lambda draw: Softplus(),
+    "maxout": _maxout,
+    "dropout": lambda draw: Dropout(draw(_KEEPS)),
+    "concat": _concat,
+    "sequential": _sequential,
+    "generator": _generator,
+    "discriminator": _discriminator,
+    "conditional": _conditional,
+}
+"""What ``layers`` can draw: each layer, and three small networks of them."""
+
+
+@st.composite
+def layers(draw: Draw, kind: str | None = None) -> Layer:
+    """Layers of a kind in ``KINDS``, or of any."""
+    return KINDS[draw(st.sampled_from(sorted(KINDS))) if kind is None else kind](draw)
+
+
+@st.composite
+def layer_cases(draw: Draw, kind: str | None = None, layer: Layer | None = None) -> Case:
+    """
+    Layers with parameters, an input away from kinks, and a context (training or not).
+
+    Parameters
+    ----------
+    kind : str, optional
+        One of ``KINDS``; any unless given.
+    layer : Layer, optional
+        Your own, instead of a drawn one.
+    """
+    chosen = draw(layers(kind)) if layer is None else layer
+    batch = draw(st.integers(1, 4))
+    x = _input(draw, chosen.in_features, batch)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    params = some_params(chosen, rng)
+    training = draw(st.booleans()) if chosen.random_operations else False
+    stream = Stream(seed=draw(st.integers(0, 2**32 - 1)))
+    ctx = Context(get_backend("reference"), training, stream)
+    assume(chosen.kink_margin(params, x, ctx) > MARGIN)
+    return Case(chosen, params, x, ctx)
+
+
+def _input(draw: Draw, features: Any, batch: int) -> Any:
+    if isinstance(features, tuple):
+        return tuple(_input(draw, width, batch) for width in features)
+    return draw(spread_floats((batch, features or draw(_WIDTHS))))

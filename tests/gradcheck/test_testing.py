@@ -1,0 +1,89 @@
+"""scratchgan.testing as a user meets it: a layer of one's own, strategies, the missing extra."""
+
+import importlib
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import find, given
+from hypothesis import strategies as st
+
+from scratchgan.nn import Dropout, Layer, ReLU, Tanh
+from scratchgan.testing import KINDS, check_layer, dyadics, layer_cases, spread_floats
+
+
+class Scale(Layer):
+    """y = w ⊙ x, a user's own layer."""
+
+    def init(self, rng, dtype):
+        return {"w": np.ones(3, dtype)}
+
+    def forward(self, params, x, ctx):
+        return ctx.ops.multiply(x, self.rows(params, x, ctx)), (x,)
+
+    def rows(self, params, x, ctx):
+        """w for each example."""
+        return ctx.ops.add_row(ctx.ops.zeros(x.shape, x.dtype), params["w"])
+
+    def backward(self, params, cache, dy, ctx, grads=None, need_dx=True):
+        if grads is not None:
+            ctx.ops.sum_rows(ctx.ops.multiply(dy, cache[0]), out=grads["w"], accumulate=True)
+        return ctx.ops.multiply(dy, self.rows(params, dy, ctx)) if need_dx else None
+
+    def jvp(self, params, cache, dx, ctx):
+        return ctx.ops.multiply(dx, self.rows(params, dx, ctx))
+
+
+@given(spread_floats((4, 3)))
+def test_a_layer_of_ones_own_is_checked_in_one_call(x):
+    report = check_layer(Scale(), x)
+    assert [t.name for t in report.tensors] == ["x", "w"]
+    check_layer(Scale(), x, method="complex")
+
+
+@given(layer_cases(layer=Tanh()))
+def test_cases_for_a_layer_of_ones_own(case):
+    check_layer(case.layer, case.x, params=case.params, ctx=case.ctx)
+
+
+def test_a_point_at_a_kink_is_not_accepted_in_silence():
+    with pytest.raises(AssertionError, match="inconclusive"):
+        check_layer(ReLU(), np.zeros((2, 3)))
+
+
+@given(spread_floats((3, 5)))
+def test_spread_floats_keep_away_from_kinks_and_ties(x):
+    assert x.dtype == np.float64
+    assert abs(x).min() >= 1 / 64
+    assert np.diff(np.sort(x.ravel())).min() >= 1 / 64
+    assert abs(x).max() <= 4
+
+
+@given(dyadics((2, 3)), dyadics((3, 2)))
+def test_dyadics_make_sums_of_products_exact(u, w):
+    exact = (u * 1024).astype(int) @ (w * 1024).astype(int)
+    np.testing.assert_array_equal(u @ w, exact / 1024**2)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+@given(data=st.data())
+def test_cases_are_away_from_kinks_in_float64(kind, data):
+    case = data.draw(layer_cases(kind))
+    y, _ = case.layer.forward(case.params, case.x, case.ctx)
+    assert y.dtype == np.float64
+    assert case.layer.kink_margin(case.params, case.x, case.ctx) > 1e-3
+    assert case.ctx.training in ({False, True} if case.layer.random_operations else {False})
+
+
+def test_dropout_is_drawn_with_training_on_and_off():
+    for training in (False, True):
+        case = find(layer_cases("dropout"), lambda c, t=training: c.ctx.training is t)
+        assert isinstance(case.layer, Dropout)
+
+
+def test_without_hypothesis_the_extra_is_named(monkeypatch):
+    for name in [n for n in sys.modules if n.startswith("scratchgan.testing")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    with pytest.raises(ImportError, match=r'pip install "scratchgan\[test\]"'):
+        importlib.import_module("scratchgan.testing")

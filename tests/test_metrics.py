@@ -1,0 +1,88 @@
+"""Measures against cases whose answer is known."""
+
+import numpy as np
+import pytest
+
+from scratchgan.data import Dataset, load
+from scratchgan.metrics import classifier_confidence, evaluate, mode_coverage
+
+MEANS = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0], [4.0, 4.0]])
+
+
+def drawn(weights, std=0.1, n=20_000):
+    rng = np.random.default_rng(1)
+    modes = rng.choice(4, n, p=weights)
+    return MEANS[modes] + std * rng.normal(size=(n, 2))
+
+
+class TestModeCoverage:
+    def test_true_data(self):
+        """1 − e^(−4.5) of a normal in the plane lies within 3 σ."""
+        c = mode_coverage(drawn([0.25] * 4), MEANS, 0.1)
+        assert (c.captured, c.modes) == (4, 4)
+        assert abs(c.high_quality - 0.98889) <= 0.003
+        assert 0 <= c.reverse_kl <= 0.001
+
+    def test_reverse_kl_of_known_shares(self):
+        c = mode_coverage(drawn([0.5, 0.5, 0, 0]), MEANS, 0.1)
+        assert c.captured == 2
+        assert abs(c.reverse_kl - np.log(2)) <= 0.001
+
+    def test_total_collapse(self):
+        c = mode_coverage(np.zeros((10, 2)), MEANS, 0.1)
+        assert (c.captured, c.high_quality) == (1, 1.0)
+        assert abs(c.reverse_kl - np.log(4)) <= 1e-12
+
+    def test_too_wide_or_elsewhere(self):
+        assert mode_coverage(drawn([0.25] * 4, std=0.3), MEANS, 0.1).high_quality <= 0.5
+        assert mode_coverage(np.full((5, 2), 2.0), MEANS, 0.1).captured == 0
+
+
+class TestConfidence:
+    class Certain:
+        """A classifier that looks at the first feature: it is the probability of class 1."""
+
+        def predict_proba(self, x):
+            return np.stack([1 - x[:, 0], x[:, 0]], axis=1)
+
+    def test_threshold_and_counts(self):
+        x = np.array([[0.0], [0.05], [0.5], [0.85], [0.9], [1.0]])
+        c = classifier_confidence(self.Certain(), x)
+        assert (c.confident, c.counts) == (4 / 6, (2, 2))
+
+
+class TestEvaluate:
+    def test_held_out_digits_look_real_and_noise_does_not(self):
+        data = load("digits")
+        text = str(evaluate(data.x_test, data))
+        row = next(line for line in text.splitlines() if "0.9 sure" in line).split("%")
+        generated, real, control = (float(cell.split()[-1]) for cell in row[:3])
+        assert generated == real
+        assert real >= 85
+        assert control <= 60
+
+    def test_copies_are_seen(self):
+        data = load("digits")
+        near = evaluate(data.x[:200], data).measures[2]
+        assert near.generated == "0.00"
+        assert float(near.real) >= 0.5
+
+    @pytest.mark.parametrize("name", ["ring", "grid"])
+    def test_mixtures(self, name):
+        data = load(name)
+        captured, within, kl = evaluate(data.x[:2500], data).measures
+        modes = len(data.density.means)
+        assert captured.generated == captured.real == f"{modes} of {modes}"
+        for cell in (within.generated, within.real):
+            assert abs(float(cell.rstrip(" %")) - 98.9) <= 1.0
+        assert float(kl.generated) <= 0.02
+
+    def test_moments(self):
+        mean, std = evaluate(load("gaussian-1d").x[:2500], load("gaussian-1d")).measures
+        assert abs(float(mean.generated) - 3) <= 0.05
+        assert abs(float(std.real) - 0.5) <= 0.05
+
+    def test_your_own_array(self):
+        x = np.random.default_rng(0).normal(size=(50, 3))
+        data = Dataset.from_array(x, name="mine")
+        assert len(evaluate(data.x, data).measures) == 2
