@@ -3,5 +3,17 @@
 from dataclasses import replace
 
 from scratchgan.gan.recipes import ring
+from scratchgan.optim import Adam, Cosine
 
-recipe = replace(ring.recipe, name="grid", about="25 Gaussians on a square grid", data="grid")
+STEPS = 20_000
+
+recipe = replace(
+    ring.recipe,
+    name="grid",
+    about="25 Gaussians on a square grid",
+    data="grid",
+    optimizer_g=Adam(Cosine(1e-3, 5e-5, STEPS), beta1=0.0, beta2=0.99),
+    optimizer_d=Adam(Cosine(1e-3, 5e-5, STEPS), beta1=0.0, beta2=0.99),
+    steps=STEPS,
+    sample_every=500,
+)
