@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,9 @@ INTERRUPTED = 130  # the exit status that shells expect after Ctrl-C
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without ≥ or → shows a ?
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -40,6 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (BackendUnavailableError, RunError, ValueError) as error:
         print(f"scratchgan: error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for Python's flush at its end
+        return 1
     except KeyboardInterrupt:
         print("scratchgan: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -102,6 +109,7 @@ def _train(options: argparse.Namespace) -> int:
     folder, config = session.folder.path, session.folder.config
     done = session.trainer.iteration
     if done >= config.steps:
+        session.run()  # nothing is left to train; the pictures may be
         print(f"{folder} is complete at iteration {done:,}; --steps N with a larger N goes on")
         return 0
     print(
@@ -141,9 +149,7 @@ def _resumed(options: argparse.Namespace) -> Session:
             " (--steps alone may change)"
         )
     folder = RunFolder.open(options.resume)
-    if steps is not None:
-        folder.change_steps(steps)
-    return Session.resume(folder, load(folder.config.data))
+    return Session.resume(folder, load(folder.config.data), steps)
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
@@ -160,6 +166,7 @@ class _Progress:
 
         self._steps = session.folder.config.steps
         self._line_every = max(1, self._steps // 10)
+        self._next_line = session.trainer.iteration + 1
         start = session.trainer.iteration
         self._bar = (
             tqdm(total=self._steps, initial=start, unit="it", dynamic_ncols=True)
@@ -175,13 +182,13 @@ class _Progress:
             self._bar.close()
 
     def __call__(self, trainer: Trainer) -> None:
+        step, numbers = trainer.iteration, _numbers(trainer.record())
         if self._bar is not None:
-            self._bar.update()
-        step = trainer.iteration
-        if step % trainer.log_every == 0 and self._bar is not None:
-            self._bar.set_postfix_str(_numbers(trainer.history[-1]))
-        elif self._bar is None and step % self._line_every == 0:
-            print(f"{step:>8,} / {self._steps:,}  {_numbers(trainer.record())}", flush=True)
+            self._bar.set_postfix_str(numbers, refresh=False)
+            self._bar.update(step - self._bar.n)
+        elif step >= self._next_line:
+            self._next_line = (step // self._line_every + 1) * self._line_every
+            print(f"{step:>8,} / {self._steps:,}  {numbers}", flush=True)
 
 
 def _numbers(record: dict[str, float]) -> str:
@@ -235,7 +242,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     folder = RunFolder.open(options.folder)
     data: Dataset = load(folder.config.data)
-    n = options.n or (1000 if data.image_shape else 2500)
+    n = (1000 if data.image_shape else 2500) if options.n is None else options.n
     samples = _draw(folder, n, options.seed)
     print(f"{options.folder}, checkpoint {folder.newest_checkpoint().name}")
     print(evaluate(samples, data))
@@ -272,6 +279,7 @@ def _info(options: argparse.Namespace) -> int:
     print("recipes:")
     for name in recipe_names():
         print(f"  {name:<12}{get_recipe(name).about}")
+    print(f"data folder: {os.environ.get('SCRATCHGAN_DATA_DIR', 'SCRATCHGAN_DATA_DIR is not set')}")
     print(f"data cache: {pooch.os_cache('scratchgan')}")
     return 0
 

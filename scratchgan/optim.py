@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from numbers import Real
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from scratchgan.backends import Array, Backend
@@ -192,8 +193,9 @@ class Adam:
 
     def __post_init__(self) -> None:
         _require_number("Adam", "rate", self.rate, 0, math.inf)
-        _require_number("Adam", "beta1", self.beta1, 0, 1)
-        _require_number("Adam", "beta2", self.beta2, 0, 1)
+        _require_number("Adam", "beta1", self.beta1, 0, 1, schedules=False)
+        _require_number("Adam", "beta2", self.beta2, 0, 1, schedules=False)
+        _require_number("Adam", "eps", self.eps, 0, math.inf, schedules=False)
         _require("Adam", "eps", self.eps, self.eps > 0, "above 0")
 
     def rate_at(self, t: int) -> float:
@@ -273,13 +275,19 @@ def _require(owner: str, name: str, value: object, holds: bool, expected: str) -
         raise ValueError(f"{owner}: {name} is {value}; expected {expected}")
 
 
-def _require_number(owner: str, name: str, value: Schedule, low: float, high: float) -> None:
-    if callable(value):  # a schedule has checked itself
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{owner}: {name} is {value!r}; expected a number or a schedule")
+def _require_number(
+    owner: str, name: str, value: Schedule, low: float, high: float, schedules: bool = True
+) -> None:
+    if schedules and callable(value):
+        reached = [value(0), value(10**12)]  # every schedule here lies between its two ends
+    elif isinstance(value, Real) and not isinstance(value, bool):
+        reached = [float(value)]
+    else:
+        kinds = "a number or a schedule" if schedules else "a number"
+        raise ValueError(f"{owner}: {name} is {value!r}; expected {kinds}")
     expected = f"{low:g} or more" + ("" if high == math.inf else f", below {high:g}")
-    _require(owner, name, value, low <= value < high, expected)
+    for number in reached:
+        _require(owner, name, number, low <= number < high, expected)
 
 
 def _require_ramp(owner: str, start: float, end: float, steps: int) -> None:

@@ -45,9 +45,7 @@ def image_grid(
 
     height, width = image_shape
     rows = -(-len(samples) // columns)  # and a gap of one pixel around each image
-    page: NDArray[Any] = np.zeros(
-        (rows * (height + 1) + 1, columns * (width + 1) + 1)
-    )  # a 1-pixel gap
+    page: NDArray[Any] = np.zeros((rows * (height + 1) + 1, columns * (width + 1) + 1))
     for i, image in enumerate(samples.reshape(-1, height, width)):
         top, left = 1 + (i // columns) * (height + 1), 1 + (i % columns) * (width + 1)
         page[top : top + height, left : left + width] = image
@@ -105,8 +103,10 @@ def sample_density(
     figure, axes = _figure()
     x = np.linspace(*limits, 400)
     density = p_data(x)
+    # By the number of all samples, inside the limits or not: a collapsed G must look like one.
+    share = np.full(samples.size, 80 / (samples.size * (limits[1] - limits[0])))
     axes.hist(
-        samples.ravel(), bins=80, range=limits, density=True,
+        samples.ravel(), bins=80, range=limits, weights=share,
         color=GREEN, alpha=0.35, label="G(z), histogram",
     )  # fmt: skip
     axes.plot(x, density, ":", color="black", linewidth=2, label="p_data")

@@ -28,6 +28,12 @@ class TestModeCoverage:
         assert c.captured == 2
         assert abs(c.reverse_kl - np.log(2)) <= 0.001
 
+    def test_reverse_kl_against_the_datas_own_weights(self):
+        weights = np.array([0.1, 0.2, 0.3, 0.4])
+        c = mode_coverage(drawn(weights), MEANS, 0.1, weights)
+        assert 0 <= c.reverse_kl <= 0.001
+        assert mode_coverage(drawn(weights), MEANS, 0.1).reverse_kl >= 0.05
+
     def test_total_collapse(self):
         c = mode_coverage(np.zeros((10, 2)), MEANS, 0.1)
         assert (c.captured, c.high_quality) == (1, 1.0)

@@ -50,6 +50,10 @@ def test_adam_counts_its_updates():
     assert theta[0] == pytest.approx(-0.1, rel=1e-10)
 
 
+def test_numpy_numbers_are_numbers():
+    assert Adam(np.float32(0.5)).rate_at(3) == 0.5
+
+
 def test_schedules_reach_the_update():
     theta, slots = np.zeros(1), (np.zeros(1),)
     sgd = SGD(LinearRamp(1.0, 0.0, 2), LinearRamp(0.0, 0.5, 2))
@@ -78,6 +82,8 @@ def test_config_round_trip(optimizer):
         (lambda: Adam(float("nan")), "rate is nan"),
         (lambda: Adam("fast"), "rate is 'fast'; expected a number or a schedule"),
         (lambda: Adam(beta1=1.0), "beta1 is 1.0; expected 0 or more, below 1"),
+        (lambda: Adam(beta1=Cosine(0.9, 0.5, 10)), "beta1 is Cosine.*expected a number"),
+        (lambda: SGD(0.1, LinearRamp(0.5, 5.0, 10)), "momentum is 5.0; expected 0 or more, below"),
         (lambda: Adam(eps=0.0), "eps is 0.0; expected above 0"),
         (lambda: SGD(0.1, momentum=1.5), "momentum is 1.5"),
         (lambda: Cosine(0.1, -0.1, 5), "end is -0.1"),

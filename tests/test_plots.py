@@ -57,6 +57,15 @@ def test_axes_are_labelled(figure):
     assert any(axes.get_xlabel() for axes in figure.axes)
 
 
+def test_a_collapsed_generator_looks_like_one():
+    """The histogram's area is the share of samples within the limits, not 1."""
+    samples = np.concatenate([np.zeros(10), np.full(90, 50.0)])
+    for x, share in ((samples, 0.1), (samples + 50, 0.0)):
+        axes = plots.sample_density(x, lambda x: np.exp(-(x**2)), lambda x: 0 * x, (-3, 3)).axes[0]
+        area = sum(bar.get_height() * bar.get_width() for bar in axes.patches)
+        assert abs(area - share) <= 1e-9
+
+
 def test_losses_hold_the_history():
     top, bottom = plots.losses(HISTORY).axes
     drawn = {line.get_label(): list(line.get_ydata()) for line in top.lines + bottom.lines}

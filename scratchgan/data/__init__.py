@@ -37,7 +37,7 @@ def load(name: str, **options: Any) -> Dataset:
     Parameters
     ----------
     name : str
-        One of ``dataset_names()``.
+        One of ``dataset_names()``; fashion_mnist is fashion-mnist.
     **options
         ``n`` and ``seed`` for the toy sets; the others have none.
 
@@ -58,6 +58,7 @@ def load(name: str, **options: Any) -> Dataset:
     source:  drawn by scratchgan from the density, seed 1
     licence: none needed
     """
+    name = name.replace("_", "-")
     if name not in _LOADERS:
         raise unknown("data set", name, _LOADERS)
     return _LOADERS[name](**options)

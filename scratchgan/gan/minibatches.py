@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchgan.backends import Array, Backend, Purpose, Stream
+from scratchgan.backends import Backend, Purpose, Stream
 from scratchgan.backends.philox import shuffled
 from scratchgan.errors import DataError
 
@@ -40,7 +40,10 @@ class Minibatches:
         classes: int = 0,
         dtype: Any = np.float32,
     ) -> None:
-        _check(x, batch_size, labels)
+        if labels is not None:
+            labels = np.asarray(labels)
+        _check(x, batch_size, labels, classes)
+        x = _own(x, dtype)
         self.ops = ops
         self.dtype = dtype
         self.n, self.features = x.shape
@@ -50,26 +53,42 @@ class Minibatches:
         self._labels = None if labels is None else ops.asarray(labels, np.int32)
         self.classes = 0 if labels is None else classes or int(labels.max()) + 1
         self._stream = Stream(seed).purpose(Purpose.SHUFFLE)
-        self._order: tuple[int, Array] = (-1, None)  # (epoch, its order on the backend)
+        # The orders of two epochs, one behind the other: this one's and the next one's, so
+        # that a recorded step reads one buffer, at a start that changes.
+        self._orders = ops.zeros((2 * self.n,), np.int32)
+        self._epoch_in = [-1, -1]  # which epoch each half holds
 
     def __getitem__(self, number: int) -> Any:
         """Minibatch ``number``, counted over all epochs: x, or the pair (x, y)."""
         epoch, place = divmod(number, self.per_epoch)
-        order, start = self._order_of(epoch), place * self.batch_size
-        x = self.ops.gather_rows(self._x, order, start, self.batch_size)
+        start = self._fill(epoch) + place * self.batch_size
+        x = self.ops.gather_rows(self._x, self._orders, start, self.batch_size)
         if self._labels is None:
             return x
-        labels = self.ops.gather_rows(self._labels, order, start, self.batch_size)
+        labels = self.ops.gather_rows(self._labels, self._orders, start, self.batch_size)
         return x, self.ops.one_hot(labels, self.classes, self.dtype)
 
-    def _order_of(self, epoch: int) -> Array:
-        if self._order[0] != epoch:
+    def _fill(self, epoch: int) -> int:
+        """Return where an epoch's order begins in the buffer; compute it if it is not there."""
+        half = epoch % 2
+        if self._epoch_in[half] != epoch:
             order = shuffled(self.n, self._stream._replace(step=epoch))
-            self._order = (epoch, self.ops.asarray(order))
-        return self._order[1]
+            here = self.ops.view(self._orders, half * self.n, (self.n,))
+            self.ops.copy_(here, self.ops.asarray(order))
+            self._epoch_in[half] = epoch
+        return int(half * self.n)
 
 
-def _check(x: NDArray[Any], batch_size: int, labels: NDArray[Any] | None) -> None:
+def _own(x: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """Return x in ``dtype``, copied if its owner could still change it."""
+    with np.errstate(over="ignore"):
+        own = x.astype(dtype, copy=x.flags.writeable)
+    if not np.isfinite(own).all():
+        raise DataError(f"the data reach {np.abs(x).max():.3g}, too far for {np.dtype(dtype)}")
+    return own
+
+
+def _check(x: NDArray[Any], batch_size: int, labels: NDArray[Any] | None, classes: int) -> None:
     if not isinstance(x, np.ndarray) or x.ndim != 2 or 0 in x.shape:
         shape = getattr(x, "shape", type(x).__name__)
         raise DataError(f"the data are {shape}; expected an array (examples, features)")
@@ -85,7 +104,7 @@ def _check(x: NDArray[Any], batch_size: int, labels: NDArray[Any] | None) -> Non
             f"the data hold {int((~finite).sum())} values that are NaN or infinite, the first in"
             f" row {row}; remove or replace them"
         )
-    if not 1 <= batch_size <= len(x):
+    if not isinstance(batch_size, int) or not 1 <= batch_size <= len(x):
         raise DataError(
             f"batch_size is {batch_size} and the data have {len(x)} examples; expected"
             f" 1 ≤ batch_size ≤ {len(x)}"
@@ -93,8 +112,9 @@ def _check(x: NDArray[Any], batch_size: int, labels: NDArray[Any] | None) -> Non
     if labels is not None and (
         labels.shape != (len(x),)
         or not np.issubdtype(labels.dtype, np.integer)
-        or not labels.min() >= 0
+        or not (labels.min() >= 0 and labels.max() < (classes or labels.max() + 1))
     ):
         raise DataError(
             f"the labels are {labels.shape} {labels.dtype}; expected ({len(x)},) integers from 0"
+            + (f" to {classes - 1}" if classes else "")
         )

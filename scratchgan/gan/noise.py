@@ -33,8 +33,10 @@ class Noise:
     def __post_init__(self) -> None:
         if self.kind not in ("normal", "uniform"):
             raise unknown("noise", self.kind, ("normal", "uniform"))
-        if self.features < 1:
-            raise ValueError(f"Noise: features is {self.features}; expected at least 1")
+        if not isinstance(self.features, int) or self.features < 1:
+            raise ValueError(
+                f"Noise: features is {self.features!r}; expected a whole number, at least 1"
+            )
         if not self.low < self.high:
             raise ValueError(f"Noise: low {self.low} must be below high {self.high}")
 

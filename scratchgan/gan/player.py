@@ -51,6 +51,10 @@ class Player:
             self.average_flat, self.average = network.new_buffer()
             network.ops.copy_(self.average_flat, network.flat)
 
+    def __call__(self, x: Any) -> Any:
+        """Return the network's y for x, dropout and the like off."""
+        return self.network(x)
+
     def forward(self, x: Any, ctx: Context) -> tuple[Array, Cache]:
         """Run the network; x is an array, or the pair (x, y) of a conditional network."""
         return self.network.layer.forward(self.network.params, x, ctx)

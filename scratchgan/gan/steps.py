@@ -63,12 +63,12 @@ def generator_step(D: Player, G: Player, z: Any, objective: Objective, stream: S
     """Descend ∇_θg (1/m) Σ log(1 − D(G(z))), or what the objective has instead. Only G changes."""
     ops = G.network.ops
     on = _Contexts(ops, stream)
-    fake, fake_to_noise = G.forward(z, on.g)
-    fake_logits, logits_to_fake = D.forward(_as_d_sees(fake, z), on.fake)
+    fake, g_cache = G.forward(z, on.g)
+    fake_logits, fake_cache = D.forward(_as_d_sees(fake, z), on.fake)
     loss, d_logits, _ = objective.g(fake_logits, ops=ops)
-    d_fake = _sample_part(D.input_gradient(logits_to_fake, d_logits, on.fake))  # through D
+    d_sample = _sample_part(D.input_gradient(fake_cache, d_logits, on.fake))  # through D
     G.zero_grads()
-    G.backward(fake_to_noise, d_fake, on.g)
+    G.backward(g_cache, d_sample, on.g)
     G.descend()
     return GStep(loss, fake_logits)
 
@@ -84,7 +84,7 @@ def simultaneous_step(
     """
     ops = D.network.ops
     on = _Contexts(ops, stream)
-    fake, fake_to_noise = G.forward(z, on.g)
+    fake, g_cache = G.forward(z, on.g)
     real_logits, real_cache = D.forward(x, on.real)
     fake_logits, fake_cache = D.forward(_as_d_sees(fake, z), on.fake)
     value, d_real, d_fake = objective.d(real_logits, fake_logits, ops)
@@ -92,8 +92,9 @@ def simultaneous_step(
     D.zero_grads()
     D.backward(real_cache, d_real, on.real)
     D.backward(fake_cache, d_fake, on.fake)
+    d_sample = _sample_part(D.input_gradient(fake_cache, g_logits, on.fake))
     G.zero_grads()
-    G.backward(fake_to_noise, _sample_part(D.input_gradient(fake_cache, g_logits, on.fake)), on.g)
+    G.backward(g_cache, d_sample, on.g)
     D.ascend()
     G.descend()
     return DStep(value, real_logits, fake_logits), GStep(loss, fake_logits)

@@ -61,7 +61,8 @@ class Trainer:
         Iterations between records in ``history``; there the values are also
         looked at, and the training stops if one is no longer finite.
     callbacks : iterable of callable
-        Each is called as ``callback(trainer)`` after every iteration.
+        Each is called as ``callback(trainer)`` after every iteration; see also
+        ``call_every``.
 
     Attributes
     ----------
@@ -77,8 +78,8 @@ class Trainer:
 
     Notes
     -----
-    All public methods take one lock, so a view may call ``state`` and ``samples``,
-    or drive the steps, from another thread.
+    Stepping, looking and saving take one lock, so a view may call ``state`` and
+    ``samples``, or drive the steps, from another thread.
     """
 
     def __init__(
@@ -116,7 +117,7 @@ class Trainer:
         self.updates = updates
         self.seed = seed
         self.log_every = log_every
-        self.callbacks = list(callbacks)
+        self.callbacks = [(1, callback) for callback in callbacks]
         self.ops, self.dtype = G.ops, G.dtype
         self.data = Minibatches(self.ops, x, batch_size, seed, labels, classes, self.dtype)
         _check_fit(G, D, noise, self.data)
@@ -135,19 +136,29 @@ class Trainer:
 
     def train(self, iterations: int) -> list[dict[str, float]]:
         """Run ``iterations`` iterations, or fewer if ``stop`` is called; return ``history``."""
+        self._stop = False
         for _ in range(iterations):
+            self.step()
             if self._stop:
                 break
-            self.step()
-        self._stop = False
         return self.history
 
     def stop(self) -> None:
         """Let ``train`` return after the iteration that it is in."""
         self._stop = True
 
+    def call_every(self, iterations: int, callback: Callable[[Trainer], object]) -> None:
+        """
+        Call ``callback(trainer)`` after every so many iterations.
+
+        The longer the interval, the more iterations can be run in one go.
+        """
+        if iterations < 1:
+            raise ValueError(f"call_every: iterations is {iterations}; expected at least 1")
+        self.callbacks.append((iterations, callback))
+
     def step(self) -> None:
-        """Run one iteration: the rest of D's k updates, then G's; then the callbacks."""
+        """Run one iteration: the rest of D's k updates, then G's."""
         with self._lock:
             if self.updates == "simultaneous":
                 self._simultaneous()
@@ -155,15 +166,11 @@ class Trainer:
                 while self._substep < self.k:
                     self.step_d()
                 self.step_g()
-            if self.iteration % self.log_every == 0:
-                self.history.append(self.record())
-                self.check_finite()
-            for callback in self.callbacks:
-                callback(self)
 
     def step_d(self) -> None:
         """Update D once, on a fresh z and the next minibatch of x."""
         with self._lock:
+            self._require_alternating()
             if self._substep >= G_TURN:
                 raise ValueError(f"{G_TURN} updates of D without one of G; call step_g()")
             stream = Stream(self.seed, self.iteration, self._substep)
@@ -172,8 +179,9 @@ class Trainer:
             self._substep += 1
 
     def step_g(self) -> None:
-        """Update G once, on a fresh z; this ends the iteration."""
+        """Update G once, on a fresh z. This ends the iteration: records and callbacks are due."""
         with self._lock:
+            self._require_alternating()
             stream = Stream(self.seed, self.iteration, G_TURN)
             z = self._next_z(stream)
             self._last_g = generator_step(self.D, self.G, z, self.objective, stream)
@@ -185,9 +193,19 @@ class Trainer:
         self._last_d, self._last_g = simultaneous_step(self.D, self.G, x, z, self.objective, stream)
         self._end_iteration()
 
+    def _require_alternating(self) -> None:
+        if self.updates != "alternating":
+            raise ValueError("simultaneous updates cannot be taken one by one; call step()")
+
     def _end_iteration(self) -> None:
         self.iteration += 1
         self._substep = 0
+        if self.iteration % self.log_every == 0:
+            self.history.append(self.record())
+            self.check_finite()
+        for every, callback in self.callbacks:
+            if self.iteration % every == 0:
+                callback(self)
 
     def _next_x(self) -> Any:
         x = self.data[self.minibatch]
@@ -251,18 +269,22 @@ class Trainer:
             return self.generator().sample(n, stream, label)
 
     def generator(self) -> Generator:
-        """Return G for drawing samples, with its moving average where there is one."""
+        """
+        Return G for drawing samples, with its moving average where there is one.
+
+        It sees the parameters as they are when it draws.
+        """
         return Generator(self.G.network, self.noise, self.data.classes, self.G.average)
 
     def check_finite(self) -> None:
-        """Raise NonFiniteError if a value of the latest updates, or a parameter, is not finite."""
+        """Raise NonFiniteError if a latest value, a parameter or a moment is not finite."""
         with self._lock:
             for name, value in self.record().items():
                 if not np.isfinite(value):
                     raise NonFiniteError(self._not_finite(name))
-            for name, player in (("D", self.D), ("G", self.G)):
-                if not np.isfinite(self.ops.to_numpy(player.network.flat)).all():
-                    raise NonFiniteError(self._not_finite(f"a parameter of {name}"))
+            for name, a in self._named_arrays():
+                if not np.isfinite(self.ops.to_numpy(a)).all():
+                    raise NonFiniteError(self._not_finite(f"an element of {name}"))
 
     def _not_finite(self, what: str) -> str:
         return (
@@ -271,6 +293,12 @@ class Trainer:
         )
 
     # -- saving ---------------------------------------------------------------------------------
+
+    def snapshot(self) -> tuple[dict[str, NDArray[Any]], dict[str, int]]:
+        """Return arrays and counters of one moment, checked to be finite."""
+        with self._lock:
+            self.check_finite()
+            return self.arrays(), self.counters()
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return copies of all arrays that the training rests on, by name."""
@@ -291,9 +319,11 @@ class Trainer:
     def restore(self, arrays: dict[str, NDArray[Any]], counters: dict[str, int]) -> None:
         """Continue from what ``arrays`` and ``counters`` returned."""
         with self._lock:
-            for name, a in self._named_arrays():
+            named = self._named_arrays()
+            for name, a in named:  # all of them, before the first is changed
                 if name not in arrays or arrays[name].shape != a.shape:
                     raise ShapeError(f"restore: '{name}' is missing or not of shape {a.shape}")
+            for name, a in named:
                 self.ops.copy_(a, self.ops.asarray(arrays[name], a.dtype))
             self.iteration = counters["iteration"]
             self._substep = counters["substep"]
@@ -338,7 +368,7 @@ def _check_fit(G: Network, D: Network, noise: Noise, data: Minibatches) -> None:
             raise ShapeError(
                 f"{name} takes {network.layer.in_features} features and the {source} give {given}"
             )
-        width = network.layer.out_features(given)
+        width = network.layer.output_width(given)
         if width != expected:
             what = f"the data have {expected} features" if name == "G" else "D ends in one logit"
             raise ShapeError(f"{name} gives {width} features, but {what}")

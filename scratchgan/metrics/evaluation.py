@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scratchgan.data import Dataset
 from scratchgan.metrics.confidence import classifier_confidence, train_classifier
 from scratchgan.metrics.modes import mode_coverage
+from scratchgan.theory import GaussianMixture
 
 __all__ = ["Evaluation", "Measure", "evaluate"]
 
@@ -57,9 +58,8 @@ def evaluate(samples: NDArray[Any], data: Dataset, seed: int = 0) -> Evaluation:
     if data.labels is not None and data.x_test is not None:
         return _evaluate_images(samples, data, seed)
     real = _fresh(data, len(samples), seed)
-    means = getattr(data.density, "means", None)
-    if means is not None and len(means) > 1:
-        return _evaluate_modes(samples, real, means, float(getattr(data.density, "std", 0)))
+    if isinstance(data.density, GaussianMixture):
+        return _evaluate_modes(samples, real, data.density)
     return _evaluate_moments(samples, real)
 
 
@@ -91,9 +91,9 @@ def _evaluate_images(samples: NDArray[Any], data: Dataset, seed: int) -> Evaluat
 
 
 def _evaluate_modes(
-    samples: NDArray[Any], real: NDArray[Any], means: NDArray[Any], std: float
+    samples: NDArray[Any], real: NDArray[Any], density: GaussianMixture
 ) -> Evaluation:
-    both = [mode_coverage(x, means, std) for x in (samples, real)]
+    both = [mode_coverage(x, density.means, density.std, density.weights) for x in (samples, real)]
     return Evaluation(
         len(samples),
         [

@@ -16,10 +16,15 @@ class ModeCoverage(NamedTuple):
     captured: int  # modes with at least one high-quality sample
     modes: int
     high_quality: float  # share of samples within 3 σ of their nearest mode
-    reverse_kl: float  # nats, KL(samples' shares of the modes ‖ uniform)
+    reverse_kl: float  # nats, KL(samples' shares of the modes ‖ the data's)
 
 
-def mode_coverage(samples: NDArray[Any], means: NDArray[Any], std: float) -> ModeCoverage:
+def mode_coverage(
+    samples: NDArray[Any],
+    means: NDArray[Any],
+    std: float,
+    weights: NDArray[Any] | None = None,
+) -> ModeCoverage:
     """
     Count the modes that samples reach, and how evenly.
 
@@ -34,6 +39,8 @@ def mode_coverage(samples: NDArray[Any], means: NDArray[Any], std: float) -> Mod
     means : array (modes, dim)
     std : float
         σ of each mode.
+    weights : array (modes,), optional
+        The data's share of each mode; equal unless given.
 
     Returns
     -------
@@ -44,10 +51,11 @@ def mode_coverage(samples: NDArray[Any], means: NDArray[Any], std: float) -> Mod
     good = distance.min(axis=1) <= 3 * std
     modes = len(means)
     share = np.bincount(nearest, minlength=modes) / len(samples)
-    present = share[share > 0]
+    expected = np.full(modes, 1 / modes) if weights is None else weights
+    present = share > 0
     return ModeCoverage(
         captured=int(np.unique(nearest[good]).size),
         modes=modes,
         high_quality=float(good.mean()),
-        reverse_kl=float((present * np.log(present * modes)).sum()),
+        reverse_kl=float((share[present] * np.log(share[present] / expected[present])).sum()),
     )

@@ -98,11 +98,11 @@ class Concat(Layer):
         dy1 = self.second.jvp(params[1], cache.second, dx[1], ctx1)
         return ctx.ops.concat_columns(dy0, dy1)
 
-    def out_features(self, in_features: Features) -> Features:
+    def output_width(self, in_features: Features) -> Features:
         if not (in_features is None or (isinstance(in_features, tuple) and len(in_features) == 2)):
             raise ShapeError(f"{self!r} is given {in_features} features; expected a pair (x₀, x₁)")
         in0, in1 = (None, None) if in_features is None else in_features
-        w0, w1 = self.first.out_features(in0), self.second.out_features(in1)
+        w0, w1 = self.first.output_width(in0), self.second.output_width(in1)
         return None if w0 is None or w1 is None else w0 + w1
 
     def kink_margin(self, params: Params, x: Any, ctx: Context) -> float:
@@ -115,7 +115,7 @@ class Concat(Layer):
     def rows(self, in_features: Features, path: str) -> list[Row]:
         in0, in1 = (None, None) if in_features is None else in_features
         prefix = f"{path}." if path else ""
-        joined = Row(path, "Concat", self.out_features(in_features), 0)
+        joined = Row(path, "Concat", self.output_width(in_features), 0)
         return [
             *self.first.rows(in0, f"{prefix}0"),
             *self.second.rows(in1, f"{prefix}1"),

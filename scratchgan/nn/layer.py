@@ -69,7 +69,7 @@ class Layer(ABC):
     A description of a function y = f(x; params) and of its derivatives.
 
     To write your own: give ``forward``, ``backward`` and ``jvp`` in terms of
-    ``ctx.ops``; ``init`` if it has parameters; ``out_features`` if it changes
+    ``ctx.ops``; ``init`` if it has parameters; ``output_width`` if it changes
     the width. Then hold it against ``scratchgan.testing.check_layer``.
     """
 
@@ -108,7 +108,7 @@ class Layer(ABC):
     def jvp(self, params: Params, cache: Cache, dx: Array, ctx: Context) -> Array:
         """Return the forward derivative: dy = (∂y/∂x) dx, at the x of ``cache``."""
 
-    def out_features(self, in_features: Features) -> Features:
+    def output_width(self, in_features: Features) -> Features:
         """Return the width of y for a width of x; raise ShapeError if it does not fit."""
         return in_features
 
@@ -120,7 +120,7 @@ class Layer(ABC):
         """Lines of the summary for this layer."""
         shapes = self.init(np.random.default_rng(0), np.float32)
         count = sum(int(a.size) for a in shapes.values())
-        return [Row(path, repr(self), self.out_features(in_features), count)]
+        return [Row(path, repr(self), self.output_width(in_features), count)]
 
     def check_width(self, x: Array) -> None:
         """Raise ShapeError unless x is (batch, in_features) with at least one example."""

@@ -79,7 +79,7 @@ class Linear(Layer):
         if not 0 <= slope < 1:
             raise ValueError(f"Linear: slope is {slope}; expected 0 ≤ slope < 1")
         self.in_features = in_features
-        self.width = out_features
+        self.out_features = out_features
         self.activation = activation
         self.slope = slope
         self.weight = weight or glorot()
@@ -87,12 +87,12 @@ class Linear(Layer):
 
     def __repr__(self) -> str:
         name = "" if self.activation == "identity" else f", {self.activation}"
-        return f"Linear({self.in_features} → {self.width}{name})"
+        return f"Linear({self.in_features} → {self.out_features}{name})"
 
     def init(self, rng: np.random.Generator, dtype: Any) -> Params:
         return {
-            "weight": self.weight(rng, (self.in_features, self.width), dtype),
-            "bias": self.bias(rng, (self.width,), dtype),
+            "weight": self.weight(rng, (self.in_features, self.out_features), dtype),
+            "bias": self.bias(rng, (self.out_features,), dtype),
         }
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, LinearCache]:
@@ -120,12 +120,12 @@ class Linear(Layer):
         da = ctx.ops.gemm(dx, params["weight"])
         return ctx.ops.activation_grad_bias(da, cache.y, self.activation, self.slope)
 
-    def out_features(self, in_features: Features) -> Features:
+    def output_width(self, in_features: Features) -> Features:
         if in_features not in (None, self.in_features):
             raise ShapeError(
                 f"{self!r} is given {in_features} features; expected {self.in_features}"
             )
-        return self.width
+        return self.out_features
 
     def kink_margin(self, params: Params, x: Array, ctx: Context) -> float:
         if self.activation not in ("relu", "leaky_relu"):

@@ -78,7 +78,7 @@ class Maxout(Layer):
     def jvp(self, params: Params, cache: MaxoutCache, dx: Array, ctx: Context) -> Array:
         return ctx.ops.maxout_pick(dx, cache.index, self.pieces)
 
-    def out_features(self, in_features: Features) -> Features:
+    def output_width(self, in_features: Features) -> Features:
         if in_features not in (None, self.in_features):
             raise ShapeError(
                 f"{self!r} is given {in_features} features; expected {self.in_features}"

@@ -53,7 +53,7 @@ class Sequential(Layer):
         self.in_features = next(
             (layer.in_features for layer in layers if layer.in_features is not None), None
         )
-        self.out_features(self.in_features)  # refuses widths that do not fit
+        self.output_width(self.in_features)  # refuses widths that do not fit
 
     def __repr__(self) -> str:
         return f"Sequential({', '.join(map(repr, self.layers))})"
@@ -91,11 +91,11 @@ class Sequential(Layer):
             dx = layer.jvp(p, c, dx, layer_ctx)
         return dx
 
-    def out_features(self, in_features: Features) -> Features:
+    def output_width(self, in_features: Features) -> Features:
         width = in_features
         for i, layer in enumerate(self.layers):
             try:
-                width = layer.out_features(width)
+                width = layer.output_width(width)
             except ShapeError as error:
                 raise ShapeError(f"layer {i} of Sequential: {error}") from None
         return width
@@ -112,7 +112,7 @@ class Sequential(Layer):
         prefix = f"{path}." if path else ""
         for i, layer in enumerate(self.layers):
             rows += layer.rows(in_features, f"{prefix}{i}")
-            in_features = layer.out_features(in_features)
+            in_features = layer.output_width(in_features)
         return rows
 
     def _placed(self, ctx: Context) -> Iterator[tuple[Layer, Context]]:

@@ -57,6 +57,14 @@ class Config:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} is {value!r}; expected a whole number, at least 1")
+        if not isinstance(self.conditional, bool):
+            raise ValueError(f"conditional is {self.conditional!r}; expected true or false")
+        if self.ema is not None and (
+            isinstance(self.ema, bool)
+            or not isinstance(self.ema, int | float)
+            or not 0 <= self.ema < 1
+        ):
+            raise ValueError(f"ema is {self.ema!r}; expected a decay in [0, 1), such as 0.999")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise ValueError(f"seed is {self.seed!r}; expected a whole number, 0 or more")
         if self.dtype not in ("float32", "float64"):
@@ -126,7 +134,7 @@ def read_toml(path: Path) -> dict[str, Any]:
             return tomllib.load(stream)
     except FileNotFoundError:
         raise RunError(f"there is no settings file {path}") from None
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:  # TOML's and Unicode's errors are ValueErrors
         raise RunError(f"settings file {path} cannot be read: {error}") from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -42,7 +43,8 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         os.replace(unfinished, path)
         _sync_folder(path.parent)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
         raise explain(error, path) from error
 
 
@@ -58,7 +60,7 @@ def explain(error: OSError, path: Path) -> RunError:
 
 def remove_unfinished(folder: Path) -> None:
     """Remove what a killed run left half written."""
-    for path in folder.rglob(f"*{SUFFIX_UNFINISHED}"):
+    for path in folder.glob(f"*{SUFFIX_UNFINISHED}"):
         path.unlink(missing_ok=True)
 
 

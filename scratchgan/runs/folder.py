@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +35,21 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, config: Config) -> RunFolder:
-        """Start a run in a folder; raise RunError if it already holds one."""
+        """Start a run in an empty folder; raise RunError if it is not one."""
         try:
             path.mkdir(parents=True, exist_ok=True)
-            occupied = (path / "config.json").exists()
+            remove_unfinished(path)
+            found = {p.name for p in path.iterdir()}
         except OSError as error:
             raise explain(error, path) from error
-        if occupied:
+        if "config.json" in found:
             raise RunError(
                 f"{path} already holds a run; continue it with `scratchgan train --resume {path}`"
                 " or choose another folder with --out"
+            )
+        if found - {"env.json"}:  # what a start that was killed leaves
+            raise RunError(
+                f"{path} is not empty ({min(found)} is in it); choose a new folder with --out"
             )
         folder = cls(path, config)
         folder.write_text("env.json", json.dumps(environment(), indent=2) + "\n")
@@ -80,19 +86,26 @@ class RunFolder:
         path = self.path / "metrics.jsonl"
         records = []
         if path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                try:
-                    records.append(json.loads(line))
-                except ValueError:
-                    break
+            for line in path.read_bytes().splitlines():
+                with suppress(ValueError):  # a kill may have cut the last line short
+                    record = json.loads(line)
+                    if isinstance(record, dict) and "step" in record:
+                        records.append(record)
         return records
 
     def cut_metrics(self, step: int) -> list[dict[str, float]]:
         """Cut metrics.jsonl back to ``step`` and return what is left."""
         records = [r for r in self.read_metrics() if r["step"] <= step]
         self.write_text("metrics.jsonl", "".join(json.dumps(r) + "\n" for r in records))
-        remove_unfinished(self.path)
         return records
+
+    def remove_frames_after(self, step: int) -> None:
+        """Remove sample grids of iterations after ``step``, and what a kill left half written."""
+        for frame in self.frames():
+            if _step_of(frame) > step:
+                frame.unlink(missing_ok=True)
+        for folder in (self.path, self.path / "samples", self.path / "checkpoints"):
+            remove_unfinished(folder)
 
     # -- checkpoints and samples ----------------------------------------------------------------
 
@@ -135,17 +148,21 @@ def _step_of(path: Path) -> int:
 
 def environment() -> dict[str, Any]:
     """Return what the run ran on: versions, machine and threads."""
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
     import numpy
 
     from scratchgan import __version__
 
+    try:
+        numba = version("numba")
+    except PackageNotFoundError:
+        numba = "not installed"
     return {
         "scratchgan": __version__,
         "python": platform.python_version(),
         "numpy": numpy.__version__,
-        "numba": version("numba"),
+        "numba": numba,
         "platform": platform.platform(),
         "processor": platform.machine(),
         "cores": os.cpu_count(),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from scratchgan import plots
 from scratchgan.data import Dataset
+from scratchgan.errors import RunError
 from scratchgan.gan import Trainer
 from scratchgan.runs.files import write_atomically
 
@@ -81,7 +82,12 @@ def write_animation(path: Path, frames: Sequence[Path], seconds: float = 6.0) ->
     """Join the sample grids into a GIF that lasts about ``seconds`` and rests on the last."""
     from PIL import Image
 
-    images = [Image.open(frame).convert("RGB") for frame in frames]
+    images = []
+    for frame in frames:
+        try:
+            images.append(Image.open(frame).convert("RGB"))
+        except OSError as error:
+            raise RunError(f"sample grid {frame} cannot be read ({error}); remove it") from None
     if not images:
         return
     each = max(40, round(1000 * seconds / len(images)))  # ms; browsers slow down shorter ones

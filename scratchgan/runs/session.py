@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import gcd
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,20 +55,32 @@ class Session:
         return cls(RunFolder.create(path, config), data, trainer)
 
     @classmethod
-    def resume(cls, folder: RunFolder, data: Dataset) -> Session:
-        """Continue a run from its newest checkpoint, or from its start if it has none."""
+    def resume(cls, folder: RunFolder, data: Dataset, steps: int | None = None) -> Session:
+        """
+        Continue a run from its newest checkpoint, or from its start if it has none.
+
+        ``steps`` gives it another number of iterations; what is done stays done.
+        """
         trainer = build_trainer(folder.config, data)
         if folder.checkpoints():
             load_into(trainer, read_checkpoint(folder.newest_checkpoint()))
+        if steps is not None:
+            if steps < trainer.iteration:
+                raise ValueError(
+                    f"steps is {steps}, and {folder.path} is already at iteration"
+                    f" {trainer.iteration}; expected at least that"
+                )
+            folder.change_steps(steps)
         trainer.history[:] = folder.cut_metrics(trainer.iteration)
+        folder.remove_frames_after(trainer.iteration)
         return cls(folder, data, trainer)
 
-    def run(self, progress: Callable[[Trainer], object] = lambda trainer: None) -> Outcome:
+    def run(self, progress: Callable[[Trainer], object] | None = None) -> Outcome:
         """
-        Train to the last iteration; ``progress(trainer)`` is called after each.
+        Train to the last iteration, and draw the pictures of the whole run.
 
-        Ctrl-C lets the iteration end, writes a checkpoint and returns; a second
-        Ctrl-C interrupts at once.
+        ``progress(trainer)`` is called now and then. Ctrl-C lets the iteration end,
+        writes a checkpoint and returns; a second Ctrl-C interrupts at once.
 
         Raises
         ------
@@ -79,27 +92,35 @@ class Session:
         trainer, config = self.trainer, self.folder.config
         if trainer.iteration == 0:
             self._write_samples()
-        trainer.callbacks += [self._write_down, progress]
+        before = list(trainer.callbacks)
+        due = gcd(config.log_every, config.sample_every, config.checkpoint_every)
+        trainer.call_every(due, self._write_down)
+        if progress is not None:
+            trainer.call_every(config.log_every, progress)
         try:
-            with _interrupts(trainer.stop) as interrupted:
+            with _interrupts(trainer) as interrupted:
                 trainer.train(config.steps - trainer.iteration)
         except NonFiniteError as error:
             raise NonFiniteError(f"{error}. {self._last_good()}") from None
         finally:
-            del trainer.callbacks[-2:]
-        if trainer.iteration < config.steps or not self._written(trainer.iteration):
+            trainer.callbacks[:] = before
+        complete = trainer.iteration == config.steps
+        if complete and not self.folder.sample_path(trainer.iteration).exists():
+            self._write_samples()
+        if not self.folder.checkpoint_path(trainer.iteration).exists():
             self._write_checkpoint()
-        return self._finish(bool(interrupted))
+        if progress is not None:
+            progress(trainer)
+        return self._finish(bool(interrupted) and not complete)
 
     def _write_down(self, trainer: Trainer) -> None:
         """What is due at this iteration. Metrics first: a checkpoint never runs ahead of them."""
         config, step = self.folder.config, trainer.iteration
-        last = step == config.steps
         if step % config.log_every == 0:
             self.folder.append_metrics(trainer.history[-1])
-        if step % config.sample_every == 0 or last:
+        if step % config.sample_every == 0:
             self._write_samples()
-        if step % config.checkpoint_every == 0 or last:
+        if step % config.checkpoint_every == 0:
             self._write_checkpoint()
 
     def _write_samples(self) -> None:
@@ -108,9 +129,6 @@ class Session:
     def _write_checkpoint(self) -> None:
         write_checkpoint(self.folder.checkpoint_path(self.trainer.iteration), self.trainer)
         self.folder.remove_old_checkpoints()
-
-    def _written(self, step: int) -> bool:
-        return self.folder.checkpoint_path(step).exists()
 
     def _last_good(self) -> str:
         kept = self.folder.checkpoints()
@@ -135,8 +153,8 @@ class Session:
 
 
 @contextmanager
-def _interrupts(stop: Callable[[], None]) -> Iterator[list[int]]:
-    """Turn the first Ctrl-C into a call of ``stop``; yields a list that is then not empty."""
+def _interrupts(trainer: Trainer) -> Iterator[list[int]]:
+    """Let the first Ctrl-C end the training after its iteration; the list is then not empty."""
     seen: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield seen  # only the main thread may handle signals
@@ -146,8 +164,9 @@ def _interrupts(stop: Callable[[], None]) -> Iterator[list[int]]:
     def first(number: int, frame: object) -> None:
         seen.append(number)
         signal.signal(signal.SIGINT, before)
-        stop()
 
+    # Asked after each iteration, so that no moment is too early for the first Ctrl-C.
+    trainer.call_every(1, lambda trainer: trainer.stop() if seen else None)
     signal.signal(signal.SIGINT, first)
     try:
         yield seen

@@ -21,7 +21,7 @@ def check_contract(
     """
     Hold a layer to the contract of ``scratchgan.nn.Layer``, derivatives aside.
 
-    The width of y is ``out_features``. ``backward`` adds into ``grads``; without
+    The width of y is ``output_width``. ``backward`` adds into ``grads``; without
     ``need_dx`` it returns None and adds the same; without ``grads`` it returns the
     same dx and no gradients change. Two forwards may come before two backwards.
     Nobody changes x, dy or the parameters. float32 stays float32, float64 float64.
@@ -78,8 +78,8 @@ class _Contract:
         self._require(all(np.array_equal(a, b) for a, b in same), "x, dy or params were changed")
 
     def _shape_and_dtype(self, y: Any) -> None:
-        shape, expected = tuple(y.shape), (y.shape[0], self.layer.out_features(_width(self.x)))
-        self._require(shape == expected, f"y has shape {shape}; out_features says {expected}")
+        shape, expected = tuple(y.shape), (y.shape[0], self.layer.output_width(_width(self.x)))
+        self._require(shape == expected, f"y has shape {shape}; output_width says {expected}")
         self._require(y.dtype == self.dtype, f"y became {y.dtype}")
 
     def _adds(self) -> None:

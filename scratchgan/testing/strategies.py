@@ -94,7 +94,7 @@ def _sequential(draw: Draw) -> Sequential:
     blocks: list[Layer] = []
     for nested in draw(st.lists(st.booleans(), min_size=1, max_size=3)):
         block: list[Layer] = [_linear(draw, inputs)]
-        inputs = block[0].out_features(inputs)
+        inputs = block[0].output_width(inputs)
         block.append(draw(st.sampled_from([Sequential(), Tanh(), Softplus(), Sigmoid()])))
         if draw(st.booleans()):
             block.append(Dropout(draw(_KEEPS)))
@@ -124,7 +124,7 @@ def _discriminator(draw: Draw) -> Sequential:
 def _conditional(draw: Draw) -> Sequential:
     """Two inputs, each through a layer of its own, and one behind both."""
     joined = Concat(_linear(draw), _linear(draw))
-    width = joined.out_features(joined.in_features)
+    width = joined.output_width(joined.in_features)
     return Sequential(joined, Dropout(draw(_KEEPS)), _linear(draw, width))
 
 

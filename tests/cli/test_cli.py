@@ -69,6 +69,52 @@ def test_options_reach_the_run(tmp_path):
     assert config.optimizer_d["rate"] == 0.25
 
 
+def test_conditional(tmp_path, capsys):
+    """Labels in both networks by one setting; samples by label."""
+    settings, folder = tmp_path / "s.toml", str(tmp_path / "run")
+    settings.write_text("conditional = true\n")
+    assert main(["train", *QUICK, "--config", str(settings), "--out", folder]) == 0
+    assert main(["sample", folder, "--n", "5", "--label", "3"]) == 0
+    assert (tmp_path / "run" / "sample-seed-0-label-3.png").exists()
+    assert "label is 10; expected 0 … 9" in error_of(capsys, "sample", folder, "--label", "10")
+
+
+def test_digits_are_learnt(tmp_path, capsys):
+    """The whole recipe: most samples look like some digit to a classifier, and all ten appear."""
+    folder = str(tmp_path / "run")
+    assert main(["train", "digits", "--out", folder]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", folder]) == 0
+    said = capsys.readouterr().out
+    row = re.search(r"≥ 0.9 sure +([\d.]+) % +([\d.]+) % +([\d.]+) %", said)
+    generated, real, control = map(float, row.groups())
+    assert generated >= 80
+    assert real >= 85
+    assert control <= 60
+    assert re.search(r"classes seen +10 +10", said)
+    near, held_out = map(float, re.search(r"training image +([\d.]+) +([\d.]+)", said).groups())
+    assert near >= 0.8 * held_out  # and they are not copies of the training images
+
+
+def test_a_terminal_without_unicode(tmp_path):
+    command = [sys.executable, "-m", "scratchgan", "train", "gaussian-1d", *QUICK, "--out", "r"]
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, env=environment, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_reader_that_leaves(trained):
+    """`scratchgan info | head -1`."""
+    command = [sys.executable, "-m", "scratchgan", "info"]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    child.stdout.close()
+    said = child.stderr.read().decode()
+    child.wait()
+    child.stderr.close()
+    assert "Traceback" not in said
+    assert "Exception ignored" not in said
+
+
 def test_more_steps(tmp_path, capsys):
     folder = str(tmp_path / "run")
     assert main(["train", "gaussian-1d", *QUICK, "--out", folder]) == 0
@@ -196,6 +242,8 @@ def test_refused_folders_and_files(trained, capsys, tmp_path):
     assert "--out FOLDER" in said
     assert "ends in .png or .npy" in error_of(capsys, "sample", trained, "--out", "x.jpg")
     assert "not conditional" in error_of(capsys, "sample", trained, "--label", "3")
+    assert "could not write" in error_of(capsys, "sample", trained, "--out", not_a_folder / "x.png")
+    assert "0 samples are asked for" in error_of(capsys, "evaluate", trained, "--n", "0")
     assert "0 samples are asked for" in error_of(capsys, "sample", trained, "--n", "0")
 
 

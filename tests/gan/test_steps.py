@@ -14,13 +14,13 @@ STREAM = Stream(seed=11, step=4, substep=2)
 OBJECTIVE = sorted(OBJECTIVES)
 
 
-def formula(name, D, G, x, z, d_flat=None, g_flat=None):
+def formula(name, D, G, x, z, d_flat=None, g_flat=None, stream=STREAM):
     """V and what G descends as the papers write them, for any flat parameters."""
 
     def run(player, flat, value, purpose):
         network = player.network
         params = network.params if flat is None else network.layout.views(flat, OPS)
-        ctx = Context(OPS, True, STREAM.purpose(purpose))
+        ctx = Context(OPS, True, stream.purpose(purpose))
         return network.layer.forward(params, value, ctx)[0]
 
     fake = run(G, g_flat, z, Purpose.GENERATOR)

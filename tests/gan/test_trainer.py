@@ -130,9 +130,117 @@ def test_history_state_and_callbacks():
     assert trainer().state()["step"] == 0  # before the first step, too
 
 
+def test_stepping_by_halves_keeps_the_books():
+    seen = []
+    t = trainer(log_every=2)
+    t.call_every(3, lambda t: seen.append(t.iteration))
+    for _ in range(6):
+        t.step_d()
+        t.step_g()
+    assert seen == [3, 6]
+    assert [r["step"] for r in t.history] == [2, 4, 6]
+    with pytest.raises(ValueError, match="iterations is 0"):
+        t.call_every(0, print)
+
+
+def test_simultaneous_cannot_be_halved():
+    t = trainer(updates="simultaneous")
+    for half in (t.step_d, t.step_g):
+        with pytest.raises(ValueError, match="call step()"):
+            half()
+
+
+@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("name", ["minimax", "non_saturating"])
+def test_every_update_of_an_iteration_matches_differences(name, k):
+    """The parameters move along the measured gradients of V and of G's loss, update by update."""
+    from test_steps import formula, numeric_gradient
+
+    t = trainer(labels=True, k=k, objective=name, optimizer=SGD(0.1))
+    t.step()  # begin somewhere that training has reached
+    for i in range(k + 1):
+        stream = Stream(5, t.iteration, 0xFFFF if i == k else i)
+        x, z = t.data[t.minibatch], t._next_z(stream)
+        player, which, sign = (t.G, 1, -0.1) if i == k else (t.D, 0, 0.1)
+        argument = "g_flat" if i == k else "d_flat"
+
+        def f(flat, x=x, z=z, which=which, argument=argument, stream=stream):
+            return formula(name, t.D, t.G, x, z, stream=stream, **{argument: flat})[which]
+
+        before = player.network.flat.copy()
+        numeric = numeric_gradient(f, before)
+        (t.step_g if i == k else t.step_d)()
+        error = np.abs(player.network.flat - before - sign * numeric).max()
+        assert error <= 1e-7 * np.abs(numeric).max() + 1e-10
+
+
+@pytest.mark.parametrize("updates", ["alternating", "simultaneous"])
+def test_the_game_speaks_the_vocabulary(updates):
+    """On arrays that offer nothing but their shape, training gives the same bits."""
+    from games import NOISE as width
+
+    from scratchgan.testing import OpaqueBackend
+
+    def make(ops):
+        G, D = networks(labels=True, ops=ops)
+        rng = np.random.default_rng(3)
+        return Trainer(
+            G, D, rng.random((23, FEATURES)),
+            noise=Noise(width), optimizer_g=Adam(1e-2), optimizer_d=SGD(0.1, 0.5, True),
+            labels=rng.integers(0, CLASSES, 23), classes=CLASSES, batch_size=BATCH,
+            updates=updates, ema=0.9, log_every=2,
+        )  # fmt: skip
+
+    plain, opaque = make(None), make(OpaqueBackend())
+    plain.train(7)
+    opaque.train(7)
+    assert same(plain, opaque)
+    assert plain.history == opaque.history
+    assert (plain.samples(4) == opaque.samples(4)).all()
+
+
+def test_a_snapshot_is_of_one_moment():
+    """Taken while another thread trains, it equals the run at its own counters."""
+    t = trainer()
+    driver = threading.Thread(target=t.train, args=(60,))
+    driver.start()
+    arrays, counters = t.snapshot()
+    driver.join()
+    again = trainer()
+    again.train(counters["iteration"])
+    assert all((again.arrays()[name] == a).all() for name, a in arrays.items())
+
+
+def test_the_callers_array_is_its_own():
+    x = np.random.default_rng(0).random((23, FEATURES))
+    t = build(x=x)
+    x[:] = np.nan
+    t.train(2)
+    assert np.isfinite(t.record()["value"])
+
+
+def test_restore_is_whole_or_not_at_all():
+    t, other = trainer(), trainer()
+    other.train(3)
+    arrays = other.arrays()
+    del arrays["G.v"]
+    before = t.arrays()
+    with pytest.raises(ShapeError, match=r"G\.v"):
+        t.restore(arrays, other.counters())
+    assert all((t.arrays()[name] == a).all() for name, a in before.items())
+
+
+@pytest.mark.filterwarnings("ignore:overflow|invalid|divide")
+def test_infinite_moments_are_noticed():
+    t = trainer(log_every=1)
+    t.D.slots[1].fill(np.inf)
+    with pytest.raises(NonFiniteError, match=r"an element of D\.v"):
+        t.step()
+
+
 def test_stop_and_fixed_noise():
     t = trainer()
-    t.callbacks.append(lambda t: t.stop() if t.iteration == 3 else None)
+    t.call_every(1, lambda t: t.stop() if t.iteration == 3 else None)
     t.train(10)
     assert t.iteration == 3
     t.train(2)  # a stop is spent
@@ -179,7 +287,7 @@ def test_conditional_samples():
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_stops_when_no_longer_finite(bad):
     t = trainer(log_every=2)
-    t.callbacks.append(lambda t: t.G.network.flat.fill(bad) if t.iteration == 2 else None)
+    t.call_every(1, lambda t: t.G.network.flat.fill(bad) if t.iteration == 2 else None)
     with pytest.raises(NonFiniteError, match="no longer finite at iteration 4.*lower the learning"):
         t.train(10)
 
@@ -214,6 +322,9 @@ BAD = [
     ({"updates": "alternate"}, UnknownNameError, "did you mean 'alternating'"),
     ({"objective": "minmax"}, UnknownNameError, "did you mean 'minimax'"),
     ({"labels": np.zeros(22, int)}, DataError, r"expected \(23,\) integers"),
+    ({"labels": [0.5] * 23}, DataError, r"float64; expected \(23,\) integers"),
+    ({"labels": np.arange(23), "classes": 3}, DataError, "integers from 0 to 2"),
+    ({"batch_size": 2.5}, DataError, "batch_size is 2.5"),
     ({"labels": np.zeros(23, int)}, ShapeError, "G takes 2 features and the noise give"),
     ({"D": Network(Linear(3, 2), dtype=np.float64)}, ShapeError, "D gives 2 features, but D ends"),
     ({"D": Network(Linear(3, 1))}, ShapeError, "expected one dtype and one backend"),

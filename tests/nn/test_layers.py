@@ -153,7 +153,7 @@ def test_widths_are_those_announced(layer, width):
     x = normals(np.random.default_rng(0), 3, width)
     x = tuple(a.astype(np.float32) for a in x) if isinstance(x, tuple) else x.astype(np.float32)
     y, _ = layer.forward(params, x, TRAINING)
-    assert y.shape == (3, layer.out_features(width))
+    assert y.shape == (3, layer.output_width(width))
     assert y.dtype == np.float32
     for last in layer.rows(width, "")[-1:]:
         assert last.out_features == y.shape[1]

@@ -468,7 +468,7 @@ class Float64Inside(Tanh):
 
 
 class WrongWidth(Linear):
-    def out_features(self, in_features):
+    def output_width(self, in_features):
         return self.width + 1
 
 
@@ -482,7 +482,7 @@ MANNERS = {
     "dy changed": (ChangesDy(), "x, dy or params were changed"),
     "x changed": (ChangesX(), "x, dy or params were changed"),
     "float32 left": (Float64Inside(), "float32: y became float64"),
-    "wrong width": (WrongWidth(*SQUARE), "out_features says"),
+    "wrong width": (WrongWidth(*SQUARE), "output_width says"),
 }
 
 

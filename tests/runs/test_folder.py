@@ -78,6 +78,57 @@ def test_an_occupied_folder_is_refused(done):
     assert (done.path / "config.json").read_bytes() == before
 
 
+def test_a_folder_with_other_things_is_refused(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "env.json").write_text("mine")
+    with pytest.raises(RunError, match="is not empty .checkpoints is in it.*--out"):
+        start(tmp_path)
+    assert (tmp_path / "env.json").read_text() == "mine"
+
+
+def test_fewer_steps_than_done_are_refused(copy):
+    config = (copy.path / "config.json").read_bytes()
+    with pytest.raises(ValueError, match="steps is 4, and .* is already at iteration 6"):
+        Session.resume(copy, load("gaussian-1d"), steps=4)
+    assert (copy.path / "config.json").read_bytes() == config
+
+
+def test_lost_pictures_are_drawn_again(copy):
+    wanted = (copy.path / "training.gif").read_bytes()
+    (copy.path / "training.gif").unlink()
+    resume(copy).run()
+    assert (copy.path / "training.gif").read_bytes() == wanted
+
+
+def test_every_flipped_bit_is_noticed(copy):
+    """In headers and directory too, where zip's own checksums do not look."""
+    path = copy.newest_checkpoint()
+    whole = path.read_bytes()
+    good = read_checkpoint(path)
+    rng = np.random.default_rng(0)
+    with zipfile.ZipFile(path) as archive:
+        headers = [e.header_offset + int(rng.integers(0, 200)) for e in archive.infolist()]
+    directory = len(whole) - 1 - rng.integers(0, 900, 150)
+    for place in (*headers, *directory, *rng.integers(0, len(whole), 50)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(rng.integers(0, 8))
+        path.write_bytes(damaged)
+        try:
+            found = read_checkpoint(path)
+        except RunError:
+            continue
+        # a bit that means nothing: time stamps, for one
+        assert found.counters == good.counters
+        assert found.arrays.keys() == good.arrays.keys()
+        assert all((found.arrays[k] == good.arrays[k]).all() for k in good.arrays)
+
+
+def test_damaged_frame(copy):
+    (copy.path / "samples" / "step_000000.png").write_text("no picture")
+    with pytest.raises(RunError, match=r"step_000000\.png cannot be read.*remove it"):
+        resume(copy).run()
+
+
 def test_nothing_is_written_when_the_settings_do_not_fit(tmp_path):
     with pytest.raises(DataError, match="batch_size is 70000 and the data have 65536"):
         start(tmp_path / "run", batch_size=70_000)
@@ -203,7 +254,7 @@ def test_no_run_and_no_checkpoint(tmp_path, copy):
 def test_metrics_are_cut_back(copy):
     """To the checkpoint, and without a line that a kill cut short."""
     with open(copy.path / "metrics.jsonl", "a") as stream:
-        stream.write('{"step": 8}\n{"step": 10, "va')
+        stream.write('[1]\n{"step": 8}\n{"step": 10, "va')
     assert [r["step"] for r in copy.read_metrics()] == [2, 4, 6, 8]
     copy.newest_checkpoint().unlink()
     session = resume(copy)
@@ -238,8 +289,8 @@ def test_failing_disk(tmp_path, monkeypatch, number, remedy):
 @pytest.mark.filterwarnings("ignore:overflow|invalid")
 def test_not_finite_any_more(tmp_path):
     session = start(tmp_path / "run", steps=20)
-    session.trainer.callbacks.append(
-        lambda t: t.D.network.flat.fill(np.nan) if t.iteration == 5 else None
+    session.trainer.call_every(
+        1, lambda t: t.D.network.flat.fill(np.nan) if t.iteration == 5 else None
     )
     with pytest.raises(NonFiniteError, match=r"at iteration 6.*last good.*step_000004\.npz"):
         session.run()
@@ -274,6 +325,10 @@ def test_changes_of_a_recipe():
         ({"optimizer_g": {"rate": -1.0}}, "adam: .*|Adam: rate is -1.0; expected 0 or more"),
         ({"optimizer_g": {"speed": 1.0}}, "unknown setting of adam 'speed'"),
         ({"optimizer_g": 0.1}, "optimizer_g is 0.1; expected a table"),
+        ({"ema": "high"}, "ema is 'high'; expected a decay"),
+        ({"conditional": 1}, "conditional is 1; expected true or false"),
+        ({"noise": {"features": 2.5}}, "features is 2.5; expected a whole number"),
+        ({"optimizer_g": {"beta1": {"name": "cosine"}}}, "unknown setting|cosine"),
         ({"noise": {"kind": "cauchy"}}, "unknown noise 'cauchy'"),
         ({"noise": {"width": 3}}, "wrong kind.*width"),
     ],
@@ -296,7 +351,7 @@ def test_resumed_equals_undisturbed(tmp_path, updates, dtype):
     }  # fmt: skip
     whole = finished(tmp_path / "whole", **changes)
     cut = start(tmp_path / "cut", **changes)
-    cut.trainer.callbacks.append(lambda t: t.stop() if t.iteration == 3 else None)
+    cut.trainer.call_every(1, lambda t: t.stop() if t.iteration == 3 else None)
     assert cut.run().iteration == 3
     resumed = Session.resume(RunFolder.open(tmp_path / "cut"), load("gaussian-1d"))
     assert resumed.trainer.iteration == 3

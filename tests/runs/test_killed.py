@@ -44,8 +44,10 @@ def assert_same_end(run_folder, undisturbed):
         assert a.files == b.files
         for key in a.files:
             assert a[key].tobytes() == b[key].tobytes(), key
-    for name in ("metrics.jsonl", "samples/step_000400.png", "losses.png", "training.gif"):
+    for name in ("metrics.jsonl", "samples.png", "losses.png", "training.gif"):
         assert (run_folder / name).read_bytes() == (undisturbed / name).read_bytes(), name
+    frames = sorted(p.name for p in (undisturbed / "samples").iterdir())
+    assert sorted(p.name for p in (run_folder / "samples").iterdir()) == frames
     assert not list(run_folder.rglob("*.unfinished"))
 
 
@@ -125,7 +127,7 @@ main(sys.argv[3:])
 
 
 @pytest.mark.parametrize("where", ["half written", "before the rename", "after the rename"])
-@pytest.mark.parametrize("number", [1, 2, 7])  # env.json, config.json, a checkpoint
+@pytest.mark.parametrize("number", [1, 2, 7, 28])  # env.json, config.json, a checkpoint, a picture
 def test_killed_between_write_and_rename(tmp_path, undisturbed, where, number):
     (tmp_path / "settings.toml").write_text(SETTINGS)
     (tmp_path / "driver.py").write_text(DRIVER)
@@ -160,15 +162,16 @@ def test_interrupted_by_ctrl_c(tmp_path, undisturbed):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits of file sizes are set the POSIX way")
-def test_full_disk(tmp_path, undisturbed):
-    """The disk takes no more than 9 kB a file: the first checkpoints do not fit."""
+@pytest.mark.parametrize("most", [9_000, 70_000])  # a checkpoint has 35 kB, all metrics 85 kB
+def test_full_disk(tmp_path, undisturbed, most):
+    """The disk takes no more than so many bytes a file."""
     (tmp_path / "settings.toml").write_text(SETTINGS)
 
     def limit():
         import resource
 
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, 9_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
     full = run(tmp_path, *START, "run", preexec_fn=limit)
     assert full.returncode == 2

@@ -1,7 +1,7 @@
 """digits: real handwritten digits of 8 × 8 pixels, in under two minutes and without a download."""
 
 from scratchgan.gan.noise import Noise
-from scratchgan.gan.recipes.recipe import Recipe, Sizes
+from scratchgan.gan.recipes.recipe import Recipe, Sizes, joined
 from scratchgan.nn import Layer, Linear, Sequential
 from scratchgan.nn.initializers import he
 from scratchgan.optim import Adam, Cosine
@@ -11,13 +11,17 @@ STEPS = 12_000
 
 def networks(sizes: Sizes) -> tuple[Layer, Layer]:
     """Plain MLPs of width 192, small enough not to learn 1,500 images by heart at once."""
+    z_first, z_width = joined(sizes.noise, sizes.classes)
+    x_first, x_width = joined(sizes.features, sizes.classes)
     G = Sequential(
-        Linear(sizes.noise, 192, "relu", weight=he()),
+        *z_first,
+        Linear(z_width, 192, "relu", weight=he()),
         Linear(192, 192, "relu", weight=he()),
         Linear(192, sizes.features, "sigmoid", bias=sizes.marginals),
     )
     D = Sequential(
-        Linear(sizes.features, 192, "leaky_relu", weight=he()),
+        *x_first,
+        Linear(x_width, 192, "leaky_relu", weight=he()),
         Linear(192, 192, "leaky_relu", weight=he()),
         Linear(192, 1),
     )

@@ -24,7 +24,7 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
 
 recipe = Recipe(
     name="gaussian-1d",
-    about="a normal density on a line: V, D and p_g beside their exact optimum",
+    about="a normal density on a line, the smallest game",
     data="gaussian-1d",
     networks=networks,
     noise=Noise(1),

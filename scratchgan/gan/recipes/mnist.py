@@ -1,7 +1,7 @@
 """mnist: handwritten digits of 28 × 28 pixels with plain MLPs."""
 
 from scratchgan.gan.noise import Noise
-from scratchgan.gan.recipes.recipe import Recipe, Sizes
+from scratchgan.gan.recipes.recipe import Recipe, Sizes, joined
 from scratchgan.nn import Dropout, Layer, Linear, Sequential
 from scratchgan.nn.initializers import he
 from scratchgan.optim import Adam
@@ -9,14 +9,18 @@ from scratchgan.optim import Adam
 
 def networks(sizes: Sizes) -> tuple[Layer, Layer]:
     """G widens towards the image; D narrows to one logit, with dropout against memorising."""
+    z_first, z_width = joined(sizes.noise, sizes.classes)
+    x_first, x_width = joined(sizes.features, sizes.classes)
     G = Sequential(
-        Linear(sizes.noise, 256, "leaky_relu", weight=he()),
+        *z_first,
+        Linear(z_width, 256, "leaky_relu", weight=he()),
         Linear(256, 512, "leaky_relu", weight=he()),
         Linear(512, 1024, "leaky_relu", weight=he()),
         Linear(1024, sizes.features, "sigmoid", bias=sizes.marginals),
     )
     D = Sequential(
-        Linear(sizes.features, 512, "leaky_relu", weight=he()),
+        *x_first,
+        Linear(x_width, 512, "leaky_relu", weight=he()),
         Dropout(keep=0.7),
         Linear(512, 256, "leaky_relu", weight=he()),
         Dropout(keep=0.7),

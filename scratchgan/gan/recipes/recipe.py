@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from scratchgan.gan.noise import Noise
-from scratchgan.nn import Layer
+from scratchgan.nn import Concat, Layer, Sequential
 from scratchgan.nn.initializers import Initializer
 from scratchgan.optim import Optimizer
 
-__all__ = ["Recipe", "Sizes"]
+__all__ = ["Recipe", "Sizes", "joined"]
 
 
 class Sizes(NamedTuple):
@@ -21,6 +21,17 @@ class Sizes(NamedTuple):
     features: int  # width of x
     classes: int  # width of the one-hot y; 0 without labels
     marginals: Initializer  # output bias at which a sigmoid G gives the mean image; else zeros
+
+
+def joined(width: int, classes: int) -> tuple[tuple[Layer, ...], int]:
+    """
+    Return the first layers of a network that may be conditional, and the width behind them.
+
+    With labels they join x and its one-hot y; without, there is nothing to join.
+    """
+    if not classes:
+        return (), width
+    return (Concat(Sequential(), Sequential()),), width + classes
 
 
 @dataclass(frozen=True)
