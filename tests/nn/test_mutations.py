@@ -469,7 +469,7 @@ class Float64Inside(Tanh):
 
 class WrongWidth(Linear):
     def output_width(self, in_features):
-        return self.width + 1
+        return self.out_features + 1
 
 
 MANNERS = {
