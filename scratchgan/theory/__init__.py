@@ -4,16 +4,55 @@ from __future__ import annotations
 
 from scratchgan.theory.curves import Curve, SwissRoll, TwoMoons
 from scratchgan.theory.densities import Density, GaussianMixture, Normal, grid, ring
+from scratchgan.theory.divergences import (
+    hellinger,
+    js,
+    kl,
+    reverse_kl,
+    total_variation,
+    wasserstein_1,
+)
+from scratchgan.theory.estimate import Estimate
+from scratchgan.theory.game import (
+    DiscriminatorGap,
+    discriminator_gap,
+    optimal_discriminator,
+    optimal_logit,
+    sample_gradient,
+    value,
+    virtual_criterion,
+)
+from scratchgan.theory.integrate import integrate
+from scratchgan.theory.line import Laplace, Logistic, Tabulated, Uniform
 from scratchgan.theory.quadrature import gauss_legendre
 
 __all__ = [
     "Curve",
     "Density",
+    "DiscriminatorGap",
+    "Estimate",
     "GaussianMixture",
+    "Laplace",
+    "Logistic",
     "Normal",
     "SwissRoll",
+    "Tabulated",
     "TwoMoons",
+    "Uniform",
+    "discriminator_gap",
     "gauss_legendre",
     "grid",
+    "hellinger",
+    "integrate",
+    "js",
+    "kl",
+    "optimal_discriminator",
+    "optimal_logit",
+    "reverse_kl",
     "ring",
+    "sample_gradient",
+    "total_variation",
+    "value",
+    "virtual_criterion",
+    "wasserstein_1",
 ]

@@ -80,6 +80,15 @@ class Curve(Density):
     def _log_pdf(self, x: Points) -> Points:
         return self._mixture.log_pdf(x)
 
+    def landmarks(self) -> tuple[Points, Points]:
+        nodes = self._mixture.means
+        low, high = nodes.min(axis=0) - 8 * self.std, nodes.max(axis=0) + 8 * self.std
+        cells = np.ceil((high - low) / (5 * self.std)).astype(int)  # no bump hides in one
+        return (
+            np.linspace(low[0], high[0], cells[0] + 1),
+            np.linspace(low[1], high[1], cells[1] + 1),
+        )
+
     def _sample(self, n: int, rng: np.random.Generator) -> Points:
         which = rng.integers(len(self.arcs), size=n)
         u = rng.random(n)

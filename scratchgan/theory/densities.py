@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scratchgan.errors import ShapeError
+from scratchgan.theory.estimate import Estimate
+from scratchgan.theory.integrate import integrate, integrate_plane
 
 __all__ = ["Density", "GaussianMixture", "Normal", "Points", "grid", "ring"]
 
@@ -23,16 +26,20 @@ class Density(ABC):
     A probability density p on ℝ^dim.
 
     A subclass offers ``_log_pdf`` and ``_sample``, which may rely on their
-    arguments being checked.
+    arguments being checked; to be integrated also ``landmarks``, and on the line
+    ``_cdf``.
 
     Attributes
     ----------
     dim : int
     name : str
+    support : (low, high)
+        On the line: p is 0 outside.
     """
 
     dim: int
     name: str
+    support: tuple[float, float] = (-math.inf, math.inf)
 
     def log_pdf(self, x: ArrayLike) -> Points:
         """
@@ -82,6 +89,65 @@ class Density(ABC):
         if n < 1:
             raise ValueError(f"density '{self.name}': {n} samples asked for; expected at least 1")
         return self._sample(n, rng)
+
+    def cdf(self, x: ArrayLike) -> Points:
+        """
+        Return the probability of a draw at or below x, float64 (n,), for x (n,) on the line.
+
+        Raises
+        ------
+        ShapeError
+            If the density is not on the line.
+        """
+        if self.dim != 1:
+            raise ShapeError(f"density '{self.name}' has dimension {self.dim}: cdf needs 1")
+        return self._cdf(np.asarray(x, dtype=np.float64).reshape(-1))
+
+    def landmarks(self) -> Any:
+        """
+        Return where integration has to look: (k,), increasing; in the plane a pair, for x and y.
+
+        From the lowest to the highest value that matters: what lies outside has a
+        probability below 1e-14. Every jump, kink and narrow place is among them.
+        """
+        raise NotImplementedError(f"{self!r} has no landmarks: it cannot be integrated")
+
+    def expect(self, f: Callable[[Points], Points], also: Any = None) -> Estimate:
+        """
+        Return the expectation E_p[f] = ∫ p(x) f(x) dx, by adaptive quadrature.
+
+        Parameters
+        ----------
+        f : callable
+            Takes points (n, dim), gives values (n,). It is not looked at where p is 0.
+        also : landmarks, optional
+            Further places where f may be rough or narrow: another density's
+            ``landmarks()``, for one.
+
+        Raises
+        ------
+        ShapeError
+            In more than two dimensions.
+        """
+        own = self.landmarks()
+
+        def weighted(x: Points) -> Points:
+            p = self.pdf(x)
+            here = p > 0
+            values = np.zeros_like(p)
+            values[here] = p[here] * f(x[here])
+            return values
+
+        if self.dim == 1:
+            return integrate(lambda x: weighted(x[:, None]), _merged(own, also))
+        if self.dim == 2:
+            others = (None, None) if also is None else also
+            x_points, y_points = (_merged(own[axis], others[axis]) for axis in (0, 1))
+            return integrate_plane(weighted, x_points, y_points)
+        raise ShapeError(f"{self!r} has dimension {self.dim}: expectations are offered in 1 and 2")
+
+    def _cdf(self, x: Points) -> Points:
+        raise NotImplementedError(f"{self!r} has no cdf")
 
     @abstractmethod
     def _log_pdf(self, x: Points) -> Points:
@@ -134,6 +200,14 @@ class Normal(Density):
 
     def _sample(self, n: int, rng: np.random.Generator) -> Points:
         return rng.normal(self.mean, self.std, size=(n, 1))
+
+    def landmarks(self) -> Points:
+        places: Points = self.mean + self.std * _NORMAL_LANDMARKS
+        return places
+
+    def _cdf(self, x: Points) -> Points:
+        below: Points = _normal_cdf((x - self.mean) / self.std)
+        return below
 
 
 class GaussianMixture(Density):
@@ -230,6 +304,18 @@ class GaussianMixture(Density):
         mode = rng.choice(len(self.means), size=n, p=self.weights)
         return self.means[mode] + self.std * rng.standard_normal((n, self.dim))
 
+    def landmarks(self) -> Any:
+        if self.dim == 1:
+            return np.unique(self.means + self.std * _NORMAL_LANDMARKS)
+        if self.dim == 2:  # few cuts: cells grow with the square of their number
+            cuts = np.array([-8.0, -3.0, 0.0, 3.0, 8.0]) * self.std
+            return tuple(np.unique((axis[:, None] + cuts).round(12)) for axis in self.means.T)
+        return super().landmarks()
+
+    def _cdf(self, x: Points) -> Points:
+        below: Points = _normal_cdf((x[:, None] - self.means[:, 0]) / self.std) @ self.weights
+        return below
+
 
 def ring(modes: int = 8, radius: float = 2 / 1.414, std: float = 0.02 / 1.414) -> GaussianMixture:
     """
@@ -268,6 +354,24 @@ def grid(side: int = 5, spacing: float = 2 / 2.828, std: float = 0.05 / 2.828) -
     ticks = _positive("grid", "spacing", spacing) * (np.arange(side) - (side - 1) / 2)
     x, y = np.meshgrid(ticks, ticks, indexing="ij")
     return GaussianMixture(np.column_stack([x.ravel(), y.ravel()]), std, name="grid")
+
+
+# In standard deviations. Beyond 38 a normal density is 0 in float64.
+_OUTWARDS = np.array([1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, 38.0])
+_NORMAL_LANDMARKS = np.concatenate([-_OUTWARDS[::-1], [0.0], _OUTWARDS])
+
+
+def _merged(own: Points, others: ArrayLike | None) -> Points:
+    """Own landmarks and those of others that lie between them."""
+    if others is None:
+        return own
+    more = np.asarray(others, dtype=np.float64)
+    return np.concatenate([own, more[(more > own[0]) & (more < own[-1])]])
+
+
+def _normal_cdf(u: Points) -> Any:
+    """Φ(u) = erfc(−u / √2) / 2, right in the lower tail too."""
+    return np.vectorize(lambda v: 0.5 * math.erfc(-v / math.sqrt(2)), otypes=[float])(u)
 
 
 def _log_scale(std: float) -> float:

@@ -1,0 +1,144 @@
+"""
+The game between known densities: its value, its best D, and what D tells G.
+
+Equations are those of Goodfellow et al. 2014, §4. D is given by its logit l,
+D(x) = σ(l(x)): where D is sure, 1 − D rounds to 0 and its logarithm is lost, but
+log(1 − D) = −log(1 + e^l) is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from scratchgan.errors import unknown
+from scratchgan.theory.densities import Density, Points
+from scratchgan.theory.estimate import Estimate
+
+__all__ = [
+    "DiscriminatorGap",
+    "Logit",
+    "discriminator_gap",
+    "optimal_discriminator",
+    "optimal_logit",
+    "sample_gradient",
+    "value",
+    "virtual_criterion",
+]
+
+Logit: TypeAlias = Callable[[Points], Points]
+"""l: points (n, dim) to logits (n,), D(x) = σ(l(x))."""
+
+
+def value(logit: Logit, p_data: Density, p_g: Density) -> Estimate:
+    """
+    V(G, D) = E_{x∼p_data}[log D(x)] + E_{x∼p_g}[log(1 − D(x))], eq. 1, in nats.
+
+    Parameters
+    ----------
+    logit : callable
+        D's logit.
+    p_data, p_g : Density
+
+    Examples
+    --------
+    A D that says ½ everywhere: V = −log 4, whatever the densities.
+
+    >>> from scratchgan.theory import Normal
+    >>> v = value(lambda x: 0 * x[:, 0], Normal(0, 1), Normal(5, 1))
+    >>> abs(v.value + np.log(4)) <= v.error <= 1e-9
+    True
+    """
+    real = p_data.expect(lambda x: -np.logaddexp(0.0, -logit(x)), p_g.landmarks())
+    fake = p_g.expect(lambda x: -np.logaddexp(0.0, logit(x)), p_data.landmarks())
+    return Estimate(real.value + fake.value, real.error + fake.error)
+
+
+def optimal_logit(p_data: Density, p_g: Density) -> Logit:
+    """Return the logit of D*: log p_data(x) − log p_g(x), the log of the density ratio."""
+
+    def logit(x: Points) -> Points:
+        with np.errstate(invalid="ignore"):
+            ratio = p_data.log_pdf(x) - p_g.log_pdf(x)
+        return np.where(np.isnan(ratio), 0.0, ratio)  # where neither has mass, D* is free: ½
+
+    return logit
+
+
+def optimal_discriminator(p_data: Density, p_g: Density) -> Callable[[Points], Points]:
+    """
+    Return D*(x) = p_data(x) / (p_data(x) + p_g(x)), Proposition 1, as a function of x (n, dim).
+
+    Examples
+    --------
+    >>> from scratchgan.theory import Normal
+    >>> D = optimal_discriminator(Normal(0, 1), Normal(2, 1))
+    >>> D(np.array([[1.0]])).tolist()                       # half way, both are as likely
+    [0.5]
+    """
+    logit = optimal_logit(p_data, p_g)
+    return lambda x: np.exp(-np.logaddexp(0.0, -logit(x)))
+
+
+def virtual_criterion(p_data: Density, p_g: Density) -> Estimate:
+    """
+    C(G) = max_D V(G, D) = V(G, D*), Theorem 1, in nats.
+
+    It equals −log 4 + 2 JS(p_data‖p_g), but is not computed so: both expectations
+    of eq. 4 are evaluated as they stand.
+    """
+    return value(optimal_logit(p_data, p_g), p_data, p_g)
+
+
+class DiscriminatorGap(NamedTuple):
+    """How far a D is from D*."""
+
+    value: float  # V(G, D*) − V(G, D), nats: 0 or more up to the quadrature's error
+    distance: float  # mean of |D − D*| where x is drawn from p_data and p_g alike
+    error: float  # of value
+
+
+def discriminator_gap(logit: Logit, p_data: Density, p_g: Density) -> DiscriminatorGap:
+    """
+    Return how far D is from D*: what it misses of V, and the mean |D − D*|.
+
+    The mean is over (p_data + p_g)/2, what D is shown in training.
+    """
+    best = virtual_criterion(p_data, p_g)
+    reached = value(logit, p_data, p_g)
+    D_star = optimal_discriminator(p_data, p_g)
+
+    def off(x: Points) -> Points:
+        return np.abs(np.exp(-np.logaddexp(0.0, -logit(x))) - D_star(x))
+
+    one = p_data.expect(off, p_g.landmarks())
+    two = p_g.expect(off, p_data.landmarks())
+    return DiscriminatorGap(
+        best.value - reached.value, (one.value + two.value) / 2, best.error + reached.error
+    )
+
+
+def sample_gradient(logit: Points, dlogit: Points, objective: str) -> Points:
+    """
+    Gradient that D sends to a sample x: ∂ loss / ∂x, of which G descends the mean.
+
+    ``minimax``, log(1 − D): −D(x) l′(x), which vanishes where D is sure that x is
+    fake (D → 0). ``non_saturating``, −log D: −(1 − D(x)) l′(x), which does not.
+    (Goodfellow et al. 2014, §3; Arjovsky & Bottou 2017, Theorem 2.4, for D → D*.)
+
+    Parameters
+    ----------
+    logit : array (n,)
+        l(x).
+    dlogit : array (n,) or (n, dim)
+        ∂l/∂x.
+    objective : {"minimax", "non_saturating"}
+    """
+    log_d, log_not_d = -np.logaddexp(0.0, -logit), -np.logaddexp(0.0, logit)
+    weights = {"minimax": log_d, "non_saturating": log_not_d}
+    if objective not in weights:
+        raise unknown("objective", objective, weights)
+    weight = np.exp(weights[objective])
+    return -(weight if dlogit.ndim == 1 else weight[:, None]) * dlogit
