@@ -58,7 +58,7 @@ class Renderer:
 def sample_figure(samples: NDArray[Any], image_shape: Sequence[int]) -> Figure:
     """Return a grid of images, ten in a row, large enough to be seen."""
     height, width = image_shape
-    return plots.image_grid(samples, (height, width), zoom=max(1, 48 // height))
+    return plots.image_grid(samples, (height, width), zoom=max(2, 48 // height))
 
 
 def samples_in_plane(samples: NDArray[Any]) -> Figure:
