@@ -4,25 +4,26 @@ from scratchgan.gan.noise import Noise
 from scratchgan.gan.recipes.recipe import Recipe, Sizes, joined
 from scratchgan.nn import Dropout, Layer, Linear, Sequential
 from scratchgan.nn.initializers import he
-from scratchgan.optim import Adam
+from scratchgan.optim import Adam, Cosine
+
+STEPS = 20_000
 
 
 def networks(sizes: Sizes) -> tuple[Layer, Layer]:
-    """G widens towards the image; D narrows to one logit, with dropout against memorising."""
+    """G widens towards the image; D is smaller, with dropout against memorising."""
     z_first, z_width = joined(sizes.noise, sizes.classes)
     x_first, x_width = joined(sizes.features, sizes.classes)
     G = Sequential(
         *z_first,
-        Linear(z_width, 256, "leaky_relu", weight=he()),
-        Linear(256, 512, "leaky_relu", weight=he()),
-        Linear(512, 1024, "leaky_relu", weight=he()),
-        Linear(1024, sizes.features, "sigmoid", bias=sizes.marginals),
+        Linear(z_width, 256, "relu", weight=he()),
+        Linear(256, 512, "relu", weight=he()),
+        Linear(512, sizes.features, "sigmoid", bias=sizes.marginals),
     )
     D = Sequential(
         *x_first,
-        Linear(x_width, 512, "leaky_relu", weight=he()),
+        Linear(x_width, 256, "leaky_relu", weight=he()),
         Dropout(keep=0.7),
-        Linear(512, 256, "leaky_relu", weight=he()),
+        Linear(256, 256, "leaky_relu", weight=he()),
         Dropout(keep=0.7),
         Linear(256, 1),
     )
@@ -35,9 +36,9 @@ recipe = Recipe(
     data="mnist",
     networks=networks,
     noise=Noise(64),
-    optimizer_g=Adam(2e-4, beta1=0.5),
-    optimizer_d=Adam(2e-4, beta1=0.5),
-    steps=20_000,
+    optimizer_g=Adam(Cosine(1e-3, 1e-4, STEPS), beta1=0.5, beta2=0.99),
+    optimizer_d=Adam(Cosine(1e-3, 1e-4, STEPS), beta1=0.5, beta2=0.99),
+    steps=STEPS,
     batch_size=100,
     ema=0.999,
     log_every=100,
