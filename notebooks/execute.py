@@ -132,6 +132,8 @@ def execute(text: str) -> str:
             raise NotebookError(_plain(f"{_where(notebook)} does not end: {error}")) from None
     for number, cell in enumerate(notebook.cells, start=1):
         for output in cell.get("outputs", []):
+            if output.output_type == "error":  # a figure that fails when it is drawn, for one
+                raise NotebookError(_plain(f"cell {number} raises:\n{output.evalue}"))
             if output.get("name") == "stderr":
                 raise NotebookError(_plain(f"cell {number} writes to stderr:\n{output.text}"))
     tidy(notebook)

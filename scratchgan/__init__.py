@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = (
-    "backends", "data", "gan", "gradcheck", "metrics", "nn", "objectives", "optim", "plots",
+    "backends",
+    "claims", "data", "gan", "gradcheck", "metrics", "nn", "objectives", "optim", "plots",
     "runs", "theory",
 )  # fmt: skip
 

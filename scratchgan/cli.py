@@ -120,6 +120,7 @@ def _train(options: argparse.Namespace) -> int:
     with _Progress(session) as progress:
         outcome = session.run(progress)
     _report(folder, outcome)
+    _print_exact(session.trainer, session.data)
     return INTERRUPTED if outcome.interrupted else 0
 
 
@@ -209,6 +210,16 @@ def _report(folder: Path, outcome: Outcome) -> None:
         print(f"measure them with `scratchgan evaluate {folder}`")
 
 
+def _print_exact(trainer: Trainer, data: Dataset) -> None:
+    """On the line the optimum is known: say how far from it the game stands."""
+    if data.density is None or not data.density.dim == trainer.noise.features == 1:
+        return
+    from scratchgan.metrics.exact import exact_game
+
+    print("by quadrature, in nats:")
+    print(exact_game(trainer, data.density))
+
+
 # -- sample and evaluate ------------------------------------------------------------------------
 
 
@@ -238,7 +249,7 @@ def _sample(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     from scratchgan.data import load
     from scratchgan.metrics import evaluate
-    from scratchgan.runs import RunFolder
+    from scratchgan.runs import RunFolder, load_trainer
 
     folder = RunFolder.open(options.folder)
     data: Dataset = load(folder.config.data)
@@ -246,6 +257,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     samples = _draw(folder, n, options.seed)
     print(f"{options.folder}, checkpoint {folder.newest_checkpoint().name}")
     print(evaluate(samples, data))
+    _print_exact(load_trainer(folder, data), data)
     return 0
 
 

@@ -51,6 +51,11 @@ def test_readme_python(number, capsys):
     if number == 0:
         value = float(re.search(r"'value': (-?[\d.]+)", said).group(1))
         assert abs(value + 1.386) <= 0.05
+        mean, std = map(
+            float, re.search(r"mean ([\d.]+), standard deviation ([\d.]+)", said).groups()
+        )
+        assert abs(mean - 4) <= 0.3
+        assert abs(std - 1.5) <= 0.3
 
 
 def test_no_large_or_stray_files():

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchgan.backends import Array, Backend, default_backend
+from scratchgan.backends import Array, Backend, default_backend, get_backend
 from scratchgan.errors import ShapeError
 from scratchgan.nn.flat import Layout
 from scratchgan.nn.layer import Context, Features, Layer, Params
@@ -90,6 +90,16 @@ class Network:
         there = tuple(self.ops.asarray(part) for part in parts)
         y, _ = self.layer.forward(params, there if isinstance(x, tuple) else there[0], ctx)
         return self.ops.to_numpy(y)
+
+    def in_float64(self, flat: Array | None = None) -> Network:
+        """
+        Return a copy in float64 on the reference backend: for quadrature, for differences.
+
+        ``flat`` may be another buffer of this layout, an average for instance.
+        """
+        copy = Network(self.layer, dtype=np.float64, ops=get_backend("reference"))
+        copy.flat[:] = self.ops.to_numpy(self.flat if flat is None else flat)
+        return copy
 
     def new_buffer(self) -> tuple[Array, Params]:
         """Return a flat buffer of zeros of this layout (for gradients, say), and its tree."""

@@ -43,6 +43,7 @@ class Session:
     def __init__(self, folder: RunFolder, data: Dataset, trainer: Trainer) -> None:
         self.folder = folder
         self.trainer = trainer
+        self.data = data
         self._renderer = Renderer(trainer, data)
 
     @classmethod

@@ -24,9 +24,13 @@ from scratchgan.theory.game import (
 )
 from scratchgan.theory.integrate import integrate
 from scratchgan.theory.line import Laplace, Logistic, Tabulated, Uniform
+from scratchgan.theory.pushforward import Atom, Pushforward, pushforward_1d
+from scratchgan.theory.pushforward_plane import BinnedPushforward, pushforward_2d
 from scratchgan.theory.quadrature import gauss_legendre
 
 __all__ = [
+    "Atom",
+    "BinnedPushforward",
     "Curve",
     "Density",
     "DiscriminatorGap",
@@ -35,6 +39,7 @@ __all__ = [
     "Laplace",
     "Logistic",
     "Normal",
+    "Pushforward",
     "SwissRoll",
     "Tabulated",
     "TwoMoons",
@@ -48,6 +53,8 @@ __all__ = [
     "kl",
     "optimal_discriminator",
     "optimal_logit",
+    "pushforward_1d",
+    "pushforward_2d",
     "reverse_kl",
     "ring",
     "sample_gradient",

@@ -128,6 +128,12 @@ class Density(ABC):
         ------
         ShapeError
             In more than two dimensions.
+
+        Notes
+        -----
+        f must be as smooth as float64 allows: a float32 network makes the adaptive
+        rule chase its rounding (``Network.in_float64``). Where p underflows to 0, f is
+        not seen: an f such as q/p, which is large just there, loses that mass.
         """
         own = self.landmarks()
 

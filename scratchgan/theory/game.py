@@ -104,7 +104,8 @@ def discriminator_gap(logit: Logit, p_data: Density, p_g: Density) -> Discrimina
     """
     Return how far D is from D*: what it misses of V, and the mean |D − D*|.
 
-    The mean is over (p_data + p_g)/2, what D is shown in training.
+    The mean is over (p_data + p_g)/2, what D is shown in training. Give a network's
+    logit in float64 (``Network.in_float64``): in float32 the quadrature chases rounding.
     """
     best = virtual_criterion(p_data, p_g)
     reached = value(logit, p_data, p_g)

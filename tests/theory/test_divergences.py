@@ -336,6 +336,7 @@ class TestIntegrate:
 
     def test_extremes(self):
         assert integrate(lambda x: np.where(x > 0.5, np.inf, 0.0), [0, 1]).value == math.inf
+        assert integrate(lambda x: np.where(x > 0.5, -np.inf, 0.0), [0, 1]) == (-math.inf, math.inf)
         assert math.isnan(integrate(lambda x: x * np.nan, [0, 1]).value)
         assert integrate(np.exp, [1.0]) == (0.0, 0.0)
 

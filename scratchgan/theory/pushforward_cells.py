@@ -1,0 +1,386 @@
+"""
+Cells for the density of a generator on the line: stretches of z on which G is monotone.
+
+Each cell holds at most one root of G(z) = x. Those of a piecewise-linear G lie between
+its bends (``linear_cells``), those of another G are searched for (``monotone_cells``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scratchgan.theory.densities import Density, Points
+
+__all__ = [
+    "ALIKE",
+    "FLAT",
+    "NO_MASS",
+    "Cells",
+    "Map",
+    "Mask",
+    "Roots",
+    "join",
+    "linear_cells",
+    "monotone_cells",
+    "tail",
+]
+
+Map: TypeAlias = Callable[[Points], tuple[Points, Points]]
+"""z (n,) to G(z) and G′(z), (n,) each, checked to be finite."""
+
+Mask: TypeAlias = NDArray[np.bool_]
+Index: TypeAlias = NDArray[np.intp]
+
+FLAT = 2.0**16 * float(np.finfo(np.float64).eps)
+"""1.5e-11: by less of its own size a flat G moves."""
+
+ALIKE = 1e-6
+"""How well the cubic through a cell's ends must give G′ within it."""
+
+NO_MASS = 1e-18
+"""What p_z gives to less than this is not looked for in p_g."""
+
+_EPS = float(np.finfo(np.float64).eps)
+_TINY = 1e-290  # of a smaller size nothing has all its digits
+_HALVINGS = 36  # of a cell in which G is rough: down to 1e-13 of the bulk of z
+_PROBES = np.array([0.23, 0.5, 0.79])[:, None]  # where a cell is looked into; it is cut at ½
+_MORE_PROBES = (np.arange(16) + 0.38)[:, None] / 16  # at first, lest a narrow fold be overlooked
+_ZONES = 10  # each 4 times as long as the one before: tails that only a logarithm sees
+_ITERATIONS = 200
+
+
+class Roots(NamedTuple):
+    """All solutions of G(z) = x for several x."""
+
+    which: Index  # (k,): which x
+    cell: Index  # (k,)
+    z: Points  # (k,)
+    slope: Points  # (k,): G′(z), or |G′(z)|
+
+
+class Cells(NamedTuple):
+    """Stretches of z, in order, on each of which G is monotone: from (z0, y0) to (z1, y1)."""
+
+    z0: Points
+    z1: Points
+    y0: Points
+    y1: Points
+    d0: Points  # G′ at the ends; of a linear cell, its slope
+    d1: Points
+    linear: Mask
+    bent: Mask  # G is rough in it
+    doubtful: Mask  # and might turn back in it, by no more than rounding or a hair's breadth
+
+    @property
+    def low(self) -> Points:
+        return np.minimum(self.y0, self.y1)
+
+    @property
+    def high(self) -> Points:
+        return np.maximum(self.y0, self.y1)
+
+    @property
+    def rising(self) -> Mask:
+        return self.y1 > self.y0
+
+    @property
+    def pieces(self) -> int:
+        """How many monotone pieces G has: at most that many roots has an x."""
+        return int(self._top().sum())
+
+    @property
+    def bends(self) -> tuple[Mask, Mask]:
+        """Whether p_g is rough at the lower and at the upper end."""
+        rough = self.linear | self.bent
+        (stands0, stands1), goes_on = self._stands(), self._goes_on()
+        return rough | stands0 | ~goes_on[:-1], rough | stands1 | ~goes_on[1:]
+
+    def _stands(self) -> tuple[Mask, Mask]:
+        """Whether G stands still at the lower and at the upper end: a fold, most often."""
+        secant = np.abs((self.y1 - self.y0) / (self.z1 - self.z0))
+        return np.abs(self.d0) <= 1e-3 * secant, np.abs(self.d1) <= 1e-3 * secant
+
+    def only(self, mask: Mask) -> Cells:
+        return Cells._make(a[mask] for a in self)
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def flat(self, length: float) -> Mask:
+        """Whether G moves by rounding alone; a cell counts as ``length`` long at the least.
+
+        Without that, the short cells around a kink would be flat for being short.
+        """
+        moved = np.abs(self.y1 - self.y0) * np.maximum(1.0, length / (self.z1 - self.z0))
+        size = np.maximum(np.abs(self.y0), np.abs(self.y1))
+        # A sum of large terms that cancel, as a network's output is, moves by their rounding.
+        terms = np.where(self.linear, 64 * _EPS * size.max(initial=0.0) / FLAT, 0.0)
+        still: Mask = moved <= FLAT * np.maximum(np.maximum(size, terms), _TINY)
+        return still
+
+    def redundant(self, p_z: Density) -> Mask:
+        """Which cells far out, where p_z has no mass, lead to x that those within lead to too.
+
+        Their share of p_g is lost in rounding; an oscillating G has very many of them.
+        """
+        heavy = np.flatnonzero(p_z.cdf(self.z1) - p_z.cdf(self.z0) > NO_MASS)
+        if heavy.size == 0:
+            return np.zeros(self.z0.size, bool)
+        within = slice(heavy[0], heavy[-1] + 1)
+        outside = np.ones(self.z0.size, bool)
+        outside[within] = False
+        low, high = self.low[within].min(), self.high[within].max()
+        led_to: Mask = outside & (self.low >= low) & (self.high <= high)
+        return led_to
+
+    def roots(self, g: Map, x: Points, closed: bool = True) -> Roots:
+        """
+        Solve G(z) = x, x (n,): in closed form on linear cells, else by Newton's method.
+
+        An x that two cells of one monotone piece share belongs to the upper one; the
+        top of a piece belongs to it if ``closed``.
+        """
+        order = np.argsort(x)
+        ordered = x[order]
+        first = np.searchsorted(ordered, self.low, side="left")
+        last = np.searchsorted(ordered, self.high, side="left")
+        if closed:
+            top = self._top()
+            last[top] = np.searchsorted(ordered, self.high[top], side="right")
+        count = np.maximum(last - first, 0)
+        cell = np.repeat(np.arange(count.size), count)
+        within = np.arange(cell.size) - np.repeat(np.cumsum(count) - count, count)
+        which = order[first[cell] + within]
+        z0, z1, y0, y1, d0, _, linear, _, _ = (a[cell] for a in self)
+        wanted, slope = x[which], d0.copy()
+        z = np.clip(z0 + (wanted - y0) / (y1 - y0) * (z1 - z0), z0, z1)
+        curved = ~linear
+        z[curved] = _newton(g, wanted[curved], z[curved], z0[curved], z1[curved], (y1 > y0)[curved])
+        slope[curved] = g(z[curved])[1]
+        # At a fold rounding may find a z too near to it, where |G′| is too small: it is taken
+        # to be at least half of what it is where a parabola has risen to x.
+        for y, stands in zip((y0, y1), self._stands(), strict=True):
+            rise = np.maximum(np.abs(wanted - y), 2 * _EPS * np.abs(y))
+            fold = curved & stands[cell] & (rise <= 64 * _EPS * np.abs(y))
+            least = np.sqrt(rise * np.abs(y1 - y0)) / (z1 - z0)
+            slope[fold] = np.maximum(np.abs(slope), least)[fold]
+        return Roots(which, cell, z, slope)
+
+    def _goes_on(self) -> Mask:
+        """Whether G goes on the same way from each cell to the next, False at both ends."""
+        joined = (self.z1[:-1] == self.z0[1:]) & (self.rising[:-1] == self.rising[1:])
+        return np.concatenate([[False], joined, [False]])[: self.z0.size + 1]
+
+    def _top(self) -> Mask:
+        """Whether no neighbour goes on upwards where the cell ends."""
+        goes_on = self._goes_on()
+        top: Mask = ~np.where(self.rising, goes_on[1:], goes_on[:-1])
+        return top
+
+
+def join(parts: Sequence[Cells]) -> Cells:
+    """One after the other."""
+    return Cells._make(map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _newton(g: Map, x: Points, z: Points, low: Points, high: Points, rising: Mask) -> Points:
+    """Solve G(z) = x, each between its low and high, by Newton's method kept in a bracket."""
+    z, low, high = z.copy(), low.copy(), high.copy()
+    todo = np.arange(z.size)
+    for k in range(_ITERATIONS):
+        if todo.size == 0:
+            break
+        at, a, b = z[todo], low[todo], high[todo]
+        y, slope = g(at)
+        over = np.where(rising[todo], y - x[todo], x[todo] - y)
+        a, b = np.where(over < 0, at, a), np.where(over > 0, at, b)
+        low[todo], high[todo] = a, b
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            newton = at - (y - x[todo]) / slope
+        done = (over == 0) | (np.abs(newton - at) <= 2 * _EPS * np.abs(at))
+        done |= b - a <= 2 * _EPS * np.maximum(np.abs(a), np.abs(b))
+        # At a fold Newton's steps creep up from one side: now and then the bracket is halved.
+        good = (newton > a) & (newton < b) & ((k < 8) | (k % 4 > 0))
+        z[todo] = np.where(done, at, np.where(good, newton, a + (b - a) / 2))
+        todo = todo[~done]
+    return z
+
+
+def linear_cells(g: Map, z: Points) -> Cells:
+    """Cells between the knots of a piecewise-linear G; that it is one is checked."""
+    z0, z1 = z[:-1], z[1:]
+    y, _ = g(z)
+    y0, y1 = y[:-1], y[1:]
+    inner, d = (a.reshape(len(_PROBES), -1) for a in g((z0 + _PROBES * (z1 - z0)).ravel()))
+    slope = d[1]
+    size = 1e-9 * np.abs(y).max()
+    off = np.abs(inner - (y0 + _PROBES * (y1 - y0))).max(axis=0)
+    wrong = off > size
+    if wrong.any():
+        i = int(np.argmax(off))
+        raise ValueError(
+            f"pushforward_1d: G is not linear between the knots {z0[i]:g} and {z1[i]:g}:"
+            f" it is off by {off[i]:.1g}. Give all its bends, or knots=None"
+        )
+    wrong = np.abs(d * (z1 - z0) - (y1 - y0)).max(axis=0) > 1e-6 * np.abs(y1 - y0) + size
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        raise ValueError(
+            f"pushforward_1d: G′ is {slope[i]:g} between z = {z0[i]:g} and {z1[i]:g}, where G"
+            f" rises by {(y1[i] - y0[i]) / (z1[i] - z0[i]):g} for each unit of z"
+        )
+    yes = np.ones(z0.size, bool)
+    return Cells(z0, z1, y0, y1, slope, slope, yes, ~yes, ~yes)
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # far out G may be huge
+def monotone_cells(
+    g: Map, z: Points, length: float, strict: Points, most: int
+) -> tuple[Cells, Points, Points]:
+    """
+    Cut the line, from the first to the last of z, into cells on which G is monotone.
+
+    A cell in which G′ changes sign is cut there, by bisection to rounding. Any other is
+    halved until G and G′ at three places within are what the cubic through its ends
+    says: G between its ends, G′ of one sign and within 1e-6 (within a tenth outside
+    ``strict``), and no dip towards 0, where p_g has a peak that has to be seen. What is
+    still rough in 2^−36 of ``length`` is a kink and stays, unless G jumps there or turns
+    back: then it is left out.
+
+    Parameters
+    ----------
+    z : array
+        Where to look first, increasing.
+    length : float
+        The shortest length of z that matters.
+    strict : (low, high)
+        Where p_z has its mass.
+    most : int
+        How many cells.
+
+    Returns
+    -------
+    cells
+    surprises : (2, k)
+        Stretches of z in which a second look, at sixteen places of each first cell,
+        found G to be other than three places had told. They are cut finely; but where
+        such are, narrower ones may be that even sixteen places miss.
+    given_up : (2, k)
+        Stretches that would need more than ``most`` cells.
+    """
+    y, d = g(z)
+    open_ = np.stack([z[:-1], z[1:], y[:-1], y[1:], d[:-1], d[1:]])
+    surprises = open_[:2, _surprising(g, open_, strict)]
+    done: list[Points] = []
+    shortest = length * 2.0**-_HALVINGS
+    cells = 0
+    while open_.shape[1] and cells + open_.shape[1] <= most:
+        z0, z1, y0, y1, d0, d1 = open_
+        h, rise = z1 - z0, y1 - y0
+        accept, bent, doubtful, y, d = _look(g, open_, _PROBES, strict)
+        accept[_within(surprises, z0, z1) & (h > length / 64)] = False
+        short = h <= np.maximum(shortest, 4 * _EPS * np.maximum(np.abs(z0), np.abs(z1)))
+        ends = (np.sign(rise) * d0 >= 0) & (np.sign(rise) * d1 >= 0)
+        no_jump = np.abs(rise) <= 16 * h * np.maximum(np.abs(d0), np.abs(d1))
+        kept = accept | (short & ends & no_jump)
+        done.append(np.vstack([open_, bent | ~accept, doubtful])[:, kept])
+        cells += int(kept.sum())
+        turns = ~accept & ~short & (np.sign(d0) * np.sign(d1) < 0)
+        halve = ~accept & ~short & ~turns
+        middle = np.stack([(z0 + 0.5 * h), y[1], d[1]])[:, halve]
+        left, right = _turning(g, open_[:, turns])
+        a, b = open_[:, halve], open_[:, turns]
+        cut = [(a[::2], middle), (middle, a[1::2]), (b[::2], left), (right, b[1::2])]
+        open_ = np.concatenate([_cell(start, stop) for start, stop in cut], axis=1)
+        open_ = open_[:, open_[1] > open_[0]]
+    rows = np.concatenate(done, axis=1)
+    rows = rows[:, np.argsort(rows[0])]
+    z0, z1, y0, y1, d0, d1, bent, doubtful = rows
+    straight = np.zeros(z0.size, bool)
+    found = Cells(z0, z1, y0, y1, d0, d1, straight, bent > 0, doubtful > 0)
+    return found, surprises, open_[:2]
+
+
+def _look(
+    g: Map, cells: Points, u: Points, strict: Points
+) -> tuple[Mask, Mask, Mask, Points, Points]:
+    """
+    Compare G and G′ at fractions u (k, 1) of each cell with the cubic through its ends.
+
+    Returns
+    -------
+    accept : G is monotone and as the cubic, or stands still to rounding
+    bent : G′ is not as the cubic says
+    doubtful : by more than a tenth
+    y, d : G and G′ there, (k, cells)
+    """
+    z0, z1, y0, y1, d0, d1 = cells
+    h, rise = z1 - z0, y1 - y0
+    y, d = (a.reshape(u.size, -1) for a in g((z0 + u * h).ravel()))
+    rounding = 64 * _EPS * np.maximum(np.maximum(np.abs(y0), np.abs(y1)), _TINY)
+    still = (np.abs(y - y0).max(axis=0) <= rounding) & (np.abs(rise) <= rounding)
+    sign = np.sign(rise)
+    one_way = (sign * np.vstack([d0, d, d1]) >= 0).all(axis=0)
+    one_way &= (np.diff(sign * np.vstack([y0, y, y1]), axis=0) >= 0).all(axis=0)
+    # The cubic's derivative, at v of the way: curve v² + slope v + d0.
+    curve, slope = 3 * (d0 + d1) - 6 * rise / h, 6 * rise / h - 4 * d0 - 2 * d1
+    off = np.abs(d - ((curve * u + slope) * u + d0))
+    tolerance = np.where((z1 <= strict[0]) | (z0 >= strict[1]), 0.1, ALIKE) * np.abs(d)
+    alike = (off <= tolerance + rounding / h).all(axis=0)
+    vertex = np.clip(-slope / np.where(curve == 0, 1.0, 2 * curve), 0.0, 1.0)
+    dip = sign * ((curve * vertex + slope) * vertex + d0)
+    alike &= dip >= 0.03 * np.minimum(np.abs(d0), np.abs(d1))
+    bent, doubtful = (off > tolerance).any(axis=0), (off > 0.1 * np.abs(d)).any(axis=0)
+    return still | (one_way & alike), bent, doubtful, y, d
+
+
+def _surprising(g: Map, cells: Points, strict: Points) -> Mask:
+    """Which cells three probes would accept, and sixteen would not."""
+    accept = _look(g, cells, _PROBES, strict)[0]
+    accept[accept] = ~_look(g, cells[:, accept], _MORE_PROBES, strict)[0]
+    return accept
+
+
+def _within(stretches: Points, z0: Points, z1: Points) -> Mask:
+    """Which cells lie in one of the stretches (2, k)."""
+    if stretches.size == 0:
+        return np.zeros(z0.size, bool)
+    k = np.maximum(np.searchsorted(stretches[0], z0, side="right") - 1, 0)
+    inside: Mask = (z0 >= stretches[0, k]) & (z1 <= stretches[1, k])
+    return inside
+
+
+def _cell(start: Points, stop: Points) -> Points:
+    """Cells as rows z0, z1, y0, y1, d0, d1 from the (z, y, d) of their ends."""
+    return np.stack([start[0], stop[0], start[1], stop[1], start[2], stop[2]])
+
+
+def _turning(g: Map, cells: Points) -> tuple[Points, Points]:
+    """Bisect for a change of sign of G′: (z, y, d) just before and just after it."""
+    before, after = cells[::2], cells[1::2]
+    for _ in range(100):
+        z = (before[0] + after[0]) / 2
+        if ((z <= before[0]) | (z >= after[0])).all():
+            break
+        at = np.stack([z, *g(z)])
+        same = np.sign(at[2]) == np.sign(before[2])
+        before, after = np.where(same, at, before), np.where(same, after, at)
+    return before, after
+
+
+def tail(g: Map, p_z: Density, z: float, width: float, length: float) -> Iterator[Cells]:
+    """Cells beyond p_z's landmarks, outwards, as far as G can be followed."""
+    for _ in range(_ZONES):
+        nodes = np.unique(z + width * np.linspace(0, 1, 17))
+        try:
+            if not np.isfinite(p_z.log_pdf(nodes)).all():
+                return
+            cells, _, given_up = monotone_cells(g, nodes, length, np.zeros(2), 300)
+        except ValueError:  # G overflows
+            return
+        if given_up.size:  # too rough to follow
+            return
+        yield cells.only(~cells.flat(length))
+        z, width = z + width, 4 * width
