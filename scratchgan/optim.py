@@ -8,9 +8,10 @@ from 0; a rate may be a number or a schedule, a function of t.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from numbers import Real
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from scratchgan.backends import Array, Backend
 from scratchgan.errors import unknown
@@ -93,15 +94,22 @@ def value_at(schedule: Schedule, t: int) -> float:
     return schedule(t) if callable(schedule) else float(schedule)
 
 
-class Optimizer(Protocol):
-    """What a player asks of an optimiser."""
+class Optimizer(ABC):
+    """
+    What a player asks of an optimiser.
+
+    A subclass says in ``_apply`` how one update is made for a given rate.
+    """
 
     name: ClassVar[str]
     slots: ClassVar[tuple[str, ...]]
     """Names of the flat arrays that it keeps, each as large as the parameters, zero at first."""
 
+    rate: Schedule
+
     def rate_at(self, t: int) -> float:
         """Return the learning rate of update ``t``."""
+        return value_at(self.rate, t)
 
     def update(
         self,
@@ -112,11 +120,25 @@ class Optimizer(Protocol):
         t: int,
         ascend: bool = False,
     ) -> None:
-        """Change ``params`` and ``slots`` in place; all are flat, (n,)."""
+        """Change ``params`` and ``slots`` in place; all are flat, (n,). To ascend, rate < 0."""
+        rate = self.rate_at(t)
+        self._apply(ops, params, grads, slots, t, -rate if ascend else rate)
+
+    @abstractmethod
+    def _apply(
+        self,
+        ops: Backend,
+        params: Array,
+        grads: Array,
+        slots: tuple[Array, ...],
+        t: int,
+        rate: float,
+    ) -> None:
+        """Make update ``t`` with this rate."""
 
 
 @dataclass(frozen=True)
-class SGD:
+class SGD(Optimizer):
     """
     Stochastic gradient descent with momentum.
 
@@ -151,27 +173,21 @@ class SGD:
         _require_number("SGD", "rate", self.rate, 0, math.inf)
         _require_number("SGD", "momentum", self.momentum, 0, 1)
 
-    def rate_at(self, t: int) -> float:
-        """Return the learning rate of update ``t``."""
-        return value_at(self.rate, t)
-
-    def update(
+    def _apply(
         self,
         ops: Backend,
         params: Array,
         grads: Array,
         slots: tuple[Array, ...],
         t: int,
-        ascend: bool = False,
+        rate: float,
     ) -> None:
-        """Change ``params`` and the velocity in place."""
-        rate = -self.rate_at(t) if ascend else self.rate_at(t)
         momentum = value_at(self.momentum, t)
         ops.sgd_(params, grads, slots[0], rate=rate, momentum=momentum, nesterov=self.nesterov)
 
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(Optimizer):
     """
     Adam (Kingma & Ba 2015, Algorithm 1), with both bias corrections.
 
@@ -198,21 +214,15 @@ class Adam:
         _require_number("Adam", "eps", self.eps, 0, math.inf, schedules=False)
         _require("Adam", "eps", self.eps, self.eps > 0, "above 0")
 
-    def rate_at(self, t: int) -> float:
-        """Return the learning rate of update ``t``."""
-        return value_at(self.rate, t)
-
-    def update(
+    def _apply(
         self,
         ops: Backend,
         params: Array,
         grads: Array,
         slots: tuple[Array, ...],
         t: int,
-        ascend: bool = False,
+        rate: float,
     ) -> None:
-        """Change ``params`` and both moments in place."""
-        rate = -self.rate_at(t) if ascend else self.rate_at(t)
         m, v = slots
         ops.adam_(
             params, grads, m, v,
