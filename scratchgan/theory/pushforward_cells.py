@@ -123,16 +123,18 @@ class Cells(NamedTuple):
     def redundant(self, p_z: Density) -> Mask:
         """Which cells far out, where p_z has no mass, lead to x that those within lead to too.
 
-        Their share of p_g is lost in rounding; an oscillating G has very many of them.
+        There p_z is smaller by e^40 at the least: their share of p_g is lost in rounding.
+        An oscillating G has very many of them.
         """
         heavy = np.flatnonzero(p_z.cdf(self.z1) - p_z.cdf(self.z0) > NO_MASS)
         if heavy.size == 0:
             return np.zeros(self.z0.size, bool)
         within = slice(heavy[0], heavy[-1] + 1)
-        outside = np.ones(self.z0.size, bool)
-        outside[within] = False
+        log_p0, log_p1 = p_z.log_pdf(self.z0), p_z.log_pdf(self.z1)
+        least = np.minimum(log_p0, log_p1)[within].min()
+        far_out = np.maximum(log_p0, log_p1) < least - 40
         low, high = self.low[within].min(), self.high[within].max()
-        led_to: Mask = outside & (self.low >= low) & (self.high <= high)
+        led_to: Mask = far_out & (self.low >= low) & (self.high <= high)
         return led_to
 
     def roots(self, g: Map, x: Points, closed: bool = True) -> Roots:
