@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from scratchgan.nn import Linear, Network, Sequential
 from scratchgan.nn.knots import g_and_dg, knots_1d
-from scratchgan.theory import Normal, Uniform, js, kl, total_variation
+from scratchgan.theory import (
+    GaussianMixture,
+    Normal,
+    Uniform,
+    js,
+    kl,
+    pushforward_2d,
+    total_variation,
+)
 from scratchgan.theory.pushforward import pushforward_1d
 
 X = np.linspace(0.05, 4.0, 41)
@@ -164,3 +172,31 @@ class TestKnots:
 def test_refused(g, options, message):
     with pytest.raises(ValueError, match=message):
         pushforward_1d(g, Normal(), **options)
+
+
+class TestPlane:
+    """In the plane: masses of bins, and a lower bound of JSD by data processing."""
+
+    edges = (np.linspace(-5, 5, 41), np.linspace(-5, 5, 41))
+    p_z = GaussianMixture([[0.0, 0.0]], 1.0)
+
+    def pushed(self, g):
+        return pushforward_2d(g, self.p_z, self.edges)
+
+    def test_a_rotation_changes_nothing(self):
+        turn = np.array([[0.8, 0.6], [-0.6, 0.8]])
+        bound = self.pushed(lambda z: z @ turn).js_lower_bound(self.p_z)
+        assert abs(bound.value) <= bound.error <= 1e-3
+
+    @pytest.mark.parametrize("shift", [0.5, 1.0, 2.5])
+    def test_below_the_true_jsd_and_near_it(self, shift):
+        data = GaussianMixture([[shift, 0.0]], 1.0)
+        bound = self.pushed(lambda z: z).js_lower_bound(data)
+        truth = js(data, self.p_z)
+        assert bound.value - bound.error <= truth.value + truth.error
+        assert bound.value >= 0.95 * truth.value
+        assert "lower bound" in str(bound)
+
+    def test_other_dimensions_are_refused(self):
+        with pytest.raises(ValueError, match=r"plane|dimension|expected"):
+            pushforward_2d(lambda z: z, Normal(), self.edges)
