@@ -24,9 +24,14 @@ __all__ = [
 
 # name -> (module, class, what to do where it cannot be loaded)
 _HOMES = {
+    "cpu": (
+        "scratchgan.backends.cpu.backend",
+        "CpuBackend",
+        "Its kernels are compiled by Numba: pip install numba.",
+    ),
     "reference": ("scratchgan.backends.reference", "ReferenceBackend", ""),
 }
-_PREFERENCE = ("reference",)  # the default is the first of these that works here
+_PREFERENCE = ("cpu", "reference")  # the default is the first of these that works here
 
 
 def backend_names() -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchgan.backends import shapes
 from scratchgan.backends.random import Stream
-from scratchgan.errors import ShapeError
 
 __all__ = ["philox4x32", "philox_words", "shuffled"]
 
@@ -70,8 +70,7 @@ def philox_words(shape: tuple[int, int], stream: Stream) -> NDArray[np.uint32]:
     global row, substep · 2¹⁶ + operation, and step.
     """
     rows, columns = shape
-    if rows < 1 or columns < 1:
-        raise ShapeError(f"random numbers of shape {shape}: expected at least one row and column")
+    shapes.require_room("random numbers", shape)
     blocks = -(-columns // 4)
     c2, c3 = stream.counter_words()
     column, row = np.meshgrid(

@@ -10,7 +10,6 @@ to 16 digits.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from scratchgan.backends import shapes
 from scratchgan.backends.base import ACTIVATIONS, Array, Backend
+from scratchgan.backends.host import HostMemory
 from scratchgan.backends.philox import philox_words
 from scratchgan.backends.random import Stream
 from scratchgan.errors import ShapeError, unknown
@@ -25,36 +25,10 @@ from scratchgan.errors import ShapeError, unknown
 __all__ = ["ReferenceBackend"]
 
 
-class ReferenceBackend(Backend):
+class ReferenceBackend(HostMemory, Backend):
     """NumPy arrays and NumPy arithmetic."""
 
     name = "reference"
-
-    # -- memory ---------------------------------------------------------------------------------
-
-    def asarray(self, values: Any, dtype: Any = None) -> Array:
-        return np.ascontiguousarray(values, dtype=dtype)
-
-    def to_numpy(self, a: Array) -> NDArray[Any]:
-        return np.array(a)
-
-    def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        return np.empty(shape, dtype)
-
-    def view(self, buffer: Array, offset: int, shape: tuple[int, ...]) -> Array:
-        size = math.prod(shape)
-        if buffer.ndim != 1 or offset < 0 or offset + size > buffer.size:
-            raise ShapeError(
-                f"view: {size} elements from {offset} do not lie in a buffer {buffer.shape}"
-            )
-        return buffer[offset : offset + size].reshape(shape)
-
-    def fill_(self, a: Array, value: float) -> None:
-        a[...] = value
-
-    def copy_(self, a: Array, b: Array) -> None:
-        shapes.require_alike("copy_", a=a, b=b)
-        a[...] = b
 
     # -- products -------------------------------------------------------------------------------
 
@@ -126,21 +100,21 @@ class ReferenceBackend(Backend):
         raise unknown("activation", activation, ACTIVATIONS)
 
     def maxout(self, a: Array, pieces: int) -> tuple[Array, Array]:
-        groups = _groups("maxout", a, pieces)
+        groups = a.reshape(*shapes.group_sizes("maxout", a, pieces), pieces)
         index = groups.real.argmax(axis=2).astype(np.int32)
         return np.take_along_axis(groups, index[:, :, None], axis=2)[:, :, 0], index
 
     def maxout_spread(self, dy: Array, index: Array, pieces: int) -> Array:
         shapes.require_matrix("maxout_spread", dy=dy)
-        _same_shape("maxout_spread", dy, index)
+        shapes.require_index("maxout_spread", dy, index)
         batch, units = dy.shape
         da = np.zeros((batch, units, pieces), dy.dtype)
         np.put_along_axis(da, index[:, :, None], dy[:, :, None], axis=2)
         return da.reshape(batch, units * pieces)
 
     def maxout_pick(self, da: Array, index: Array, pieces: int) -> Array:
-        groups = _groups("maxout_pick", da, pieces)
-        _same_shape("maxout_pick", groups[:, :, 0], index)
+        groups = da.reshape(*shapes.group_sizes("maxout_pick", da, pieces), pieces)
+        shapes.require_index("maxout_pick", groups[:, :, 0], index)
         return np.take_along_axis(groups, index[:, :, None], axis=2)[:, :, 0]
 
     def dropout(self, x: Array, keep: float, stream: Stream) -> Array:
@@ -151,18 +125,11 @@ class ReferenceBackend(Backend):
     # -- joining and reducing -------------------------------------------------------------------
 
     def concat_columns(self, a: Array, b: Array) -> Array:
-        shapes.require_matrix("concat_columns", a=a, b=b)
-        if a.shape[0] != b.shape[0] or a.dtype != b.dtype:
-            raise ShapeError(
-                f"concat_columns: a is {a.shape} {a.dtype} and b is {b.shape} {b.dtype};"
-                " expected as many rows in both and one dtype"
-            )
+        shapes.require_joinable("concat_columns", a, b)
         return np.concatenate([a, b], axis=1)
 
     def columns(self, a: Array, start: int, stop: int) -> Array:
-        shapes.require_matrix("columns", a=a)
-        if not 0 <= start < stop <= a.shape[1]:
-            raise ShapeError(f"columns: {start} … {stop} do not lie in an array of shape {a.shape}")
+        shapes.require_columns("columns", a, start, stop)
         return a[:, start:stop].copy()
 
     def sum_rows(self, a: Array, *, out: Array | None = None, accumulate: bool = False) -> Array:
@@ -206,23 +173,11 @@ class ReferenceBackend(Backend):
     # -- data -----------------------------------------------------------------------------------
 
     def gather_rows(self, data: Array, order: Array, start: int, count: int) -> Array:
-        if count < 1 or start < 0 or start + count > order.size:
-            raise ShapeError(
-                f"gather_rows: rows {start} … {start + count} are not in an order of {order.size}"
-            )
-        rows = order[start : start + count]
-        if not (rows.min() >= 0 and rows.max() < len(data)):
-            raise ShapeError(
-                f"gather_rows: the order asks for rows {rows.min()} … {rows.max()};"
-                f" data has {len(data)}"
-            )
-        return data[rows]
+        shapes.require_rows("gather_rows", data, order, start, count)
+        return data[order[start : start + count]]
 
     def one_hot(self, labels: Array, classes: int, dtype: Any) -> Array:
-        shapes.require_nonempty("one_hot", labels=labels)
-        whole = labels.ndim == 1 and labels.dtype.kind in "iu"
-        if not (whole and labels.min() >= 0 and labels.max() < classes):
-            raise ShapeError(f"one_hot: expected integer labels (rows,) in 0 … {classes - 1}")
+        shapes.require_labels("one_hot", labels, classes)
         return np.eye(classes, dtype=dtype)[labels]
 
     # -- optimisers -----------------------------------------------------------------------------
@@ -285,20 +240,6 @@ def _keep_nan(a: NDArray[Any], chosen: NDArray[Any]) -> Any:
 def _unit(words: NDArray[Any]) -> Any:
     """24-bit uniforms in [0, 1): exact in float32 too."""
     return (words >> np.uint32(8)) * 2.0**-24
-
-
-def _groups(operation: str, a: NDArray[Any], pieces: int) -> NDArray[Any]:
-    shapes.require_matrix(operation, a=a)
-    if pieces < 1 or a.shape[1] % pieces:
-        raise ShapeError(
-            f"{operation}: a has {a.shape[1]} columns; expected a multiple of pieces = {pieces}"
-        )
-    return a.reshape(a.shape[0], -1, pieces)
-
-
-def _same_shape(operation: str, a: NDArray[Any], index: NDArray[Any]) -> None:
-    if a.shape != index.shape:
-        raise ShapeError(f"{operation}: array {a.shape} and index {index.shape} differ in shape")
 
 
 def _deliver(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from games import BATCH, CLASSES, FEATURES, NOISE, networks, trainer
 
-from scratchgan.backends import Purpose, Stream
+from scratchgan.backends import Purpose, Stream, backend_names, get_backend, why_unavailable
 from scratchgan.errors import DataError, NonFiniteError, ShapeError, UnknownNameError
 from scratchgan.gan import Noise, Trainer, discriminator_step, generator_step
 from scratchgan.gan.minibatches import Minibatches
@@ -175,7 +175,8 @@ def test_every_update_of_an_iteration_matches_differences(name, k):
 
 
 @pytest.mark.parametrize("updates", ["alternating", "simultaneous"])
-def test_the_game_speaks_the_vocabulary(updates):
+@pytest.mark.parametrize("name", [n for n in backend_names() if why_unavailable(n) is None])
+def test_the_game_speaks_the_vocabulary(name, updates):
     """On arrays that offer nothing but their shape, training gives the same bits."""
     from games import NOISE as width
 
@@ -191,7 +192,8 @@ def test_the_game_speaks_the_vocabulary(updates):
             updates=updates, ema=0.9, log_every=2,
         )  # fmt: skip
 
-    plain, opaque = make(None), make(OpaqueBackend())
+    ops = get_backend(name)
+    plain, opaque = make(ops), make(OpaqueBackend(ops))
     plain.train(7)
     opaque.train(7)
     assert same(plain, opaque)

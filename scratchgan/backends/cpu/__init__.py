@@ -1,0 +1,1 @@
+"""Kernels for the CPU, compiled by Numba: gemm, elementwise, reductions, noise, optimisers."""

@@ -1,0 +1,173 @@
+"""
+Matrix products C = op(A) · op(B), and the linear layer φ(x · W + b) in the same pass.
+
+C is cut into panels of columns, as wide as a register tile, and a chunk is some
+panels of some rows. Each panel of B is read in place, row by row, or copied
+("packed") into scratch first, where its rows lie close together: so it is if B is
+transposed, if the panel is narrower than its vectors, or if C has so many rows that
+copying costs nothing beside them. A is read in place too, by two strides, unless it
+is transposed and large.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from numba import njit
+
+from scratchgan.backends.cpu.elementwise import apply
+from scratchgan.backends.cpu.kernel import integer, kernel, number, vector
+from scratchgan.backends.cpu.simd import ISA, RELU, SLOPED, lanes_of, size_of, tile, transpose
+
+__all__ = ["ADD", "TRANS_A", "TRANS_B", "Cut", "cut", "gemm"]
+
+TRANS_A, TRANS_B, ADD = 1, 2, 4  # flags
+
+WIDEST = ISA.widest
+HEIGHTS = tuple(ISA.tiles.get(v, 0) for v in range(WIDEST + 1))  # rows of a tile by its width
+
+MAX_K = 512  # of a block of the sum: a packed panel of 512 rows is 128 KiB, which L2 holds
+MAX_GROUP = 4  # panels of a chunk
+MANY_ROWS = 256  # from here on B is packed
+A_TILE = 1 << 16  # bytes of scratch for a packed tile of A
+
+
+class Cut(NamedTuple):
+    """How a product is cut into chunks. It follows from the sizes alone."""
+
+    panels: int  # a chunk has ``group`` of them, of ``rows`` rows
+    group: int
+    rows: int
+    k_block: int
+    chunks: int
+
+
+def cut(m: int, n: int, k: int, itemsize: int) -> Cut:
+    """
+    Cut an (m, n) product with sums of length k.
+
+    A chunk has at least 2¹⁷ operations, about two microseconds, and there are 16
+    of them where the product is large enough, for any number of threads.
+    """
+    panels = -(-n // (WIDEST * ISA.lanes(itemsize)))
+    group = min(MAX_GROUP, max(1, panels // 8)) if m >= MANY_ROWS else 1
+    across = -(-panels // group)
+    wanted = min(16, 2 * m * n * k >> 17)
+    down = max(1, min(-(-wanted // across), m // 16))
+    height = HEIGHTS[min(WIDEST, -(-n // ISA.lanes(itemsize)))]
+    rows = -(-m // (down * height)) * height
+    blocks = -(-k // MAX_K)
+    return Cut(panels, group, rows, -(-k // blocks), across * -(-m // rows))
+
+
+@njit
+def pack_rows(b, b_row, k, columns, target, padded, real):
+    """Copy k rows of a panel of B, with zeros up to whole vectors."""
+    for i in range(k):
+        row = vector(b + i * b_row, columns, real)
+        copy = vector(target + i * padded * size_of(real), padded, real)
+        for j in range(columns):
+            copy[j] = row[j]
+        for j in range(columns, padded):
+            copy[j] = 0
+
+
+@njit
+def pack_columns(b, b_row, k, columns, target, padded, real):
+    """Copy k columns of ``columns`` rows as rows, a square block of a vector's width a time."""
+    lanes, size = lanes_of(real), size_of(real)
+    if k >= lanes:
+        for j in range(0, columns, lanes):
+            for i in range(0, k, lanes):
+                at = min(i, k - lanes)  # the last block overlaps the one before it
+                transpose(
+                    b + j * b_row + at * size, b_row, columns - j,
+                    target + (at * padded + j) * size, padded * size, real,
+                )  # fmt: skip
+        return
+    for j in range(padded):
+        row = vector(b + min(j, columns - 1) * b_row, k, real)
+        copy = vector(target + j * size, k * padded, real)
+        for i in range(k):
+            copy[i * padded] = row[i]
+
+
+@njit
+def pack_a(a, a_row, a_k, rows, height, k, target, real):
+    """Copy the rows of a tile of op(A), k outermost, so that the tile reads on and on."""
+    copy = vector(target, k * height, real)
+    for kk in range(k):
+        for i in range(height):
+            copy[kk * height + i] = vector(a + min(i, rows - 1) * a_row + kk * a_k, 1, real)[0]
+
+
+@kernel
+def gemm(args, chunk, scratch, real):
+    """
+    One chunk of φ(op(A) · op(B) + bias), or of C += op(A) · op(B).
+
+    Cells: a, b, bias or 0, c, m, n, k, flags, panels, group, rows, k_block, code of φ, slope.
+    """
+    lanes, size = lanes_of(real), size_of(real)
+    a, b, bias, c = integer(args, 0), integer(args, 1), integer(args, 2), integer(args, 3)
+    m, n, k, flags = integer(args, 4), integer(args, 5), integer(args, 6), integer(args, 7)
+    panels, group, rows = integer(args, 8), integer(args, 9), integer(args, 10)
+    k_block, code, slope = integer(args, 11), integer(args, 12), real(number(args, 13))
+    a_row, a_k = k * size, size
+    if flags & TRANS_A != 0:
+        a_row, a_k = size, m * size
+    trans_b, add = flags & TRANS_B != 0, flags & ADD != 0
+    b_row = k * size if trans_b else n * size
+    b_k, b_column = (size, b_row) if trans_b else (b_row, size)
+    in_tile = code in (SLOPED, RELU)
+
+    panel_size = WIDEST * lanes
+    across = (panels + group - 1) // group
+    first = (chunk % across) * group
+    group = min(group, panels - first)
+    top = (chunk // across) * rows
+    bottom = min(top + rows, m)
+    pack = trans_b or m >= MANY_ROWS
+    packed_a = flags & TRANS_A != 0 and group > 1
+    panel_bytes = k_block * panel_size * size
+
+    for k0 in range(0, k, k_block):
+        kc = min(k_block, k - k0)
+        last = k0 + kc == k
+        for p in range(group):
+            j = (first + p) * panel_size
+            columns = min(n - j, panel_size)
+            padded = (columns + lanes - 1) // lanes * lanes
+            source = b + j * b_column + k0 * b_k
+            target = scratch + A_TILE + p * panel_bytes
+            if trans_b:
+                pack_columns(source, b_row, kc, columns, target, padded, real)
+            elif pack or columns < padded:
+                pack_rows(source, b_row, kc, columns, target, padded, real)
+        width = min(WIDEST, (n - first * panel_size + lanes - 1) // lanes)
+        height = HEIGHTS[width]
+        for i in range(top, bottom, height):
+            a_at, a_row_now, a_k_now = a + i * a_row + k0 * a_k, a_row, a_k
+            if packed_a:
+                pack_a(a_at, a_row, a_k, bottom - i, height, kc, scratch, real)
+                a_at, a_row_now, a_k_now = scratch, size, height * size
+            for p in range(group):
+                j = (first + p) * panel_size
+                columns = min(n - j, panel_size)
+                width = (columns + lanes - 1) // lanes
+                padded = width * lanes
+                b_at, b_step = b + k0 * b_row + j * size, b_row
+                if pack or columns < padded:
+                    b_at, b_step = scratch + A_TILE + p * panel_bytes, padded * size
+                tile(
+                    width, a_at, a_row_now, a_k_now, b_at, b_step, c + (i * n + j) * size, n * size,
+                    kc, min(height, bottom - i), columns, add or k0 > 0,
+                    bias + j * size if last and bias != 0 else 0,
+                    code if last and in_tile else 0, slope, real,
+                )  # fmt: skip
+    if code > 0 and not in_tile:  # a φ that needs e^x: the block is still in the cache
+        j = first * panel_size
+        columns = min(n - j, group * panel_size)
+        for i in range(top, bottom):
+            y = vector(c + (i * n + j) * size, columns, real)
+            apply(code, y, y, slope)

@@ -1,0 +1,359 @@
+"""
+What a kernel is, how it is compiled, and how its chunks are shared among threads.
+
+A kernel is a function ``kernel(args, chunk, scratch, real)`` that does one chunk
+of an operation: ``args`` is the address of a row of 64-bit cells (addresses,
+sizes, numbers), ``scratch`` that of some memory of the thread's own, ``real``
+float32 or float64. How many chunks there are follows from the sizes alone,
+never from the number of threads, and no two chunks write the same element: so
+the bits of a result are the same for any number of threads.
+
+A row of a table is [kernel's address, chunks, chunks before it, arguments …]. A
+table is run by ``run``: one row for a single operation, a hundred for a whole
+training step.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import struct
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import carray, njit, prange
+from numba.core import caching, cgutils, types
+from numba.extending import intrinsic
+
+from scratchgan.backends.cpu.simd import ISA, size_of
+
+__all__ = [
+    "CELLS", "ELEMENTS", "HEAD", "INLINE", "KERNELS", "SCRATCH_BYTES",
+    "Kernel", "Runner", "chunks_of", "integer", "kernel", "number", "part", "vector",
+]  # fmt: skip
+
+CELLS = 32  # of a row
+HEAD = 3  # cells before the arguments
+ELEMENTS = 16384  # that an elementwise kernel does in one chunk: some microseconds
+SCRATCH_BYTES = 1 << 20  # of each thread
+WORTH_SHARING = 4  # chunks; to start the threads costs some microseconds
+
+# Contracting a · b + c into one rounding is allowed; what would break NaN is not.
+OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
+INLINE = {"forceinline": True, "fastmath": {"contract"}, "error_model": "numpy"}
+
+
+# -- reading arguments ----------------------------------------------------------------------------
+
+
+@intrinsic
+def pointer(typing: Any, address: Any) -> Any:
+    """Return an address as a pointer, for carray."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return types.voidptr(types.intp), codegen
+
+
+def _cell(kind: Any) -> Any:
+    @intrinsic
+    def read(typing: Any, args: Any, i: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            args, i = arguments
+            place = builder.add(args, builder.mul(i, ir.Constant(ir.IntType(64), 8)))
+            llvm_type = context.get_value_type(kind)
+            return builder.load(builder.inttoptr(place, llvm_type.as_pointer()))
+
+        return kind(types.intp, types.intp), codegen
+
+    return read
+
+
+integer = _cell(types.int64)  # integer(args, i): cell i as an integer, often an address
+number = _cell(types.float64)  # number(args, i): cell i as a float64
+
+
+@njit(forceinline=True)
+def vector(address, n, dtype):
+    """Return the ``n`` numbers at an address as an array."""
+    return carray(pointer(address), n, dtype)
+
+
+@njit(forceinline=True)
+def part(address, size, chunk, dtype):
+    """Return the elements of a chunk, of the ``size`` numbers at an address."""
+    first = chunk * ELEMENTS
+    return carray(pointer(address + first * size_of(dtype)), min(ELEMENTS, size - first), dtype)
+
+
+def chunks_of(size: int) -> int:
+    """Return how many chunks ``part`` makes of ``size`` numbers."""
+    return -(-size // ELEMENTS)
+
+
+# -- compiling ------------------------------------------------------------------------------------
+
+
+def _stamp() -> tuple[str, str]:
+    """
+    What compiled code depends on besides the function's own text.
+
+    Numba looks only at the file in which a function stands; a changed helper would
+    leave old code in the cache.
+    """
+    digest = hashlib.sha256()
+    here = Path(__file__).parent
+    for path in [here.parent / "scalar.py", *sorted(here.glob("*.py"))]:
+        if path.name not in ("backend.py", "ladder.py"):  # no kernel uses these
+            digest.update(path.read_bytes())
+    return digest.hexdigest(), ISA.name
+
+
+_STAMP = _stamp()
+_announced = False
+
+
+def compiled(function: Callable[..., Any], **options: Any) -> Any:
+    """Return ``njit(function)``, cached on disk where a folder for it can be written."""
+    dispatcher = njit(**OPTIONS, **options)(function)
+    try:
+        dispatcher.enable_caching()
+        cache = dispatcher._cache
+        cache._cache_file = caching.IndexDataCacheFile(
+            cache_path=cache.cache_path,
+            filename_base=cache._impl.filename_base,
+            source_stamp=_STAMP,
+        )
+    except (AttributeError, OSError, RuntimeError):
+        pass  # no folder can be written: compile in each process
+    return dispatcher
+
+
+def compile_for(dispatcher: Any, signature: tuple[Any, ...]) -> Any:
+    """Compile a function, or load it from the cache, and say so the first time it takes long."""
+    global _announced
+    if signature not in dispatcher.overloads:
+        if not _announced and not _is_cached(dispatcher, signature):
+            _announced = True
+            print("compiling kernels, once, about 10 s …", file=sys.stderr, flush=True)
+        dispatcher.compile(signature)
+    return dispatcher.overloads[signature]
+
+
+def _is_cached(dispatcher: Any, signature: tuple[Any, ...]) -> bool:
+    try:
+        cache = dispatcher._cache
+        context = dispatcher.targetctx
+        key = cache._index_key(signature, context.codegen())
+        return key in cache._cache_file._load_index()
+    except (AttributeError, OSError):
+        return False
+
+
+KERNELS: list[Kernel] = []
+
+
+class Kernel:
+    """A function that does one chunk of an operation, compiled when it is first asked for."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.name = function.__name__
+        self._dispatcher = compiled(function)
+        self._addresses: dict[Any, int] = {}
+        KERNELS.append(self)
+
+    def address(self, dtype: Any) -> int:
+        """Return where the compiled code for float32 or float64 stands."""
+        try:
+            return self._addresses[dtype]
+        except KeyError:
+            return self._compile(dtype)
+
+    def _compile(self, dtype: Any) -> int:
+        real = types.NumberClass(numba.from_dtype(np.dtype(dtype)))
+        code = compile_for(self._dispatcher, (types.intp, types.intp, types.intp, real))
+        address: int = code.library.get_pointer_to_function(code.fndesc.llvm_func_name)
+        self._addresses[dtype] = address
+        return address
+
+
+def kernel(function: Callable[..., Any]) -> Kernel:
+    """Make a kernel of ``function(args, chunk, scratch, real)``."""
+    return Kernel(function)
+
+
+# -- running --------------------------------------------------------------------------------------
+
+
+@intrinsic
+def call(typing: Any, function: Any, args: Any, chunk: Any, scratch: Any) -> Any:
+    """Call a kernel by its address, in Numba's own convention (status and result by pointer)."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        function, args, chunk, scratch = arguments
+        word, place = ir.IntType(64), cgutils.voidptr_t
+        kind = ir.FunctionType(
+            ir.IntType(32), [place.as_pointer(), place.as_pointer(), word, word, word, place]
+        )
+        result = cgutils.alloca_once(builder, place)
+        error = cgutils.alloca_once(builder, place)
+        code = builder.inttoptr(function, kind.as_pointer())
+        builder.call(code, [result, error, args, chunk, scratch, ir.Constant(place, None)])
+        return context.get_dummy_value()
+
+    return types.void(*[types.intp] * 4), codegen
+
+
+@intrinsic
+def fetch_add(typing: Any, address: Any, value: Any) -> Any:
+    """Add to an integer in memory and return what stood there, as one step for all threads."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address, value = arguments
+        place = builder.inttoptr(address, ir.IntType(64).as_pointer())
+        return builder.atomic_rmw("add", place, value, "acq_rel")
+
+    return types.int64(types.intp, types.intp), codegen
+
+
+@intrinsic
+def fetch(typing: Any, address: Any) -> Any:
+    """Read an integer that other threads change, and see what they wrote before it."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
+        return builder.load_atomic(place, "acquire", 8)
+
+    return types.int64(types.intp), codegen
+
+
+@intrinsic
+def call_plain(typing: Any, function: Any) -> Any:
+    """Call a C function without arguments by its address."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(ir.IntType(32), [])
+        builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), [])
+        return context.get_dummy_value()
+
+    return types.void(types.intp), codegen
+
+
+@njit(**OPTIONS)
+def walk(table, rows, total, steps, tickets, scratch, give_way):
+    """
+    Do a thread's share of ``steps`` passes over a table.
+
+    Tickets number all chunks in order. A thread draws one, waits until all rows
+    before the ticket's are done, does the chunk, draws the next. Whoever holds the
+    lowest ticket never waits, so this ends for any number of threads that really run.
+    """
+    claimed, done = tickets, tickets + 64  # on different cache lines
+    ticket = fetch_add(claimed, 1)
+    for step in range(steps):
+        for r in range(rows):
+            row = table + r * (8 * CELLS)
+            first = step * total + integer(row, 2)
+            end = first + integer(row, 1)
+            if ticket < end:
+                patience = 2000
+                while fetch(done) < first:
+                    patience -= 1
+                    if patience < 0:
+                        call_plain(give_way)  # there may be more threads than cores
+                while ticket < end:
+                    call(integer(row, 0), row + 8 * HEAD, ticket - first, scratch)
+                    fetch_add(done, 1)
+                    ticket = fetch_add(claimed, 1)
+
+
+def _run(table, rows, total, steps, tickets, scratch, give_way, threads):
+    for t in prange(threads):
+        walk(table, rows, total, steps, tickets, scratch + t * SCRATCH_BYTES, give_way)
+
+
+run = compiled(_run, parallel=True)
+run_alone = compiled(walk.py_func)
+
+
+def _give_way() -> int:
+    """Return the address of the system's function that lets another thread have the core."""
+    if sys.platform == "win32":
+        function = ctypes.windll.kernel32.SwitchToThread
+    else:
+        function = ctypes.CDLL(None).sched_yield
+    address = ctypes.cast(function, ctypes.c_void_p).value
+    assert address is not None
+    return address
+
+
+class _Own(threading.local):
+    """What each Python thread has of its own: a row, the ticket counters, scratch memory."""
+
+    def __init__(self) -> None:
+        self.row = np.zeros(CELLS, np.int64)
+        self.cells = self.row.view(np.uint8).data
+        self.row_address: int = self.row.ctypes.data
+        self._tickets = np.zeros(32, np.int64)
+        self.tickets: int = _aligned(self._tickets)
+        self.counters = self._tickets[(self.tickets - self._tickets.ctypes.data) // 8 :]
+        self._scratch = np.zeros(0, np.uint8)
+        self.scratch = 0
+        self.threads = 0
+
+    def reserve(self, threads: int) -> None:
+        """Have scratch for so many threads."""
+        if threads > self.threads:
+            self._scratch = np.empty(threads * SCRATCH_BYTES + 64, np.uint8)
+            self.scratch = _aligned(self._scratch)
+            self.threads = threads
+
+
+def _aligned(a: Any) -> int:
+    """Return the first address of a cache line in an array."""
+    address: int = a.ctypes.data
+    return -(-address // 64) * 64
+
+
+class Runner:
+    """
+    Runs tables of rows: alone, or with as many threads as Numba is set to use.
+
+    ``numba.set_num_threads`` and ``NUMBA_NUM_THREADS`` say how many.
+    """
+
+    def __init__(self) -> None:
+        words = (types.intp,)
+        self._alone = compile_for(run_alone, words * 7).entry_point
+        self._shared = compile_for(run, words * 8).entry_point
+        self._own = _Own()
+        self._give_way = _give_way()
+        # Not every threading layer of Numba's can be entered from two threads at once.
+        self._lock = threading.Lock()
+
+    def call(self, kernel: int, chunks: int, layout: str, cells: tuple[float, ...]) -> None:
+        """Run one kernel; ``layout`` is the cells' format for struct."""
+        own = self._own
+        struct.pack_into(layout, own.cells, 0, kernel, chunks, 0, *cells)
+        self.run(own.row_address, 1, chunks, 1)
+
+    def run(self, table: int, rows: int, total: int, steps: int) -> None:
+        """Make ``steps`` passes over a table of ``rows`` rows with ``total`` chunks."""
+        own = self._own
+        own.counters[0] = own.counters[8] = 0
+        threads = numba.get_num_threads() if total >= WORTH_SHARING else 1
+        own.reserve(threads)
+        if threads == 1:
+            self._alone(table, rows, total, steps, own.tickets, own.scratch, self._give_way)
+            return
+        with self._lock:
+            self._shared(
+                table, rows, total, steps, own.tickets, own.scratch, self._give_way, threads
+            )
