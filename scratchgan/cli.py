@@ -1,4 +1,4 @@
-"""The command line: scratchgan train | sample | evaluate | info."""
+"""The command line: scratchgan train | sample | evaluate | bench | info."""
 
 from __future__ import annotations
 
@@ -96,8 +96,30 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--n", type=int, metavar="N", help="samples (1,000; toy sets 2,500)")
     evaluate.add_argument("--seed", type=int, default=0, metavar="N", help="for the samples")
 
+    bench = commands.add_parser(
+        "bench",
+        help="measure speed beside NumPy, PyTorch and JAX",
+        usage="scratchgan bench [gemm | kernels | step] [options]",
+    )
+    bench.set_defaults(run=_bench)
+    bench.add_argument(
+        "suite", nargs="?", help="matrix products, the other operations, or training steps (all)"
+    )
+    bench.add_argument("--backend", metavar="NAME", help="whose speed")
+    bench.add_argument("--threads", nargs="+", metavar="N", help="each in turn (1 2)")
+    bench.add_argument(
+        "--peers",
+        default="installed",
+        metavar="WHICH",
+        help="numpy, installed (also PyTorch and JAX) or all (also torch.compile)",
+    )
+    bench.add_argument("--only", default="", metavar="TEXT", help="cases with this in their name")
+    bench.add_argument("--quick", action="store_true", help="a few cases, briefly: does it work?")
+    bench.add_argument("--json", type=Path, metavar="FILE", help="write the records there")
+
     info = commands.add_parser("info", help="versions, backends, threads, folders")
     info.set_defaults(run=_info)
+    info.add_argument("--warm", action="store_true", help="compile all kernels now, once")
     return parser
 
 
@@ -268,6 +290,36 @@ def _draw(folder: RunFolder, n: int, seed: int, label: int | None = None) -> Any
     return load_generator(folder).sample(n, Stream(seed).purpose(Purpose.USER), label)
 
 
+# -- bench --------------------------------------------------------------------------------------
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from scratchgan.bench.run import Settings, run
+
+    suite, threads = options.suite, options.threads or []
+    if suite is None and threads and not threads[-1].lstrip("-").isdigit():
+        suite = threads.pop()  # `--threads 1 2 gemm`: argparse leaves nothing for the suite
+    settings = Settings(
+        suite=suite,
+        backend=options.backend,
+        threads=tuple(map(_whole_number, threads)),
+        peers=options.peers,
+        json=options.json,
+        quick=options.quick,
+        only=options.only,
+    )
+    report = run(settings, lambda text: print(text, flush=True))
+    ours = report["machine"]["backend"]
+    return 1 if any(failure["peer"] == ours for failure in report["failures"]) else 0
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"--threads {text}: expected whole numbers, such as 1 2") from None
+
+
 # -- info ---------------------------------------------------------------------------------------
 
 
@@ -288,12 +340,31 @@ def _info(options: argparse.Namespace) -> int:
         reason = why_unavailable(name)
         default = " (default)" if reason is None and name == default_backend().name else ""
         print(f"  {name:<12}{'works here' + default if reason is None else reason}")
+    if options.warm:
+        _warm()
     print("recipes:")
     for name in recipe_names():
         print(f"  {name:<12}{get_recipe(name).about}")
     print(f"data folder: {os.environ.get('SCRATCHGAN_DATA_DIR', 'SCRATCHGAN_DATA_DIR is not set')}")
     print(f"data cache: {pooch.os_cache('scratchgan')}")
     return 0
+
+
+def _warm() -> None:
+    """Compile the cpu backend's kernels, or load them from the disk."""
+    import time
+
+    from tqdm import tqdm
+
+    from scratchgan.backends import get_backend
+
+    get_backend("cpu")  # where it does not work, this says why
+    from scratchgan.backends.cpu.kernel import KERNELS, compile_all
+
+    start = time.perf_counter()
+    with tqdm(total=len(KERNELS), unit="kernel", disable=None) as bar:
+        compile_all(lambda name: bar.update())
+    print(f"kernels compiled or loaded: {len(KERNELS)}, in {time.perf_counter() - start:.1f} s")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from scratchgan.backends import shapes
 from scratchgan.backends.base import ACTIVATIONS, Array, Backend
 from scratchgan.backends.cpu import elementwise, noise, optim, reduce, rows
-from scratchgan.backends.cpu.gemm import ADD, TRANS_A, TRANS_B, cut
+from scratchgan.backends.cpu.gemm import (
+    ADD,
+    NARROW_ROWS,
+    TRANS_A,
+    TRANS_B,
+    cut,
+    fits_narrow,
+    narrow,
+)  # fmt: skip
 from scratchgan.backends.cpu.gemm import gemm as gemm_kernel
 from scratchgan.backends.cpu.kernel import ELEMENTS, Kernel, Runner, chunks_of
 from scratchgan.backends.cpu.simd import ISA
@@ -115,6 +123,12 @@ class CpuBackend(HostMemory, Backend):
         slope: float = 0.0,
     ) -> None:
         m, n, k = sizes
+        if fits_narrow(n, k, flags, c.itemsize):
+            self._do(
+                narrow, real, -(-m // NARROW_ROWS), (a, b, bias), (c,), (m, n, k, flags, code),
+                (slope,),
+            )  # fmt: skip
+            return
         pieces = cut(m, n, k, c.itemsize)
         integers = (
             m, n, k, flags, pieces.panels, pieces.group, pieces.rows, pieces.k_block, code

@@ -11,15 +11,16 @@ is transposed and large.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 from numba import njit
 
 from scratchgan.backends.cpu.elementwise import apply
-from scratchgan.backends.cpu.kernel import integer, kernel, number, vector
-from scratchgan.backends.cpu.simd import ISA, RELU, SLOPED, lanes_of, size_of, tile, transpose
+from scratchgan.backends.cpu.kernel import SCRATCH_BYTES, integer, kernel, number, vector
+from scratchgan.backends.cpu.simd import ISA, RELU, SLOPED, dots, lanes_of, size_of, tile, transpose
 
-__all__ = ["ADD", "TRANS_A", "TRANS_B", "Cut", "cut", "gemm"]
+__all__ = ["ADD", "TRANS_A", "TRANS_B", "Cut", "cut", "fits_narrow", "gemm", "narrow"]
 
 TRANS_A, TRANS_B, ADD = 1, 2, 4  # flags
 
@@ -42,6 +43,7 @@ class Cut(NamedTuple):
     chunks: int
 
 
+@cache
 def cut(m: int, n: int, k: int, itemsize: int) -> Cut:
     """
     Cut an (m, n) product with sums of length k.
@@ -171,3 +173,48 @@ def gemm(args, chunk, scratch, real):
         for i in range(top, bottom):
             y = vector(c + (i * n + j) * size, columns, real)
             apply(code, y, y, slope)
+
+
+NARROW = 4  # columns of C up to which a product is made of dot products
+NARROW_ROWS = 256  # of a chunk
+
+
+@kernel
+def narrow(args, chunk, scratch, real):
+    """
+    One chunk of φ(A · op(B) + bias), or of C += A · op(B), for a C of few columns.
+
+    A tile would leave most lanes of its vectors unused; here they run along k.
+    Cells: a, b, bias or 0, c, m, n, k, flags, code of φ, slope.
+    """
+    lanes, size = lanes_of(real), size_of(real)
+    a, b, bias = integer(args, 0), integer(args, 1), integer(args, 2)
+    m, n, k, flags = integer(args, 4), integer(args, 5), integer(args, 6), integer(args, 7)
+    code, slope = integer(args, 8), real(number(args, 9))
+    top = chunk * NARROW_ROWS
+    bottom = min(m, top + NARROW_ROWS)
+    c = vector(integer(args, 3), m * n, real)
+    sums = vector(scratch, lanes, real)
+    column = vector(scratch + 64 * 2, k, real)
+    for j in range(n):
+        b_at = b + j * k * size
+        if flags & TRANS_B == 0 and n > 1:  # B's column j, made contiguous
+            source = vector(b, k * n, real)
+            for i in range(k):
+                column[i] = source[i * n + j]
+            b_at = scratch + 64 * 2
+        added = vector(bias, n, real)[j] if bias != 0 else real(0)
+        for i in range(top, bottom, lanes):
+            rows = min(lanes, bottom - i)
+            dots(a + i * k * size, k * size, b_at, k, rows, scratch, real)
+            for r in range(rows):
+                at = (i + r) * n + j
+                c[at] = sums[r] + (c[at] if flags & ADD != 0 else added)
+    if code > 0:
+        y = vector(integer(args, 3) + top * n * size, (bottom - top) * n, real)
+        apply(code, y, y, slope)
+
+
+def fits_narrow(n: int, k: int, flags: int, itemsize: int) -> bool:
+    """Whether ``narrow`` is the kernel for a product."""
+    return n <= NARROW and not flags & TRANS_A and (k + 64) * itemsize <= SCRATCH_BYTES

@@ -35,7 +35,7 @@ from scratchgan.backends.cpu.simd import ISA, size_of
 
 __all__ = [
     "CELLS", "ELEMENTS", "HEAD", "INLINE", "KERNELS", "SCRATCH_BYTES",
-    "Kernel", "Runner", "chunks_of", "integer", "kernel", "number", "part", "vector",
+    "Kernel", "Runner", "chunks_of", "compile_all", "integer", "kernel", "number", "part", "vector",
 ]  # fmt: skip
 
 CELLS = 32  # of a row
@@ -182,6 +182,14 @@ class Kernel:
         address: int = code.library.get_pointer_to_function(code.fndesc.llvm_func_name)
         self._addresses[dtype] = address
         return address
+
+
+def compile_all(progress: Callable[[str], None] = lambda name: None) -> None:
+    """Compile every kernel for float32 and float64, or load it; ``progress`` hears each name."""
+    for each in KERNELS:
+        progress(each.name)
+        for dtype in (np.float32, np.float64):
+            each.address(dtype)
 
 
 def kernel(function: Callable[..., Any]) -> Kernel:

@@ -1,5 +1,5 @@
 """
-The two pieces of code that no loop can say: a register tile of C = A · B, and a transpose.
+The pieces of code that no loop can say: a register tile of C = A · B, dot products, a transpose.
 
 Numba compiles loops; LLVM turns simple ones into vector instructions, but gives
 up on a product, where a block of C must stay in registers while A and B stream
@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 
 from scratchgan.backends.cpu.isa import InstructionSet, host
 
-__all__ = ["ISA", "RELU", "SLOPED", "lanes_of", "size_of", "tile", "transpose"]
+__all__ = ["ISA", "RELU", "SLOPED", "dots", "lanes_of", "size_of", "tile", "transpose"]
 
 ISA = host()
 
@@ -272,6 +272,80 @@ def _finish(
                     on.store(y, c_rows[i], v)
                 else:
                     on.masked_store(y, c_rows[i], v, masks[v])
+
+
+@intrinsic
+def dots(typing: Any, a: Any, a_row: Any, b: Any, k: Any, rows: Any, target: Any, real: Any) -> Any:
+    """
+    Write the products of some rows of A with one vector b, both contiguous along k.
+
+    As many rows as a vector has lanes are summed side by side, each in the lanes of
+    one accumulator; the end is a transpose that adds: interleaving two vectors and
+    adding the halves leaves half as many vectors, with the sums of both.
+    ``target`` takes a whole vector; rows beyond the last repeat it.
+    """
+    number = real.dtype
+    signature = types.void(*[types.intp] * 6, real)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        a, a_row, b, k, rows, target, _ = arguments
+        on = Vectors(builder, number, ISA)
+        last = builder.sub(rows, i64(1))
+        starts = []
+        for i in range(on.lanes):
+            r = builder.select(builder.icmp_signed("<", i64(i), rows), i64(i), last)
+            starts.append(builder.add(a, builder.mul(r, a_row)))
+        rest = builder.and_(k, i64(on.lanes - 1))
+        whole = builder.sub(k, rest)
+        sums = _dots_of_whole_vectors(on, starts, b, whole)
+        before = builder.block
+        with builder.if_then(builder.icmp_signed(">", rest, i64(0))):
+            mask = on.first_lanes(rest)
+            offset = builder.mul(whole, i64(on.size))
+            b_rest = on.masked_load(builder.add(b, offset), 0, mask)
+            added = [
+                on.multiply_add(on.masked_load(builder.add(at, offset), 0, mask), b_rest, x)
+                for at, x in zip(starts, sums, strict=True)
+            ]
+            inside = builder.block
+        block = []
+        for x, y in zip(sums, added, strict=True):
+            phi = builder.phi(on.type)
+            phi.add_incoming(x, before)
+            phi.add_incoming(y, inside)
+            block.append(phi)
+        while len(block) > 1:
+            half = len(block) // 2
+            pairs = [on.interleave(block[i], block[half + i]) for i in range(half)]
+            block = [builder.fadd(low, high) for low, high in pairs]
+        on.store(block[0], target)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+def _dots_of_whole_vectors(on: Vectors, starts: list[Any], b: Any, whole: Any) -> list[Any]:
+    builder = on.builder
+    before = builder.block
+    head, body, after = (builder.append_basic_block(f"dots.{x}") for x in ("head", "body", "end"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    count = builder.phi(I64)
+    count.add_incoming(i64(0), before)
+    sums = [builder.phi(on.type) for _ in starts]
+    for phi in sums:
+        phi.add_incoming(on.zero, before)
+    builder.cbranch(builder.icmp_signed("<", count, whole), body, after)
+    builder.position_at_end(body)
+    offset = builder.mul(count, i64(on.size))
+    piece = on.load(builder.add(b, offset))
+    for at, phi in zip(starts, sums, strict=True):
+        new = on.multiply_add(on.load(builder.add(at, offset)), piece, phi)
+        phi.add_incoming(new, body)
+    count.add_incoming(builder.add(count, i64(on.lanes)), body)
+    builder.branch(head)
+    builder.position_at_end(after)
+    return sums
 
 
 @intrinsic
