@@ -204,6 +204,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "IPYTHONDIR": str(folder / "ipython"),
         "MATPLOTLIBRC": str(folder / "matplotlibrc"),
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "SCRATCHGAN_QUIET": "1",  # whether kernels are compiled or loaded is not the notebook's
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # or the kernel warns about Python's own modules
     }
 

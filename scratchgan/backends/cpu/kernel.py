@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import os
 import struct
 import sys
 import threading
@@ -137,12 +138,18 @@ def compiled(function: Callable[..., Any], **options: Any) -> Any:
 
 
 def compile_for(dispatcher: Any, signature: tuple[Any, ...]) -> Any:
-    """Compile a function, or load it from the cache, and say so the first time it takes long."""
+    """
+    Compile a function, or load it from the cache.
+
+    The first time that one has to be compiled, this says so on stderr, since it takes
+    long; the environment variable ``SCRATCHGAN_QUIET`` keeps it silent.
+    """
     global _announced
     if signature not in dispatcher.overloads:
         if not _announced and not _is_cached(dispatcher, signature):
             _announced = True
-            print("compiling kernels, once, about 10 s …", file=sys.stderr, flush=True)
+            if not os.environ.get("SCRATCHGAN_QUIET"):
+                print("compiling kernels, once, about 10 s …", file=sys.stderr, flush=True)
         dispatcher.compile(signature)
     return dispatcher.overloads[signature]
 

@@ -1,0 +1,83 @@
+"""
+The games whose training step is measured, the same for every library.
+
+One step is an update of D and one of G, each on fresh z ~ N(0, 1); D also gathers
+a minibatch of a data set that lies in memory. relu in G, leaky_relu in D, linear
+ends; the non-saturating loss by logits; Adam for both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ADAM", "GAMES", "SLOPE", "Game", "Weights"]
+
+Weights: TypeAlias = list[tuple[NDArray[Any], NDArray[Any]]]
+"""For each layer the weight (in, out) and the bias (out,)."""
+
+SLOPE = 0.2
+# With β₁ = 0.9 the first moment of a unit that died ends as a subnormal number, on which
+# processors are slow, and never reaches 0; with ½, usual in GANs, it does.
+ADAM = {"rate": 2e-4, "beta1": 0.5, "beta2": 0.999, "eps": 1e-8}
+
+
+@dataclass(frozen=True)
+class Game:
+    """
+    The sizes of a game.
+
+    Attributes
+    ----------
+    g, d : tuple of int
+        Widths from the input to the output.
+    batch, examples : int
+    chunk : int
+        Steps that one call of a scan makes: they should last 20 ms or more.
+    mean, std : float
+        Of the data, which are normal.
+    """
+
+    g: tuple[int, ...]
+    d: tuple[int, ...]
+    batch: int
+    chunk: int
+    examples: int = 10_000
+    mean: float = 0.0
+    std: float = 1.0
+
+    def data(self) -> NDArray[Any]:
+        """Return the examples, (examples, features), read-only, so that they can be shared."""
+        rng = np.random.default_rng(0)
+        x = rng.standard_normal((self.examples, self.d[0]), np.float32) * np.float32(self.std)
+        x += np.float32(self.mean)
+        x.flags.writeable = False
+        return x
+
+    def weights_g(self) -> Weights:
+        """Return what G starts from."""
+        return _glorot(self.g, seed=1)
+
+    def weights_d(self) -> Weights:
+        """Return what D starts from."""
+        return _glorot(self.d, seed=2)
+
+
+def _glorot(widths: tuple[int, ...], seed: int) -> Weights:
+    rng = np.random.default_rng(seed)
+    layers = []
+    for i, o in pairwise(widths):
+        r = np.sqrt(6 / (i + o))
+        layers.append((rng.uniform(-r, r, (i, o)).astype(np.float32), np.zeros(o, np.float32)))
+    return layers
+
+
+GAMES = {
+    "toy": Game(g=(8, 32, 32, 1), d=(1, 32, 32, 1), batch=128, chunk=200),
+    "ring": Game(g=(64, 128, 128, 2), d=(2, 128, 128, 1), batch=256, chunk=20),
+    "mnist": Game(g=(100, 1200, 1200, 784), d=(784, 1200, 1200, 1), batch=100, chunk=2),
+}

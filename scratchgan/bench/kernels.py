@@ -1,0 +1,328 @@
+"""
+The kernels suite: every operation that is not a product, at the sizes of the mnist networks.
+
+Each line says the same thing three times: in our vocabulary, as one would write it
+in NumPy, and in PyTorch (for a backward pass, what its autograd would call). All
+make new arrays where ours do.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scratchgan.backends import ACTIVATIONS, Stream
+
+__all__ = ["KERNELS", "Kernel"]
+
+SLOPE = 0.2
+KEEP = 0.5
+PIECES = 5
+SHAPE = (100, 1200)  # batch × hidden units; maxout makes 240 of them
+PARAMETERS = 2_384_401  # of D: 784-1200-1200-1
+DECAY = 0.999
+STREAM = Stream(seed=0)
+RNG = np.random.default_rng(0)  # what NumPy's users draw from
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """
+    One operation and its equals.
+
+    Attributes
+    ----------
+    inputs : callable
+        ``inputs(rng)`` returns the NumPy arrays that the three are given.
+    ours : callable
+        ``ours(ops, *arrays)``, with arrays of the backend.
+    numpy : callable
+        ``numpy(*arrays)``.
+    torch : callable
+        ``torch(torch, *tensors)``: the module comes first, as it is loaded only if asked for.
+    """
+
+    name: str
+    inputs: Callable[[np.random.Generator], tuple[NDArray[Any], ...]]
+    ours: Callable[..., Any]
+    numpy: Callable[..., Any]
+    torch: Callable[..., Any]
+
+
+def _normal(*shapes: tuple[int, ...]) -> Callable[[np.random.Generator], tuple[NDArray[Any], ...]]:
+    return lambda rng: tuple(rng.standard_normal(shape, np.float32) for shape in shapes)
+
+
+# -- activations ----------------------------------------------------------------------------------
+
+
+def _softplus(a: NDArray[Any]) -> NDArray[Any]:
+    y: NDArray[Any] = np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a)))
+    return y
+
+
+_NUMPY_FORWARD: dict[str, Callable[..., Any]] = {
+    "identity": lambda a: a.copy(),
+    "relu": lambda a: np.maximum(a, 0),
+    "leaky_relu": lambda a: np.maximum(a, SLOPE * a),
+    "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
+    "tanh": np.tanh,
+    "softplus": _softplus,
+}
+_TORCH_FORWARD: dict[str, Callable[..., Any]] = {
+    "identity": lambda torch, a: a.clone(),
+    "relu": lambda torch, a: torch.relu(a),
+    "leaky_relu": lambda torch, a: torch.nn.functional.leaky_relu(a, SLOPE),
+    "sigmoid": lambda torch, a: torch.sigmoid(a),
+    "tanh": lambda torch, a: torch.tanh(a),
+    "softplus": lambda torch, a: torch.nn.functional.softplus(a),
+}
+_NUMPY_BACKWARD: dict[str, Callable[..., Any]] = {
+    "relu": lambda dy, y: dy * (y > 0),
+    "leaky_relu": lambda dy, y: np.where(y > 0, dy, SLOPE * dy),
+    "sigmoid": lambda dy, y: dy * y * (1 - y),
+    "tanh": lambda dy, y: dy * (1 - y * y),
+}
+_TORCH_BACKWARD: dict[str, Callable[..., Any]] = {
+    "relu": lambda torch, dy, y: torch.ops.aten.threshold_backward(dy, y, 0),
+    "leaky_relu": lambda torch, dy, y: torch.ops.aten.leaky_relu_backward(dy, y, SLOPE, True),
+    "sigmoid": lambda torch, dy, y: torch.ops.aten.sigmoid_backward(dy, y),
+    "tanh": lambda torch, dy, y: torch.ops.aten.tanh_backward(dy, y),
+}
+
+
+def _activation(name: str) -> Kernel:
+    return Kernel(
+        f"activation {name}",
+        _normal(SHAPE),
+        lambda ops, a: ops.activation(a, name, SLOPE),
+        _NUMPY_FORWARD[name],
+        _TORCH_FORWARD[name],
+    )
+
+
+def _activation_grad_bias(name: str) -> Kernel:
+    numpy_backward, torch_backward = _NUMPY_BACKWARD[name], _TORCH_BACKWARD[name]
+
+    def with_numpy(dy: NDArray[Any], y: NDArray[Any], dbias: NDArray[Any]) -> NDArray[Any]:
+        da: NDArray[Any] = numpy_backward(dy, y)
+        dbias += da.sum(axis=0)
+        return da
+
+    def with_torch(torch: Any, dy: Any, y: Any, dbias: Any) -> Any:
+        da = torch_backward(torch, dy, y)
+        dbias += da.sum(dim=0)
+        return da
+
+    def inputs(rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
+        dy, a = _normal(SHAPE, SHAPE)(rng)
+        return dy, _NUMPY_FORWARD[name](a), np.zeros(SHAPE[1], np.float32)
+
+    return Kernel(
+        f"activation_grad_bias {name}",
+        inputs,
+        lambda ops, dy, y, dbias: ops.activation_grad_bias(dy, y, name, SLOPE, dbias),
+        with_numpy,
+        with_torch,
+    )
+
+
+# -- maxout, dropout, losses ----------------------------------------------------------------------
+
+
+def _numpy_maxout(a: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    groups = a.reshape(len(a), -1, PIECES)
+    index = groups.argmax(axis=2)
+    return np.take_along_axis(groups, index[:, :, None], axis=2)[:, :, 0], index
+
+
+def _numpy_dropout(x: NDArray[Any]) -> NDArray[Any]:
+    mask = RNG.random(x.shape, np.float32) < KEEP
+    y: NDArray[Any] = x * mask * np.float32(1 / KEEP)
+    return y
+
+
+def _numpy_log_sigmoid_mean(logits: NDArray[Any]) -> tuple[Any, NDArray[Any]]:
+    e = np.exp(-np.abs(logits))
+    value = (np.minimum(logits, 0) - np.log1p(e)).mean()
+    return value, np.where(logits > 0, e, 1) / ((1 + e) * logits.size)
+
+
+def _torch_log_sigmoid_mean(torch: Any, logits: Any) -> tuple[Any, Any]:
+    value = torch.nn.functional.logsigmoid(logits).mean()
+    return value, torch.sigmoid(-logits) / logits.numel()
+
+
+# -- random numbers -------------------------------------------------------------------------------
+
+
+def _uniform(rows: int, columns: int) -> Kernel:
+    shape = (rows, columns)
+    return Kernel(
+        f"uniform {rows}×{columns}",
+        lambda rng: (),
+        lambda ops: ops.uniform(shape, STREAM, -1.0, 1.0, np.float32),
+        lambda: 2 * RNG.random(shape, np.float32) - 1,
+        lambda torch: torch.empty(shape).uniform_(-1.0, 1.0),
+    )
+
+
+def _normals(rows: int, columns: int) -> Kernel:
+    shape = (rows, columns)
+    return Kernel(
+        f"normal {rows}×{columns}",
+        lambda rng: (),
+        lambda ops: ops.normal(shape, STREAM, 0.0, 1.0, np.float32),
+        lambda: RNG.standard_normal(shape, np.float32),
+        lambda torch: torch.randn(shape),
+    )
+
+
+# -- optimisers -----------------------------------------------------------------------------------
+
+RATE, BETA1, BETA2, EPS, T, MOMENTUM = 2e-4, 0.5, 0.999, 1e-8, 100, 0.9
+
+
+def _adam_inputs(rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
+    params, grads, m = _normal(*[(PARAMETERS,)] * 3)(rng)
+    return params, grads, m, m * m
+
+
+def _numpy_adam(
+    params: NDArray[Any], grads: NDArray[Any], m: NDArray[Any], v: NDArray[Any]
+) -> None:
+    m *= BETA1
+    m += (1 - BETA1) * grads
+    v *= BETA2
+    v += (1 - BETA2) * grads * grads
+    correction = math.sqrt(1 - BETA2**T)  # a NumPy scalar would make float32 float64
+    params -= (RATE * correction / (1 - BETA1**T)) * m / (np.sqrt(v) + EPS * correction)
+
+
+def _torch_adam(torch: Any, params: Any, grads: Any, m: Any, v: Any) -> None:
+    importlib.import_module("torch.optim.adam").adam(
+        [params], [grads], [m], [v], [], [torch.tensor(float(T))],
+        amsgrad=False, beta1=BETA1, beta2=BETA2, lr=RATE, weight_decay=0.0, eps=EPS,
+        maximize=False, fused=True,
+    )  # fmt: skip
+
+
+def _numpy_sgd(params: NDArray[Any], grads: NDArray[Any], velocity: NDArray[Any]) -> None:
+    velocity *= MOMENTUM
+    velocity -= RATE * grads
+    params += velocity
+
+
+def _torch_sgd(torch: Any, params: Any, grads: Any, velocity: Any) -> None:
+    """PyTorch's velocity is ours / −rate: the same work, and the same parameters."""
+    importlib.import_module("torch.optim.sgd").sgd(
+        [params], [grads], [velocity],
+        weight_decay=0.0, momentum=MOMENTUM, lr=RATE, dampening=0.0, nesterov=False,
+        maximize=False, fused=True,
+    )  # fmt: skip
+
+
+def _numpy_ema(average: NDArray[Any], params: NDArray[Any]) -> None:
+    average *= DECAY
+    average += (1 - DECAY) * params
+
+
+# -- data -----------------------------------------------------------------------------------------
+
+
+def _gather_inputs(rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
+    (data,) = _normal((10_000, 784))(rng)
+    return data, rng.permutation(10_000).astype(np.int32)
+
+
+START, BATCH = 300, SHAPE[0]
+
+KERNELS = (
+    Kernel(
+        "add_row",
+        _normal(SHAPE, SHAPE[1:]),
+        lambda ops, x, row: ops.add_row(x, row),
+        lambda x, row: x + row,
+        lambda torch, x, row: x + row,
+    ),
+    Kernel(
+        "multiply",
+        _normal(SHAPE, SHAPE),
+        lambda ops, a, b: ops.multiply(a, b),
+        lambda a, b: a * b,
+        lambda torch, a, b: a * b,
+    ),
+    *(_activation(name) for name in ACTIVATIONS),
+    *(_activation_grad_bias(name) for name in _NUMPY_BACKWARD),
+    Kernel(
+        "sum_rows",
+        _normal(SHAPE),
+        lambda ops, a: ops.sum_rows(a),
+        lambda a: a.sum(axis=0),
+        lambda torch, a: a.sum(dim=0),
+    ),
+    Kernel(
+        f"maxout of {PIECES}",
+        _normal(SHAPE),
+        lambda ops, a: ops.maxout(a, PIECES),
+        _numpy_maxout,
+        lambda torch, a: a.view(a.shape[0], -1, PIECES).max(dim=2),
+    ),
+    Kernel(
+        "dropout",
+        _normal(SHAPE),
+        lambda ops, x: ops.dropout(x, KEEP, STREAM),
+        _numpy_dropout,
+        lambda torch, x: torch.nn.functional.dropout(x, 1 - KEEP),
+    ),
+    Kernel(
+        "log_sigmoid_mean",
+        _normal((BATCH, 1)),
+        lambda ops, logits: ops.log_sigmoid_mean(logits, 1.0),
+        _numpy_log_sigmoid_mean,
+        _torch_log_sigmoid_mean,
+    ),
+    _uniform(100, 100),
+    _uniform(*SHAPE),
+    _normals(100, 100),
+    _normals(*SHAPE),
+    Kernel(
+        "gather_rows 100×784",
+        _gather_inputs,
+        lambda ops, data, order: ops.gather_rows(data, order, START, BATCH),
+        lambda data, order: data[order[START : START + BATCH]],
+        lambda torch, data, order: data.index_select(0, order[START : START + BATCH]),
+    ),
+    Kernel(
+        "adam_ 2.4 M",
+        _adam_inputs,
+        lambda ops, params, grads, m, v: ops.adam_(
+            params, grads, m, v, rate=RATE, t=T, beta1=BETA1, beta2=BETA2, eps=EPS
+        ),
+        _numpy_adam,
+        _torch_adam,
+    ),
+    Kernel(
+        "sgd_ 2.4 M",
+        lambda rng: (*_normal(*[(PARAMETERS,)] * 2)(rng), np.zeros(PARAMETERS, np.float32)),
+        lambda ops, params, grads, velocity: ops.sgd_(
+            params, grads, velocity, rate=RATE, momentum=MOMENTUM, nesterov=False
+        ),
+        _numpy_sgd,
+        _torch_sgd,
+    ),
+    Kernel(
+        "ema_ 2.4 M",
+        _normal(*[(PARAMETERS,)] * 2),
+        lambda ops, average, params: ops.ema_(average, params, DECAY),
+        _numpy_ema,
+        lambda torch, average, params: average.lerp_(params, 1 - DECAY),
+    ),
+)
+"""All of them, in the order of the table."""

@@ -1,0 +1,68 @@
+"""JAX: everything under jit; a step also as a scan of many in one call."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from scratchgan.bench.cases import Case, Fused, Product
+from scratchgan.bench.games import Game
+from scratchgan.bench.peers.jax_game import JaxGame
+from scratchgan.bench.timing import Contender, Run
+
+__all__ = ["JaxPeer", "load"]
+
+JIT, SCAN = "jax-jit", "jax-scan"
+
+
+def load(names: Sequence[str], threads: int) -> JaxPeer:
+    """Load JAX; its threads follow from the cores that this process may use."""
+    jax = importlib.import_module("jax")
+    jax.devices("cpu")  # fails here if it fails at all
+    return JaxPeer(jax, names)
+
+
+class JaxPeer:
+    """JAX on the CPU, under the names among ``names``. It has no part in the kernels suite."""
+
+    def __init__(self, jax: Any, names: Sequence[str]) -> None:
+        self.jax = jax
+        self.names = names
+
+    def contenders(self, case: Case) -> list[Contender]:
+        work = case.work
+        found: list[Contender] = []
+        if isinstance(work, (Product, Fused)):
+            found = [Contender(JIT, lambda: self._product(work, case.dtype))]
+        elif isinstance(work, Game):
+            found = [
+                Contender(JIT, lambda: JaxGame(self.jax, work).train),
+                Contender(SCAN, lambda: JaxGame(self.jax, work).train_in_scans, work.chunk),
+            ]
+        return [contender for contender in found if contender.name in self.names]
+
+    def _product(self, work: Product | Fused, dtype: str) -> Run:
+        # Without this, JAX takes float64 for float32.
+        self.jax.config.update("jax_enable_x64", dtype == "float64")
+        function = self.jax.jit(_matmul(work) if isinstance(work, Product) else self._layer)
+        arrays = [self.jax.numpy.asarray(values) for values in work.inputs(dtype)]
+        return _in_flight(lambda: function(*arrays))
+
+    def _layer(self, x: Any, w: Any, b: Any) -> Any:
+        return self.jax.nn.relu(x @ w + b)
+
+
+def _matmul(work: Product) -> Callable[[Any, Any], Any]:
+    return lambda a, b: (a.T if work.trans_a else a) @ (b.T if work.trans_b else b)
+
+
+def _in_flight(call: Callable[[], Any]) -> Run:
+    """Calls return before they are done: wait for the last one, which is done after the others."""
+
+    def run(n: int) -> None:
+        for _ in range(n):
+            result = call()
+        result.block_until_ready()
+
+    return run

@@ -1,0 +1,62 @@
+"""NumPy: its products as it makes them best, into memory that is there; the reference's steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from scratchgan.backends import get_backend
+from scratchgan.bench.cases import Case, Fused, Product
+from scratchgan.bench.games import Game
+from scratchgan.bench.kernels import Kernel
+from scratchgan.bench.peers.ours import BackendGame
+from scratchgan.bench.timing import Contender, Run, repeated
+
+__all__ = ["NumpyPeer", "load"]
+
+
+def load(names: Sequence[str], threads: int) -> NumpyPeer:
+    """Return the peer; its threads were fixed by the environment when NumPy was loaded."""
+    return NumpyPeer()
+
+
+class NumpyPeer:
+    """What a reader would write without us."""
+
+    def contenders(self, case: Case) -> list[Contender]:
+        return [Contender("numpy", lambda: _run(case))]
+
+
+def _run(case: Case) -> Run:
+    work = case.work
+    if isinstance(work, Product):
+        return _product(work, case.dtype)
+    if isinstance(work, Fused):
+        return _fused(work, case.dtype)
+    if isinstance(work, Kernel):
+        arrays = work.inputs(np.random.default_rng(0))
+        return repeated(lambda: work.numpy(*arrays))
+    return _game(work)
+
+
+def _product(work: Product, dtype: str) -> Run:
+    a, b = work.inputs(dtype)
+    left, right = a.T if work.trans_a else a, b.T if work.trans_b else b
+    c = np.empty((work.m, work.n), dtype)
+    return repeated(lambda: np.matmul(left, right, out=c))
+
+
+def _fused(work: Fused, dtype: str) -> Run:
+    x, w, b = work.inputs(dtype)
+
+    def call() -> None:
+        y = x @ w
+        y += b
+        np.maximum(y, 0, out=y)
+
+    return repeated(call)
+
+
+def _game(work: Game) -> Run:
+    return BackendGame(work, get_backend("reference")).train
