@@ -9,6 +9,7 @@ __all__ = [
     "BackendUnavailableError",
     "DataError",
     "NonFiniteError",
+    "NotRecordableError",
     "RunError",
     "ShapeError",
     "UnknownNameError",
@@ -30,6 +31,10 @@ class RunError(RuntimeError):
 
 class NonFiniteError(ArithmeticError):
     """A value of the training became NaN or infinite."""
+
+
+class NotRecordableError(RuntimeError):
+    """A training step does something that a table of operations cannot hold."""
 
 
 class BackendUnavailableError(RuntimeError):

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchgan.backends import Backend, Purpose, Stream
-from scratchgan.backends.philox import shuffled
+from scratchgan.backends import Array, Backend, Purpose, Stream
+from scratchgan.backends.philox import sorted_by_words
 from scratchgan.errors import DataError
 
 __all__ = ["Minibatches"]
@@ -68,11 +68,31 @@ class Minibatches:
         labels = self.ops.gather_rows(self._labels, self._orders, start, self.batch_size)
         return x, self.ops.one_hot(labels, self.classes, self.dtype)
 
+    def starts(self, number: int, count: int) -> NDArray[np.int64]:
+        """
+        Where minibatches ``number``, ``number`` + 1, … begin in the buffer of orders.
+
+        Up to ``count`` of them, but no further than the next epoch; after this call
+        their orders are in the buffer.
+        """
+        epoch = number // self.per_epoch
+        count = min(count, (epoch + 2) * self.per_epoch - number)
+        epochs, places = np.divmod(np.arange(number, number + count), self.per_epoch)
+        halves = np.array([self._fill(epoch + i) for i in range(int(epochs[-1]) - epoch + 1)])
+        starts: NDArray[np.int64] = halves[epochs - epoch] + places * self.batch_size
+        return starts
+
+    def buffers(self) -> dict[str, Array]:
+        """Return the arrays of which minibatches are made, by name."""
+        named = {"x": self._x, "labels": self._labels, "orders": self._orders}
+        return {name: a for name, a in named.items() if a is not None}
+
     def _fill(self, epoch: int) -> int:
         """Return where an epoch's order begins in the buffer; compute it if it is not there."""
         half = epoch % 2
         if self._epoch_in[half] != epoch:
-            order = shuffled(self.n, self._stream._replace(step=epoch))
+            words = self.ops.random_words((self.n, 2), self._stream._replace(step=epoch))
+            order = sorted_by_words(self.ops.to_numpy(words))
             here = self.ops.view(self._orders, half * self.n, (self.n,))
             self.ops.copy_(here, self.ops.asarray(order))
             self._epoch_in[half] = epoch

@@ -15,6 +15,7 @@ from scratchgan.gan.generator import Generator
 from scratchgan.gan.minibatches import Minibatches
 from scratchgan.gan.noise import Noise
 from scratchgan.gan.player import Player
+from scratchgan.gan.replay import StepRecorder
 from scratchgan.gan.steps import (
     DStep,
     GStep,
@@ -68,6 +69,9 @@ class Trainer:
     ----------
     iteration : int
         Updates of G so far.
+    recorder : StepRecorder
+        Where iterations are recorded and replayed: ``recorder.program`` can be printed,
+        ``recorder.refusal`` says why it is not done.
     history : list of dict
         One record every ``log_every`` iterations: see ``record``.
 
@@ -126,20 +130,28 @@ class Trainer:
         self.iteration = 0
         self.minibatch = 0  # drawn so far
         self.history: list[dict[str, float]] = []
-        self._substep = 0  # updates of D in this iteration
-        self._last_d: DStep | None = None
-        self._last_g: GStep | None = None
+        self.substep = 0  # updates of D in this iteration
+        self.last: tuple[DStep | None, GStep | None] = (None, None)  # what the latest ones saw
+        self.recorder = StepRecorder(self)
         self._lock = threading.RLock()
         self._stop = False
 
     # -- stepping -------------------------------------------------------------------------------
 
-    def train(self, iterations: int) -> list[dict[str, float]]:
-        """Run ``iterations`` iterations, or fewer if ``stop`` is called; return ``history``."""
+    def train(
+        self, iterations: int, until: Callable[[], object] | None = None
+    ) -> list[dict[str, float]]:
+        """
+        Run ``iterations`` iterations, or fewer if ``stop`` is called; return ``history``.
+
+        ``until()`` is asked now and then, at least every tenth of a second where an
+        iteration takes less; the training ends when it says yes.
+        """
         self._stop = False
-        for _ in range(iterations):
-            self.step()
-            if self._stop:
+        done = 0  # by this call; another thread may drive the same trainer
+        while done < iterations:
+            done += self._advance(iterations - done)
+            if self._stop or (until is not None and until()):
                 break
         return self.history
 
@@ -159,47 +171,77 @@ class Trainer:
 
     def step(self) -> None:
         """Run one iteration: the rest of D's k updates, then G's."""
-        with self._lock:
-            if self.updates == "simultaneous":
-                self._simultaneous()
-            else:
-                while self._substep < self.k:
-                    self.step_d()
-                self.step_g()
+        self._advance(1)
 
     def step_d(self) -> None:
         """Update D once, on a fresh z and the next minibatch of x."""
         with self._lock:
             self._require_alternating()
-            if self._substep >= G_TURN:
+            if self.substep >= G_TURN:
                 raise ValueError(f"{G_TURN} updates of D without one of G; call step_g()")
-            stream = Stream(self.seed, self.iteration, self._substep)
-            x, z = self._next_x(), self._next_z(stream)
-            self._last_d = discriminator_step(self.D, self.G, x, z, self.objective, stream)
-            self._substep += 1
+            self._update_d()
 
     def step_g(self) -> None:
         """Update G once, on a fresh z. This ends the iteration: records and callbacks are due."""
         with self._lock:
             self._require_alternating()
-            stream = Stream(self.seed, self.iteration, G_TURN)
-            z = self._next_z(stream)
-            self._last_g = generator_step(self.D, self.G, z, self.objective, stream)
-            self._end_iteration()
+            self._update_g()
+            self._end_iterations(1)
 
-    def _simultaneous(self) -> None:
+    def _advance(self, most: int) -> int:
+        """Run one iteration or, where they are replayed, as many as until something is due."""
+        with self._lock:
+            if self.substep:  # D has moved already
+                self.play()
+                self._end_iterations(1)
+                return 1
+            for every in (self.log_every, *(every for every, _ in self.callbacks)):
+                most = min(most, every - self.iteration % every)
+            count = self.recorder.iterate(most)
+            self._end_iterations(count)
+            return count
+
+    def play(self) -> None:
+        """Make the updates of one iteration; nothing is counted as done by it but them."""
+        if self.updates == "simultaneous":
+            self._update_both()
+            return
+        while self.substep < self.k:
+            self._update_d()
+        self._update_g()
+
+    def _update_d(self) -> None:
+        stream = Stream(self.seed, self.iteration, self.substep)
+        x, z = self._next_x(), self._next_z(stream)
+        d = discriminator_step(self.D, self.G, x, z, self.objective, stream)
+        self.last = (d, self.last[1])
+        self.substep += 1
+
+    def _update_g(self) -> None:
+        stream = Stream(self.seed, self.iteration, G_TURN)
+        z = self._next_z(stream)
+        g = generator_step(self.D, self.G, z, self.objective, stream)
+        self.last = (self.last[0], g)
+        self.substep = 0
+
+    def _update_both(self) -> None:
         stream = Stream(self.seed, self.iteration, 0)
         x, z = self._next_x(), self._next_z(stream)
-        self._last_d, self._last_g = simultaneous_step(self.D, self.G, x, z, self.objective, stream)
-        self._end_iteration()
+        self.last = simultaneous_step(self.D, self.G, x, z, self.objective, stream)
 
     def _require_alternating(self) -> None:
         if self.updates != "alternating":
             raise ValueError("simultaneous updates cannot be taken one by one; call step()")
 
-    def _end_iteration(self) -> None:
-        self.iteration += 1
-        self._substep = 0
+    def played(self, iterations: int, results: list[Array]) -> None:
+        """Count the updates of iterations that a replay has made."""
+        self.D.t += iterations * self.k
+        self.G.t += iterations
+        self.minibatch += iterations * self.k
+        self.last = (DStep(*results[:3]), GStep(*results[3:]))
+
+    def _end_iterations(self, count: int) -> None:
+        self.iteration += count
         if self.iteration % self.log_every == 0:
             self.history.append(self.record())
             self.check_finite()
@@ -232,14 +274,15 @@ class Trainer:
         """
         with self._lock:
             epoch = self.minibatch / self.data.per_epoch
+            d, g = self.last
             record: dict[str, float] = {"step": self.iteration, "epoch": round(epoch, 4)}
-            if self._last_d is not None:
-                record["value"] = self._number(self._last_d.value)
-                record["d_real"] = self._mean_probability(self._last_d.real_logits)
-                record["d_fake"] = self._mean_probability(self._last_d.fake_logits)
+            if d is not None:
+                record["value"] = self._number(d.value)
+                record["d_real"] = self._mean_probability(d.real_logits)
+                record["d_fake"] = self._mean_probability(d.fake_logits)
                 record["rate_d"] = self.D.optimizer.rate_at(self.D.t - 1)
-            if self._last_g is not None:
-                record["loss_g"] = self._number(self._last_g.loss)
+            if g is not None:
+                record["loss_g"] = self._number(g.loss)
                 record["rate_g"] = self.G.optimizer.rate_at(self.G.t - 1)
             return record
 
@@ -310,7 +353,7 @@ class Trainer:
         with self._lock:
             return {
                 "iteration": self.iteration,
-                "substep": self._substep,
+                "substep": self.substep,
                 "minibatch": self.minibatch,
                 "d_updates": self.D.t,
                 "g_updates": self.G.t,
@@ -323,14 +366,22 @@ class Trainer:
             for name, a in named:  # all of them, before the first is changed
                 if name not in arrays or arrays[name].shape != a.shape:
                     raise ShapeError(f"restore: '{name}' is missing or not of shape {a.shape}")
-            for name, a in named:
-                self.ops.copy_(a, self.ops.asarray(arrays[name], a.dtype))
+            self.put_back(arrays)
             self.iteration = counters["iteration"]
-            self._substep = counters["substep"]
+            self.substep = counters["substep"]
             self.minibatch = counters["minibatch"]
             self.D.t, self.G.t = counters["d_updates"], counters["g_updates"]
-            self._last_d = self._last_g = None
+            self.last = (None, None)
             self.history = [r for r in self.history if r["step"] <= self.iteration]
+
+    def put_back(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Copy what ``arrays`` returned into place; the counters are left alone."""
+        for name, a in self._named_arrays():
+            self.ops.copy_(a, self.ops.asarray(arrays[name], a.dtype))
+
+    def last_arrays(self) -> list[Array]:
+        """Return what the latest updates saw: V, the logits; the loss, the logits."""
+        return [a for step in self.last if step is not None for a in step]
 
     def _named_arrays(self) -> list[tuple[str, Array]]:
         named: list[tuple[str, Array]] = []

@@ -99,8 +99,8 @@ class Session:
         if progress is not None:
             trainer.call_every(config.log_every, progress)
         try:
-            with _interrupts(trainer) as interrupted:
-                trainer.train(config.steps - trainer.iteration)
+            with _interrupts() as interrupted:
+                trainer.train(config.steps - trainer.iteration, until=lambda: interrupted)
         except NonFiniteError as error:
             raise NonFiniteError(f"{error}. {self._last_good()}") from None
         finally:
@@ -154,7 +154,7 @@ class Session:
 
 
 @contextmanager
-def _interrupts(trainer: Trainer) -> Iterator[list[int]]:
+def _interrupts() -> Iterator[list[int]]:
     """Let the first Ctrl-C end the training after its iteration; the list is then not empty."""
     seen: list[int] = []
     if threading.current_thread() is not threading.main_thread():
@@ -166,8 +166,6 @@ def _interrupts(trainer: Trainer) -> Iterator[list[int]]:
         seen.append(number)
         signal.signal(signal.SIGINT, before)
 
-    # Asked after each iteration, so that no moment is too early for the first Ctrl-C.
-    trainer.call_every(1, lambda trainer: trainer.stop() if seen else None)
     signal.signal(signal.SIGINT, first)
     try:
         yield seen

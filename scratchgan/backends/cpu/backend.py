@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -20,9 +23,11 @@ from scratchgan.backends.cpu.gemm import (
     narrow,
 )  # fmt: skip
 from scratchgan.backends.cpu.gemm import gemm as gemm_kernel
-from scratchgan.backends.cpu.kernel import ELEMENTS, Kernel, Runner, chunks_of
+from scratchgan.backends.cpu.kernel import ELEMENTS, HEAD, Kernel, Runner, chunks_of
+from scratchgan.backends.cpu.replay import Replay
 from scratchgan.backends.cpu.simd import ISA
 from scratchgan.backends.host import HostMemory
+from scratchgan.backends.program import Program, Recorder, Row
 from scratchgan.backends.random import Stream
 from scratchgan.backends.scalar import CODES
 from scratchgan.errors import ShapeError, unknown
@@ -47,6 +52,7 @@ class CpuBackend(HostMemory, Backend):
 
     def __init__(self) -> None:
         self._runner = Runner()
+        self._notes = _Notes()
 
     # -- rows -----------------------------------------------------------------------------------
 
@@ -59,17 +65,57 @@ class CpuBackend(HostMemory, Backend):
         writes: tuple[Array, ...],
         integers: tuple[int, ...] = (),
         numbers: tuple[float, ...] = (),
+        varying: tuple[tuple[str, int], ...] = (),
+        note: str = "",
     ) -> None:
-        """Run a kernel: its cells are addresses, then integers, then numbers."""
-        addresses = [_address(a) for a in reads]
-        addresses += [_address(a) for a in writes]
-        layout = f"{3 + len(addresses) + len(integers)}q{len(numbers)}d"
-        self._runner.call(kernel.address(real), chunks, layout, (*addresses, *integers, *numbers))
+        """
+        Run a kernel: its cells are addresses, then integers, then numbers.
+
+        ``varying`` names the cells, counted behind the addresses, that change from one
+        training step to the next.
+        """
+        cells = (*map(_address, reads), *map(_address, writes), *integers, *numbers)
+        words = HEAD + len(cells) - len(numbers)
+        self._runner.call(kernel.address(real), chunks, f"{words}q{len(numbers)}d", cells)
+        if self._notes.recorder is not None:
+            layout = "q" * len(integers) + "d" * len(numbers)
+            self._notes.recorder.add(
+                Row(kernel, real, chunks, reads, writes, integers + numbers, layout, varying, note)
+            )
+
+    @contextmanager
+    def recording(self, recorder: Recorder) -> Iterator[None]:
+        """Let a recorder take notes of what this thread runs."""
+        self._notes.recorder = recorder
+        try:
+            yield
+        finally:
+            self._notes.recorder = None
+
+    def replay(self, program: Program, most: int) -> Replay:
+        """Return a recorded step as one call for up to ``most`` steps."""
+        return Replay(self._runner, program, most)
+
+    def _outside(self, what: str) -> None:
+        """Say that something is done that is no row of a table."""
+        if self._notes.recorder is not None:
+            self._notes.recorder.refuse(what)
 
     # -- memory ---------------------------------------------------------------------------------
 
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        a = super().empty(shape, dtype)
+        if self._notes.recorder is not None:
+            self._notes.recorder.allocated(a)
+        return a
+
+    def to_numpy(self, a: Array) -> NDArray[Any]:
+        self._outside("values of an array are read by the host inside a step (to_numpy)")
+        return super().to_numpy(a)
+
     def fill_(self, a: Array, value: float) -> None:
         if a.dtype not in REAL or not _fits(a):
+            self._outside(f"fill_ of an array of {a.dtype}")
             super().fill_(a, value)
             return
         self._do(
@@ -79,6 +125,7 @@ class CpuBackend(HostMemory, Backend):
     def copy_(self, a: Array, b: Array) -> None:
         shapes.require_alike("copy_", a=a, b=b)
         if a.dtype not in REAL or not _fits(a):
+            self._outside(f"copy_ of an array of {a.dtype}")
             super().copy_(a, b)
             return
         b = _plain(b)
@@ -99,7 +146,7 @@ class CpuBackend(HostMemory, Backend):
         m, n, k = shapes.gemm_sizes(a, b, trans_a, trans_b)
         real = _real("gemm", a)
         a, b = _plain(a), _plain(b)
-        target, c = _target("gemm", out, (m, n), a.dtype, a, b)
+        target, c = self._target("gemm", out, (m, n), a.dtype, a, b)
         flags = trans_a * TRANS_A | trans_b * TRANS_B
         if out is not None and accumulate:
             flags |= ADD
@@ -109,6 +156,28 @@ class CpuBackend(HostMemory, Backend):
             a, b, m, n, flags = b, a, 1, m, flags & ADD
         self._product(real, a, b, None, c, (m, n, k), flags)
         return _delivered(c, target)
+
+    def _target(
+        self,
+        operation: str,
+        out: Array | None,
+        shape: tuple[int, ...],
+        dtype: Any,
+        *inputs: Array,
+    ) -> tuple[Array, Array]:
+        """Return where the result goes, and where to compute: there, unless an input overlaps."""
+        if out is None:
+            new = self.empty(shape, dtype)
+            return new, new
+        if out.shape != shape or out.dtype != dtype:
+            raise ShapeError(
+                f"{operation}: out is {out.shape} {out.dtype}; expected {shape} {dtype}"
+            )
+        _require_writable(operation, out)
+        if any(np.may_share_memory(out, a) for a in inputs):
+            self._outside(f"{operation} into an array that it reads")
+            return out, np.empty(shape, dtype)
+        return out, out
 
     def _product(
         self,
@@ -123,17 +192,19 @@ class CpuBackend(HostMemory, Backend):
         slope: float = 0.0,
     ) -> None:
         m, n, k = sizes
+        note = f"a{'ᵀ' * bool(flags & TRANS_A)}b{'ᵀ' * bool(flags & TRANS_B)}"
+        note += " +=" * bool(flags & ADD) + f" {list(CODES)[code]}" * bool(code)
         if fits_narrow(n, k, flags, c.itemsize):
             self._do(
                 narrow, real, -(-m // NARROW_ROWS), (a, b, bias), (c,), (m, n, k, flags, code),
-                (slope,),
+                (slope,), (), note,
             )  # fmt: skip
             return
         pieces = cut(m, n, k, c.itemsize)
         integers = (
             m, n, k, flags, pieces.panels, pieces.group, pieces.rows, pieces.k_block, code
         )  # fmt: skip
-        self._do(gemm_kernel, real, pieces.chunks, (a, b, bias), (c,), integers, (slope,))
+        self._do(gemm_kernel, real, pieces.chunks, (a, b, bias), (c,), integers, (slope,), (), note)
 
     def linear(
         self,
@@ -221,7 +292,7 @@ class CpuBackend(HostMemory, Backend):
         shapes.require_vector("activation_grad_bias", n, dy.dtype, dbias=dbias)
         code = _code(activation)
         real, da = _real("activation_grad_bias", dy), self.empty(dy.shape, dy.dtype)
-        target, sums = _target("activation_grad_bias", dbias, (n,), dy.dtype, dy, y)
+        target, sums = self._target("activation_grad_bias", dbias, (n,), dy.dtype, dy, y)
         if sums is not target:
             np.copyto(sums, target)
         self._do(
@@ -266,7 +337,7 @@ class CpuBackend(HostMemory, Backend):
         columns, blocks = _blocks(x.shape)
         self._do(
             noise.dropout, real, -(-blocks // noise.BLOCKS), (_plain(x),), (y,),
-            (columns, blocks, *_words(stream)), (float(keep), 1 / float(keep)),
+            (columns, blocks, *_words(stream)), (float(keep), 1 / float(keep)), (("step", 6),),
         )  # fmt: skip
         return y
 
@@ -296,7 +367,7 @@ class CpuBackend(HostMemory, Backend):
         shapes.require_matrix("sum_rows", a=a)
         batch, n = a.shape
         real, a = _real("sum_rows", a), _plain(a)
-        target, sums = _target("sum_rows", out, (n,), a.dtype, a)
+        target, sums = self._target("sum_rows", out, (n,), a.dtype, a)
         adds = out is not None and accumulate
         if adds and sums is not target:
             np.copyto(sums, target)
@@ -346,7 +417,7 @@ class CpuBackend(HostMemory, Backend):
         columns, blocks = _blocks(shape)
         self._do(
             kernel, real, -(-blocks // noise.BLOCKS), (), (out,),
-            (columns, blocks, *_words(stream)), numbers,
+            (columns, blocks, *_words(stream)), numbers, (("step", 6),),
         )  # fmt: skip
         return out
 
@@ -355,7 +426,7 @@ class CpuBackend(HostMemory, Backend):
         out = self.empty((rows,), np.int32)
         self._do(
             noise.random_labels, np.float32, -(-rows // noise.BLOCKS), (), (out,),
-            (rows, classes, *_words(stream)),
+            (rows, classes, *_words(stream)), (), (("step", 6),),
         )  # fmt: skip
         return out
 
@@ -368,7 +439,7 @@ class CpuBackend(HostMemory, Backend):
         share, chunks = _share(count, width)
         self._do(
             rows.gather_rows, np.float32, chunks, (_plain(data), _int32(order)), (y,),
-            (count, len(data), width, share, start),
+            (count, len(data), width, share, start), (), (("start", 4),),
         )  # fmt: skip
         return y
 
@@ -396,7 +467,7 @@ class CpuBackend(HostMemory, Backend):
         shapes.require_same("sgd_", params=params, grads=grads, velocity=velocity)
         self._update(
             "sgd_", optim.sgd, grads, (params, velocity), (int(nesterov),),
-            (float(rate), float(momentum)),
+            (float(rate), float(momentum)), (("rate", 2), ("momentum", 3)),
         )  # fmt: skip
 
     def adam_(
@@ -414,7 +485,7 @@ class CpuBackend(HostMemory, Backend):
         shapes.require_same("adam_", params=params, grads=grads, m=m, v=v)
         self._update(
             "adam_", optim.adam, grads, (params, m, v), (t,),
-            (float(rate), float(beta1), float(beta2), float(eps)),
+            (float(rate), float(beta1), float(beta2), float(eps)), (("t", 1), ("rate", 2)),
         )  # fmt: skip
 
     def ema_(self, average: Array, params: Array, decay: float) -> None:
@@ -429,13 +500,21 @@ class CpuBackend(HostMemory, Backend):
         written: tuple[Array, ...],
         integers: tuple[int, ...],
         numbers: tuple[float, ...],
+        varying: tuple[tuple[str, int], ...] = (),
     ) -> None:
         for a in written:
             _require_writable(name, a)
         real, size = _real(name, read), read.size
         self._do(
-            kernel, real, chunks_of(size), (_plain(read),), written, (size, *integers), numbers
-        )
+            kernel, real, chunks_of(size), (_plain(read),), written, (size, *integers), numbers,
+            varying,
+        )  # fmt: skip
+
+
+class _Notes(threading.local):
+    """Who takes notes, for each thread."""
+
+    recorder: Recorder | None = None
 
 
 # -- arrays -------------------------------------------------------------------------------------
@@ -481,20 +560,6 @@ def _require_writable(operation: str, a: Array) -> None:
             f"{operation}: an array of shape {a.shape} that is to be changed is read-only or not"
             " C-contiguous; give a writable one whose elements lie one behind the other"
         )
-
-
-def _target(
-    operation: str, out: Array | None, shape: tuple[int, ...], dtype: Any, *inputs: Array
-) -> tuple[Array, Array]:
-    """Return ``out`` after checking it, and where to compute: there, unless an input overlaps."""
-    if out is None:
-        return None, np.empty(shape, dtype)
-    if out.shape != shape or out.dtype != dtype:
-        raise ShapeError(f"{operation}: out is {out.shape} {out.dtype}; expected {shape} {dtype}")
-    _require_writable(operation, out)
-    if any(np.may_share_memory(out, a) for a in inputs):
-        return out, np.empty(shape, dtype)
-    return out, out
 
 
 def _delivered(computed: Array, target: Array) -> Array:

@@ -359,11 +359,14 @@ class Runner:
         struct.pack_into(layout, own.cells, 0, kernel, chunks, 0, *cells)
         self.run(own.row_address, 1, chunks, 1)
 
-    def run(self, table: int, rows: int, total: int, steps: int) -> None:
+    def run(
+        self, table: int, rows: int, total: int, steps: int, threads: int | None = None
+    ) -> None:
         """Make ``steps`` passes over a table of ``rows`` rows with ``total`` chunks."""
         own = self._own
         own.counters[0] = own.counters[8] = 0
-        threads = numba.get_num_threads() if total >= WORTH_SHARING else 1
+        if threads is None:
+            threads = numba.get_num_threads() if total >= WORTH_SHARING else 1
         own.reserve(threads)
         if threads == 1:
             self._alone(table, rows, total, steps, own.tickets, own.scratch, self._give_way)

@@ -1,0 +1,296 @@
+"""
+A training step as a table of operations, recorded once.
+
+A step is a fixed sequence of operations on fixed buffers: only noise, minibatch and
+rates change from one step to the next. While a ``Recorder`` is at work, a backend
+notes every operation that it runs. ``Program`` then lays out the temporaries: each
+lives from the row that first writes it to the row that last uses it, and gives its
+place in one arena to a later one. Parameters, moments and data stay where they are.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scratchgan.backends.base import Array
+from scratchgan.errors import NotRecordableError
+
+__all__ = ["Operand", "Program", "Recorder", "Row", "Varying"]
+
+LINE = 64  # bytes: temporaries begin on a cache line
+
+
+class Row(NamedTuple):
+    """One operation as it was run: arrays, then the cells behind their addresses."""
+
+    kernel: Any  # has a name, and an address for a dtype
+    real: Any
+    chunks: int
+    reads: tuple[Array | None, ...]
+    writes: tuple[Array, ...]
+    cells: tuple[float, ...]  # integers and numbers
+    layout: str  # their kinds, "q" and "d"
+    varying: tuple[tuple[str, int], ...]  # (name, cell) of those that change from step to step
+    note: str = ""  # for the reader of a listing
+
+
+class Varying(NamedTuple):
+    """A cell that changes from step to step."""
+
+    name: str  # "step", "start", "t", "rate" or "momentum"
+    row: int
+    cell: int  # among the row's cells
+    value: float  # when it was recorded
+    writes: tuple[Array, ...]  # of its row: which parameters an optimiser changes
+
+
+class Operand(NamedTuple):
+    """Where an array lies: in a buffer by name, or in the arena."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: Any
+    address: int
+
+    def __str__(self) -> str:
+        return f"{self.name} {_shape(self.shape)}"
+
+
+class Recorder:
+    """
+    Takes notes of one step.
+
+    Parameters
+    ----------
+    buffers : dict of str to Array
+        What outlives the step: parameters, gradients, moments, data. A step may
+        read these and what it has itself written, and nothing else.
+    parts : dict of str to dict of int to str, optional
+        For a buffer, the names of its parts by where they begin, in elements.
+    """
+
+    def __init__(
+        self, buffers: dict[str, Array], parts: dict[str, dict[int, str]] | None = None
+    ) -> None:
+        self.buffers = buffers
+        self.parts = parts or {}
+        self.rows: list[Row] = []
+        self.temporaries: list[NDArray[Any]] = []
+
+    def allocated(self, a: NDArray[Any]) -> None:
+        """Note a new array. It is kept, so that no other takes its address meanwhile."""
+        self.temporaries.append(a)
+
+    def add(self, row: Row) -> None:
+        """Note an operation."""
+        self.rows.append(row)
+
+    def refuse(self, what: str) -> None:
+        """Give up recording, for a reason."""
+        raise NotRecordableError(what)
+
+
+class _Space(NamedTuple):
+    start: int
+    end: int
+    name: str
+    temporary: int  # its number, or −1
+
+
+class Program:
+    """
+    A recorded step: rows over known buffers and one arena.
+
+    Parameters
+    ----------
+    recorder : Recorder
+    keep : sequence of Array
+        Temporaries that are looked at after the step; they get places of their own.
+
+    Attributes
+    ----------
+    rows : list of Row
+    operands : list of (reads, writes)
+        For each row its arrays as ``Operand``, None where there is none.
+    varying : list of Varying
+    arena : array of bytes
+    kept : list of Array
+        Where ``keep`` is now, in the arena.
+
+    Raises
+    ------
+    NotRecordableError
+        If an operation touches an array that no recorded operation wrote and that is
+        no known buffer, or one that is not wholly inside.
+    """
+
+    def __init__(self, recorder: Recorder, keep: Sequence[Array] = ()) -> None:
+        self.rows = recorder.rows
+        self.buffers = recorder.buffers
+        self._parts = recorder.parts
+        self._spaces = _spaces(recorder)
+        self._starts = [space.start for space in self._spaces]
+        places = self._place(recorder, keep)
+        self.operands = [
+            (
+                tuple(self._operand(a, places, row) for a in row.reads),
+                tuple(self._operand(a, places, row) for a in row.writes),
+            )
+            for row in self.rows
+        ]
+        self.kept = [self._moved(a, places) for a in keep]
+        self.varying = [
+            Varying(name, r, cell, row.cells[cell], row.writes)
+            for r, row in enumerate(self.rows)
+            for name, cell in row.varying
+        ]
+        self.temporary_bytes = sum(a.nbytes for a in recorder.temporaries)
+        recorder.temporaries = []  # their memory is not needed any more
+
+    # -- layout ---------------------------------------------------------------------------------
+
+    def _space(self, a: Array, operation: str) -> _Space:
+        """Return the buffer or temporary in which an array lies."""
+        start, size = _address(a), a.nbytes
+        i = bisect.bisect_right(self._starts, start) - 1
+        if i < 0 or start + size > self._spaces[i].end:
+            raise NotRecordableError(
+                f"{operation} uses an array of shape {a.shape} that no operation of the step"
+                " wrote: something is computed outside the vocabulary of operations"
+            )
+        return self._spaces[i]
+
+    def _place(self, recorder: Recorder, keep: Sequence[Array]) -> list[int]:
+        """Give each temporary an offset into the arena, by first fit over its lifetime."""
+        first: dict[int, int] = {}
+        last: dict[int, int] = {}
+        for r, row in enumerate(self.rows):
+            for a in (*row.reads, *row.writes):
+                if a is None:
+                    continue
+                number = self._space(a, row.kernel.name).temporary
+                if number < 0:
+                    continue
+                if number not in first and not any(a is w for w in row.writes):
+                    raise NotRecordableError(
+                        f"{row.kernel.name} reads an array of shape {a.shape} before any"
+                        " operation of the step writes it"
+                    )
+                first.setdefault(number, r)
+                last[number] = r
+        for a in keep:
+            last[self._space(a, "the step's result").temporary] = len(self.rows)
+        offsets = [-1] * len(recorder.temporaries)
+        live: list[tuple[int, int, int]] = []  # offset, end, last row
+        size = 0
+        for number, begin in sorted(first.items(), key=lambda item: item[1]):
+            live = sorted(piece for piece in live if piece[2] >= begin)
+            wanted = -(-recorder.temporaries[number].nbytes // LINE) * LINE
+            offset = 0
+            for start, end, _ in live:
+                if offset + wanted <= start:
+                    break
+                offset = max(offset, end)
+            offsets[number] = offset
+            live.append((offset, offset + wanted, last[number]))
+            size = max(size, offset + wanted)
+        memory = np.zeros(size + LINE, np.uint8)
+        skip = -memory.ctypes.data % LINE
+        self.arena = memory[skip : skip + size]
+        return offsets
+
+    def _operand(self, a: Array | None, places: list[int], row: Row) -> Operand | None:
+        if a is None:
+            return None
+        space = self._space(a, row.kernel.name)
+        offset = _address(a) - space.start
+        if space.temporary < 0:
+            part = self._parts.get(space.name, {}).get(offset // a.itemsize)
+            whole = a.nbytes == space.end - space.start or part is None
+            name = space.name if whole else f"{space.name}.{part}"
+            return Operand(name, a.shape, a.dtype, _address(a))
+        place = places[space.temporary] + offset
+        if not 0 <= place <= self.arena.size - a.nbytes:
+            raise NotRecordableError(f"{row.kernel.name}: {a.shape} does not lie in the arena")
+        return Operand(f"@{place}", a.shape, a.dtype, self.arena.ctypes.data + place)
+
+    def _moved(self, a: Array, places: list[int]) -> NDArray[Any]:
+        space = self._space(a, "the step's result")
+        start = places[space.temporary] + _address(a) - space.start
+        moved: NDArray[Any] = self.arena[start : start + a.nbytes].view(a.dtype)
+        return moved.reshape(a.shape)
+
+    # -- looking --------------------------------------------------------------------------------
+
+    def flops(self, r: int) -> int:
+        """Floating-point operations of row r, those of products and of optimisers counted."""
+        row = self.rows[r]
+        if row.kernel.name in ("gemm", "narrow"):
+            m, n, k = row.cells[:3]
+            return int(2 * m * n * k)
+        return _PER_ELEMENT.get(row.kernel.name, 1) * int(row.writes[0].size)
+
+    def bytes(self, r: int) -> int:
+        """Bytes that row r reads and writes, each array once."""
+        row = self.rows[r]
+        return sum(a.nbytes for a in (*row.reads, *row.writes) if a is not None)
+
+    def __str__(self) -> str:
+        lines = [f"{'':>3}  {'operation':<22}{'FLOPs':>9}{'bytes':>9}  reads → writes"]
+        for r, (row, (reads, writes)) in enumerate(zip(self.rows, self.operands, strict=True)):
+            arrays = f"{_listed(reads)} → {_listed(writes)}"
+            changing = ", ".join(name for name, _ in row.varying)
+            name = f"{row.kernel.name} {row.note}"
+            lines.append(
+                f"{r:>3}  {name:<22}{_short(self.flops(r)):>9}"
+                f"{_short(self.bytes(r)):>9}  {arrays}" + (f"  [{changing}]" if changing else "")
+            )
+        total = range(len(self.rows))
+        lines.append(
+            f"{len(self.rows)} operations, {_short(sum(map(self.flops, total)))} FLOPs,"
+            f" {_short(sum(map(self.bytes, total)))} bytes; temporaries of"
+            f" {_short(self.temporary_bytes)} bytes share an arena of {_short(self.arena.size)}"
+        )
+        return "\n".join(lines)
+
+
+_PER_ELEMENT = {
+    "adam": 12, "sgd": 4, "ema": 3, "copy": 0, "fill": 0, "gather_rows": 0, "columns": 0,
+    "concat_columns": 0, "one_hot": 0, "random_words": 0, "random_labels": 0, "maxout_spread": 0,
+    "maxout_pick": 0, "activation_grad": 2, "activation_grad_bias": 3, "normal": 20, "uniform": 2,
+}  # fmt: skip
+
+
+def _spaces(recorder: Recorder) -> list[_Space]:
+    spaces = [
+        _Space(_address(a), _address(a) + a.nbytes, f"t{i}", i)
+        for i, a in enumerate(recorder.temporaries)
+    ]
+    for name, a in recorder.buffers.items():
+        spaces.append(_Space(_address(a), _address(a) + a.nbytes, name, -1))
+    return sorted(spaces)
+
+
+def _address(a: Array) -> int:
+    return int(a.__array_interface__["data"][0])
+
+
+def _listed(operands: tuple[Operand | None, ...]) -> str:
+    return ", ".join(str(operand) for operand in operands if operand is not None)
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) or "scalar"
+
+
+def _short(count: float) -> str:
+    for unit in ("", "k", "M", "G"):
+        if count < 1000 or unit == "G":
+            return f"{count:.3g}{unit}" if unit else f"{int(count)}"
+        count /= 1000
+    raise AssertionError
