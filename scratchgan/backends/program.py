@@ -236,8 +236,10 @@ class Program:
         return _PER_ELEMENT.get(row.kernel.name, 1) * int(row.writes[0].size)
 
     def bytes(self, r: int) -> int:
-        """Bytes that row r reads and writes, each array once."""
+        """Bytes that row r reads and writes, each array once; of data, only the gathered rows."""
         row = self.rows[r]
+        if row.kernel.name == "gather_rows":
+            return 2 * int(row.writes[0].nbytes)
         return sum(a.nbytes for a in (*row.reads, *row.writes) if a is not None)
 
     def __str__(self) -> str:
