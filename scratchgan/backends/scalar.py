@@ -64,7 +64,7 @@ def build(
     @compile
     def tanh(a, slope=0):
         t = expm1(type(a)(-2) * abs(a))  # tanh |a| = (1 − e^(−2|a|)) / (1 + e^(−2|a|))
-        y = -t / (type(a)(2) + t)
+        y = abs(t) / (type(a)(2) + t)
         return -y if a < type(a)(0) else y
 
     @compile

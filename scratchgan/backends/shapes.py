@@ -148,6 +148,11 @@ def require_room(operation: str, shape: tuple[int, int]) -> None:
 
 def require_rows(operation: str, data: Any, order: Any, start: int, count: int) -> None:
     """Raise ShapeError unless order[start : start + count] is there and names rows of data."""
+    require_nonempty(operation, data=data)
+    if order.ndim != 1 or order.dtype.kind not in "iu":
+        raise ShapeError(
+            f"{operation}: the order is {order.shape} {order.dtype}; expected (n,) integers"
+        )
     if count < 1 or start < 0 or start + count > order.size:
         raise ShapeError(
             f"{operation}: rows {start} … {start + count} are not in an order of {order.size}"

@@ -124,8 +124,8 @@ class CpuBackend(HostMemory, Backend):
 
     def copy_(self, a: Array, b: Array) -> None:
         shapes.require_alike("copy_", a=a, b=b)
-        if a.dtype not in REAL or not _fits(a):
-            self._outside(f"copy_ of an array of {a.dtype}")
+        if a.dtype not in REAL or not _fits(a) or np.may_share_memory(a, b):
+            self._outside(f"copy_ of an array of {a.dtype}, or within one array")
             super().copy_(a, b)
             return
         b = _plain(b)
@@ -434,6 +434,8 @@ class CpuBackend(HostMemory, Backend):
 
     def gather_rows(self, data: Array, order: Array, start: int, count: int) -> Array:
         shapes.require_rows("gather_rows", data, order, start, count)
+        if data.dtype.hasobject:
+            raise ShapeError("gather_rows: data holds Python objects; expected numbers")
         y = self.empty((count, *data.shape[1:]), data.dtype)
         width = y.nbytes // count
         share, chunks = _share(count, width)

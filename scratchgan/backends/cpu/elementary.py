@@ -21,6 +21,7 @@ LOG2_E = 1.4426950408889634
 LN_2 = 0.6931471805599453
 LN_2_HIGH = 0.693145751953125  # 15 bits, so that n · LN_2_HIGH is exact in float32 too
 LN_2_LOW = 1.4286068203094172e-06  # the rest
+LOWEST_32, LOWEST_64 = -87.33654, -708.3964185322641  # e^x is just a normal number
 TWO_PI = 6.283185307179586
 
 inline = njit(forceinline=True, fastmath={"contract"}, error_model="numpy")
@@ -113,7 +114,7 @@ def expm1_over(r):
 def reduced(x):
     """Write x ≤ 0 as n ln 2 + r, |r| ≤ ln 2 / 2; where e^x is 0, as some x where it nearly is."""
     real = type(x)
-    lowest = real(-708) if wide(x) else real(-87)
+    lowest = real(LOWEST_64) if wide(x) else real(LOWEST_32)
     x = lowest if x < lowest else x
     n = nearest(x * real(LOG2_E))
     return n, (x - n * real(LN_2_HIGH)) - n * real(LN_2_LOW)
@@ -125,7 +126,7 @@ def exp(x):
     real = type(x)
     n, r = reduced(x)
     y = power_of_two(n) * (real(1) + r * expm1_over(r))
-    return real(0) if x < (real(-708) if wide(x) else real(-87)) else y
+    return real(0) if x < (real(LOWEST_64) if wide(x) else real(LOWEST_32)) else y
 
 
 @inline

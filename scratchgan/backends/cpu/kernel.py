@@ -15,6 +15,7 @@ training step.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -121,13 +122,33 @@ _STAMP = _stamp()
 _announced = False
 
 
+class _CacheFile(caching.IndexDataCacheFile):
+    """Numba's files; a damaged one counts as none, and a full disk only costs the next start."""
+
+    def save(self, key: Any, data: Any) -> None:
+        with contextlib.suppress(OSError):
+            super().save(key, data)
+
+    def load(self, key: Any) -> Any:
+        try:
+            return super().load(key)
+        except Exception:  # whatever pickle makes of damaged bytes
+            return None
+
+    def _load_index(self) -> Any:
+        try:
+            return super()._load_index()
+        except Exception:
+            return {}
+
+
 def compiled(function: Callable[..., Any], **options: Any) -> Any:
     """Return ``njit(function)``, cached on disk where a folder for it can be written."""
     dispatcher = njit(**OPTIONS, **options)(function)
     try:
         dispatcher.enable_caching()
         cache = dispatcher._cache
-        cache._cache_file = caching.IndexDataCacheFile(
+        cache._cache_file = _CacheFile(
             cache_path=cache.cache_path,
             filename_base=cache._impl.filename_base,
             source_stamp=_STAMP,
