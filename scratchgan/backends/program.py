@@ -11,6 +11,7 @@ place in one arena to a later one. Parameters, moments and data stay where they 
 from __future__ import annotations
 
 import bisect
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -46,7 +47,7 @@ class Varying(NamedTuple):
     row: int
     cell: int  # among the row's cells
     value: float  # when it was recorded
-    writes: tuple[Array, ...]  # of its row: which parameters an optimiser changes
+    writes: int  # address of the first array that its row writes: an optimiser's parameters
 
 
 class Operand(NamedTuple):
@@ -56,6 +57,16 @@ class Operand(NamedTuple):
     shape: tuple[int, ...]
     dtype: Any
     address: int
+
+    @property
+    def size(self) -> int:
+        """Elements."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes."""
+        return self.size * int(np.dtype(self.dtype).itemsize)
 
     def __str__(self) -> str:
         return f"{self.name} {_shape(self.shape)}"
@@ -130,7 +141,7 @@ class Program:
     """
 
     def __init__(self, recorder: Recorder, keep: Sequence[Array] = ()) -> None:
-        self.rows = recorder.rows
+        self.rows: list[Row] = recorder.rows
         self.buffers = recorder.buffers
         self._parts = recorder.parts
         self._spaces = _spaces(recorder)
@@ -145,12 +156,14 @@ class Program:
         ]
         self.kept = [self._moved(a, places) for a in keep]
         self.varying = [
-            Varying(name, r, cell, row.cells[cell], row.writes)
+            Varying(name, r, cell, row.cells[cell], _address(row.writes[0]))
             for r, row in enumerate(self.rows)
             for name, cell in row.varying
         ]
         self.temporary_bytes = sum(a.nbytes for a in recorder.temporaries)
-        recorder.temporaries = []  # their memory is not needed any more
+        # The memory of the recorded arrays is not needed any more.
+        recorder.temporaries = []
+        self.rows = [row._replace(reads=(), writes=()) for row in self.rows]
 
     # -- layout ---------------------------------------------------------------------------------
 
@@ -228,24 +241,25 @@ class Program:
     # -- looking --------------------------------------------------------------------------------
 
     def flops(self, r: int) -> int:
-        """Floating-point operations of row r, those of products and of optimisers counted."""
+        """Floating-point operations of row r: 2mnk for a product, nominal ones for the others."""
         row = self.rows[r]
         if row.kernel.name in ("gemm", "narrow"):
             m, n, k = row.cells[:3]
             return int(2 * m * n * k)
-        return _PER_ELEMENT.get(row.kernel.name, 1) * int(row.writes[0].size)
+        _, writes = self.operands[r]
+        return _PER_ELEMENT.get(row.kernel.name, 1) * max(a.size for a in writes if a is not None)
 
     def bytes(self, r: int) -> int:
         """Bytes that row r reads and writes, each array once; of data, only the gathered rows."""
-        row = self.rows[r]
-        if row.kernel.name == "gather_rows":
-            return 2 * int(row.writes[0].nbytes)
-        return sum(a.nbytes for a in (*row.reads, *row.writes) if a is not None)
+        reads, writes = self.operands[r]
+        if self.rows[r].kernel.name == "gather_rows":
+            reads = writes
+        return sum(a.nbytes for a in (*reads, *writes) if a is not None)
 
     def __str__(self) -> str:
         lines = [f"{'':>3}  {'operation':<22}{'FLOPs':>9}{'bytes':>9}  reads → writes"]
         for r, (row, (reads, writes)) in enumerate(zip(self.rows, self.operands, strict=True)):
-            arrays = f"{_listed(reads)} → {_listed(writes)}"
+            arrays = f"{_listed(reads)} → {_listed(writes)}".strip()
             changing = ", ".join(name for name, _ in row.varying)
             name = f"{row.kernel.name} {row.note}"
             lines.append(
@@ -265,6 +279,7 @@ _PER_ELEMENT = {
     "adam": 12, "sgd": 4, "ema": 3, "copy": 0, "fill": 0, "gather_rows": 0, "columns": 0,
     "concat_columns": 0, "one_hot": 0, "random_words": 0, "random_labels": 0, "maxout_spread": 0,
     "maxout_pick": 0, "activation_grad": 2, "activation_grad_bias": 3, "normal": 20, "uniform": 2,
+    "log_sigmoid_mean": 10,
 }  # fmt: skip
 
 

@@ -64,6 +64,8 @@ class StepRecorder:
             self._forget(settings)
             if not hasattr(self._ops, "recording"):
                 self.refusal = f"the backend '{trainer.ops.name}' does not record"
+            elif trainer.k > trainer.data.per_epoch:  # it may span three; two are in memory
+                self.refusal = "an iteration takes more minibatches than an epoch has"
         if self.refusal is not None:
             trainer.play()
             return 1
@@ -138,11 +140,8 @@ class StepRecorder:
         wanted = max(1, min(most, MOST, int(LONGEST / self._seconds)))
         starts = trainer.data.starts(trainer.minibatch, wanted * trainer.k)
         steps = np.arange(len(starts) // trainer.k)
-        if steps.size == 0:  # k minibatches reach beyond the two epochs that are loaded
-            trainer.play()
-            return 1
         begin = time.perf_counter()
-        self._replay.run(self._sources.values(steps, starts))
+        self._replay.run(steps.size, self._sources.values(steps, starts))
         trainer.played(steps.size, program.kept)
         self._seconds = (time.perf_counter() - begin) / steps.size
         return int(steps.size)
@@ -207,7 +206,7 @@ class _Sources:
 
     def _of_optimizer(self, varying: Varying) -> Callable[[NDArray[Any]], NDArray[Any]]:
         trainer = self._trainer
-        written = _address(varying.writes[0])
+        written = varying.writes
         players = [p for p in (trainer.D, trainer.G) if _address(p.network.flat) == written]
         if not players:
             raise NotRecordableError("an optimiser changes an array that is not D's or G's")

@@ -75,18 +75,16 @@ class Replay:
             total += row.chunks
         self._total = total
         for slot, varying in enumerate(program.varying):
-            row = program.rows[varying.row]
-            place = HEAD + len(row.reads) + len(row.writes) + varying.cell
+            place = HEAD + sum(map(len, program.operands[varying.row])) + varying.cell
             self._places[slot] = base + 8 * ((varying.row + 1) * CELLS + place)
         self._kinds = [program.rows[v.row].layout[v.cell] for v in program.varying]
 
-    def run(self, values: list[NDArray[Any]]) -> None:
+    def run(self, steps: int, values: list[NDArray[Any]]) -> None:
         """
-        Make as many steps as each of ``values`` is long.
+        Make ``steps`` steps, at most ``most``.
 
-        ``values`` are the varying cells' in the order of ``program.varying``.
+        ``values`` are those of the varying cells, in the order of ``program.varying``.
         """
-        steps = len(values[0])
         for slot, (kind, column) in enumerate(zip(self._kinds, values, strict=True)):
             dtype = np.int64 if kind == "q" else np.float64
             self._values[:steps, slot] = np.asarray(column, dtype).view(np.int64)
