@@ -92,6 +92,7 @@ class Recorder:
         self.parts = parts or {}
         self.rows: list[Row] = []
         self.temporaries: list[NDArray[Any]] = []
+        self.reason: str | None = None
 
     def allocated(self, a: NDArray[Any]) -> None:
         """Note a new array. It is kept, so that no other takes its address meanwhile."""
@@ -102,8 +103,8 @@ class Recorder:
         self.rows.append(row)
 
     def refuse(self, what: str) -> None:
-        """Give up recording, for a reason."""
-        raise NotRecordableError(what)
+        """Note that no program can be made of this, and why; the step itself goes on."""
+        self.reason = self.reason or what
 
 
 class _Space(NamedTuple):
@@ -136,11 +137,13 @@ class Program:
     Raises
     ------
     NotRecordableError
-        If an operation touches an array that no recorded operation wrote and that is
-        no known buffer, or one that is not wholly inside.
+        If the recorder has noted a reason, or an operation touches an array that no
+        recorded operation wrote and that is no known buffer, or one not wholly inside.
     """
 
     def __init__(self, recorder: Recorder, keep: Sequence[Array] = ()) -> None:
+        if recorder.reason is not None:
+            raise NotRecordableError(recorder.reason)
         self.rows: list[Row] = recorder.rows
         self.buffers = recorder.buffers
         self._parts = recorder.parts
@@ -197,7 +200,10 @@ class Program:
                 first.setdefault(number, r)
                 last[number] = r
         for a in keep:
-            last[self._space(a, "the step's result").temporary] = len(self.rows)
+            number = self._space(a, "the step's result").temporary
+            if number >= 0 and number not in first:
+                raise NotRecordableError(f"no operation of the step writes its result {a.shape}")
+            last[number] = len(self.rows)
         offsets = [-1] * len(recorder.temporaries)
         live: list[tuple[int, int, int]] = []  # offset, end, last row
         size = 0
@@ -232,8 +238,10 @@ class Program:
             raise NotRecordableError(f"{row.kernel.name}: {a.shape} does not lie in the arena")
         return Operand(f"@{place}", a.shape, a.dtype, self.arena.ctypes.data + place)
 
-    def _moved(self, a: Array, places: list[int]) -> NDArray[Any]:
+    def _moved(self, a: Array, places: list[int]) -> Array:
         space = self._space(a, "the step's result")
+        if space.temporary < 0:
+            return a
         start = places[space.temporary] + _address(a) - space.start
         moved: NDArray[Any] = self.arena[start : start + a.nbytes].view(a.dtype)
         return moved.reshape(a.shape)

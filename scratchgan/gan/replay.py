@@ -10,6 +10,7 @@ replayed, many a call. What cannot be recorded is run step by step as before, an
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from scratchgan.backends import Array
 from scratchgan.backends.program import Program, Recorder, Varying
 from scratchgan.errors import NotRecordableError
-from scratchgan.optim import Schedule
+from scratchgan.optim import SGD, Adam, Schedule
 
 if TYPE_CHECKING:
     from scratchgan.gan.trainer import Trainer
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["StepRecorder"]
 
 MOST = 4096  # steps of one call
+LAST = 2**32  # the first iteration that a stream has no number for
+STEP_BY_STEP = "the training is run step by step, not replayed:"
 LONGEST = 0.05  # seconds of one call: so long may Ctrl-C, ``stop`` and a view have to wait
 
 
@@ -44,11 +47,11 @@ class StepRecorder:
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
-        self._ops: Any = trainer.ops  # not every backend records
         self._forget(None)
 
     def _forget(self, settings: Any) -> None:
         self._settings = settings
+        self._ops: Any = self._trainer.ops  # not every backend records
         self.program: Program | None = None
         self.refusal: str | None = None
         self._replay: Any = None
@@ -62,46 +65,69 @@ class StepRecorder:
         settings = _settings(trainer)
         if settings != self._settings:
             self._forget(settings)
-            if not hasattr(self._ops, "recording"):
-                self.refusal = f"the backend '{trainer.ops.name}' does not record"
-            elif trainer.k > trainer.data.per_epoch:  # it may span three; two are in memory
-                self.refusal = "an iteration takes more minibatches than an epoch has"
-        if self.refusal is not None:
+            self.refusal = self._foreseen()
+            if self.refusal is not None and self._records():
+                self._tell()
+        if self.refusal is None and self._checked and trainer.iteration < LAST:
+            return self._run(most)
+        if self.refusal is not None or trainer.iteration >= LAST:
             trainer.play()
-            return 1
+        elif self.program is None:
+            self._refused_if(self._record)
+        else:
+            self._refused_if(self._check)
+        # What a layer of one's own notes in itself while it plays is no change of settings.
+        self._settings = _settings(trainer)
+        return 1
+
+    def _records(self) -> bool:
+        return hasattr(self._ops, "recording")
+
+    def _tell(self) -> None:
+        """Warn that a replay is not to be had, and why; it is only slower."""
+        warnings.warn(f"{STEP_BY_STEP} {self.refusal}", stacklevel=5)
+
+    def _foreseen(self) -> str | None:
+        """Return why recording need not be tried."""
+        trainer = self._trainer
+        if not self._records():
+            return f"the backend '{trainer.ops.name}' does not record"
+        if trainer.k > trainer.data.per_epoch:  # it may span three; two are in memory
+            return "an iteration takes more minibatches than an epoch has"
+        for player in (trainer.D, trainer.G):
+            if type(player.optimizer) not in (SGD, Adam):  # it may look at t, or at values
+                return f"{type(player.optimizer).__name__} is not an optimiser of scratchgan"
+        return None
+
+    def _refused_if(self, attempt: Callable[[], None]) -> None:
+        """Make an iteration by ``attempt``; if it finds that this cannot be recorded, say so."""
         try:
-            if self.program is None:
-                self._record()
-                return 1
-            if not self._checked:
-                self._check()
-                return 1
+            attempt()
         except NotRecordableError as error:
             self.refusal = str(error)
-            self.program = self._replay = None
-            trainer.play()
-            return 1
-        return self._run(most)
+            self.program = self._replay = self._sources = None
+            self._tell()
 
     # -- recording ------------------------------------------------------------------------------
 
     def _record(self) -> None:
         trainer = self._trainer
         trainer.data.starts(trainer.minibatch, trainer.k)  # a new epoch's order is no part of it
-        before = _State(trainer)
-        recorder = _recorder(trainer)
+        before, recorder = _State(trainer), _recorder(trainer)
         try:
             with self._ops.recording(recorder):
                 trainer.play()
-            after = _State(trainer)
-            program = Program(recorder, trainer.last_arrays())
-            before.restore()
-            self._sources = _Sources(trainer, program)
-            self._agree(program)
         except BaseException:
             before.restore()
             raise
-        after.restore()
+        after = _State(trainer)
+        program = Program(recorder, trainer.last_arrays())
+        before.restore()
+        try:
+            self._sources = _Sources(trainer, program)
+            self._agree(program)
+        finally:
+            after.restore()
         self.program, self._replay = program, self._ops.replay(program, MOST)
 
     def _agree(self, program: Program) -> None:
@@ -118,16 +144,19 @@ class StepRecorder:
 
     def _check(self) -> None:
         trainer, before = self._trainer, _State(self._trainer)
-        self._run(1)
-        replayed = _State(trainer)
-        before.restore()
-        trainer.play()
-        if not replayed.same_as(_State(trainer)):
+        try:
+            self._run(1)
+            replayed = _State(trainer)
             before.restore()
+            trainer.play()
+        except BaseException:
+            before.restore()
+            raise
+        if not replayed.same_as(_State(trainer)):
             raise NotRecordableError(
                 "a replayed iteration has other bits than one that is run: a layer, the objective"
-                " or the optimiser computes outside the vocabulary of operations, or changes its"
-                " settings from step to step"
+                " or a schedule computes outside the vocabulary of operations, or changes from"
+                " step to step"
             )
         self._checked = True
 
@@ -137,26 +166,47 @@ class StepRecorder:
         trainer, program = self._trainer, self.program
         assert program is not None
         assert self._sources is not None
-        wanted = max(1, min(most, MOST, int(LONGEST / self._seconds)))
+        wanted = max(1, min(most, MOST, int(LONGEST / self._seconds), LAST - trainer.iteration))
         starts = trainer.data.starts(trainer.minibatch, wanted * trainer.k)
         steps = np.arange(len(starts) // trainer.k)
+        values = self._sources.values(steps, starts)
         begin = time.perf_counter()
-        self._replay.run(steps.size, self._sources.values(steps, starts))
-        trainer.played(steps.size, program.kept)
+        try:
+            self._replay.run(steps.size, values)
+        finally:  # Ctrl-C is heard when the call returns, whose steps have been made
+            done = self._replay.take_done()
+            if done:
+                trainer.played(done, program.kept)
         self._seconds = (time.perf_counter() - begin) / steps.size
-        return int(steps.size)
+        return int(done)
 
 
 def _settings(trainer: Trainer) -> tuple[Any, ...]:
     """What a recorded iteration rests on; if it changes, it is recorded again."""
     players = [
-        (id(p.network.flat), id(p.grads_flat), p.optimizer, p.ema, repr(p.network.layer))
+        (
+            id(p.network.flat), id(p.grads_flat), *map(id, p.slots), id(p.average_flat), p.ema,
+            _fingerprint(p.network.layer), _fingerprint(p.optimizer),
+        )
         for p in (trainer.D, trainer.G)
-    ]
+    ]  # fmt: skip
     return (
-        *players, id(trainer.data), trainer.objective, trainer.noise, trainer.k, trainer.updates,
-        trainer.seed, trainer.ops,
+        *players, id(trainer.data), _fingerprint(trainer.objective), trainer.noise, trainer.k,
+        trainer.updates, trainer.seed, id(trainer.ops),
     )  # fmt: skip
+
+
+def _fingerprint(thing: Any) -> Any:
+    """What an object says of itself, attribute by attribute."""
+    if isinstance(thing, int | float | str | bytes | bool | None):
+        return thing
+    if isinstance(thing, tuple | list):
+        return tuple(map(_fingerprint, thing))
+    if isinstance(thing, dict):
+        return tuple((str(key), _fingerprint(value)) for key, value in thing.items())
+    if hasattr(thing, "__dict__") and not isinstance(thing, type) and not callable(thing):
+        return type(thing), _fingerprint(vars(thing))
+    return id(thing)
 
 
 def _recorder(trainer: Trainer) -> Recorder:
@@ -224,7 +274,8 @@ class _Sources:
             return lambda steps: t(steps) + 1  # Adam counts from 1
         if varying.name == "rate":
             return lambda steps: sign * _scheduled(player.optimizer.rate, t(steps))
-        return lambda steps: _scheduled(player.optimizer.momentum, t(steps))  # type: ignore[attr-defined]
+        momentum = getattr(player.optimizer, "momentum", varying.value)
+        return lambda steps: _scheduled(momentum, t(steps))
 
 
 def _scheduled(schedule: Schedule, t: NDArray[Any]) -> NDArray[Any]:

@@ -186,19 +186,19 @@ class Trainer:
         with self._lock:
             self._require_alternating()
             self._update_g()
-            self._end_iterations(1)
+            self._end_iterations()
 
     def _advance(self, most: int) -> int:
         """Run one iteration or, where they are replayed, as many as until something is due."""
         with self._lock:
             if self.substep:  # D has moved already
                 self.play()
-                self._end_iterations(1)
+                self._end_iterations()
                 return 1
             for every in (self.log_every, *(every for every, _ in self.callbacks)):
                 most = min(most, every - self.iteration % every)
             count = self.recorder.iterate(most)
-            self._end_iterations(count)
+            self._end_iterations()
             return count
 
     def play(self) -> None:
@@ -222,26 +222,28 @@ class Trainer:
         z = self._next_z(stream)
         g = generator_step(self.D, self.G, z, self.objective, stream)
         self.last = (self.last[0], g)
-        self.substep = 0
+        self.iteration, self.substep = self.iteration + 1, 0
 
     def _update_both(self) -> None:
         stream = Stream(self.seed, self.iteration, 0)
         x, z = self._next_x(), self._next_z(stream)
         self.last = simultaneous_step(self.D, self.G, x, z, self.objective, stream)
+        self.iteration += 1
 
     def _require_alternating(self) -> None:
         if self.updates != "alternating":
             raise ValueError("simultaneous updates cannot be taken one by one; call step()")
 
     def played(self, iterations: int, results: list[Array]) -> None:
-        """Count the updates of iterations that a replay has made."""
+        """Count iterations that a replay has made."""
+        self.iteration += iterations
         self.D.t += iterations * self.k
         self.G.t += iterations
         self.minibatch += iterations * self.k
         self.last = (DStep(*results[:3]), GStep(*results[3:]))
 
-    def _end_iterations(self, count: int) -> None:
-        self.iteration += count
+    def _end_iterations(self) -> None:
+        """Do what is due after the iteration that has just been counted."""
         if self.iteration % self.log_every == 0:
             self.history.append(self.record())
             self.check_finite()

@@ -88,10 +88,15 @@ class Replay:
         for slot, (kind, column) in enumerate(zip(self._kinds, values, strict=True)):
             dtype = np.int64 if kind == "q" else np.float64
             self._values[:steps, slot] = np.asarray(column, dtype).view(np.int64)
-        self._table[0, HEAD + 3] = 0
         self._runner.run(
             self._table.ctypes.data, len(self._table), self._total, steps, self._threads
         )
+
+    def take_done(self) -> int:
+        """Return how many steps have been made since this was asked last."""
+        done = int(self._table[0, HEAD + 3])
+        self._table[0, HEAD + 3] = 0
+        return done
 
 
 def _address(operand: Operand | None) -> int:
