@@ -29,9 +29,16 @@ _HOMES = {
         "CpuBackend",
         "Its kernels are compiled by Numba: pip install numba.",
     ),
+    "cuda": (
+        "scratchgan.backends.cuda.backend",
+        "CudaBackend",
+        "It needs an NVIDIA GPU and Numba's compiler for it: pip install 'scratchgan[cuda]'"
+        " (with a driver for CUDA 12: pip install 'numba-cuda[cu12]').",
+    ),
     "reference": ("scratchgan.backends.reference", "ReferenceBackend", ""),
 }
-_PREFERENCE = ("cpu", "reference")  # the default is the first of these that works here
+# The default is the first of these that works here; cuda is taken only when it is asked for.
+_PREFERENCE = ("cpu", "reference")
 
 
 def backend_names() -> tuple[str, ...]:

@@ -192,15 +192,14 @@ class CpuBackend(HostMemory, Backend):
         slope: float = 0.0,
     ) -> None:
         m, n, k = sizes
-        note = f"a{'ᵀ' * bool(flags & TRANS_A)}b{'ᵀ' * bool(flags & TRANS_B)}"
-        note += " +=" * bool(flags & ADD) + f" {list(CODES)[code]}" * bool(code)
+        note = "" if self._notes.recorder is None else _product_note(flags, code)
         if fits_narrow(n, k, flags, c.itemsize):
             self._do(
                 narrow, real, -(-m // NARROW_ROWS), (a, b, bias), (c,), (m, n, k, flags, code),
                 (slope,), (), note,
             )  # fmt: skip
             return
-        pieces = cut(m, n, k, c.itemsize)
+        pieces = cut(m, n, k, c.itemsize, flags)
         integers = (
             m, n, k, flags, pieces.panels, pieces.group, pieces.rows, pieces.k_block, code
         )  # fmt: skip
@@ -538,6 +537,11 @@ def _real(operation: str, a: Array) -> Any:
 
 def _real_of(dtype: Any) -> Any:
     return _real("dtype", np.empty(0, dtype))
+
+
+def _product_note(flags: int, code: int) -> str:
+    a, b = ("ᵀ" if flags & trans else "" for trans in (TRANS_A, TRANS_B))
+    return f"a{a}b{b}" + " +=" * bool(flags & ADD) + f" {list(CODES)[code]}" * bool(code)
 
 
 def _fits(a: Array) -> bool:

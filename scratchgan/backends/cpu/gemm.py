@@ -4,9 +4,9 @@ Matrix products C = op(A) · op(B), and the linear layer φ(x · W + b) in the s
 C is cut into panels of columns, as wide as a register tile, and a chunk is some
 panels of some rows. Each panel of B is read in place, row by row, or copied
 ("packed") into scratch first, where its rows lie close together: so it is if B is
-transposed, if the panel is narrower than its vectors, or if C has so many rows that
-copying costs nothing beside them. A is read in place too, by two strides, unless it
-is transposed and large.
+transposed, if the panel is narrower than its vectors, or if the chunk has so many rows
+that copying costs nothing beside them. A is read in place too, by two strides, unless
+it is transposed and its columns are long.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ HEIGHTS = tuple(ISA.tiles.get(v, 0) for v in range(WIDEST + 1))  # rows of a til
 
 MAX_K = 512  # of a block of the sum: a packed panel of 512 rows is 128 KiB, which L2 holds
 MAX_GROUP = 4  # panels of a chunk
-MANY_ROWS = 256  # from here on B is packed
+MANY_ROWS = 256  # of a chunk: from here on B is packed
+LONG_STRIDE = 8192  # bytes between neighbours in a column of a transposed A, from which on a
+# tile of A is packed: each number then lies on a page of its own, and all in the same cache set
 A_TILE = 1 << 16  # bytes of scratch for a packed tile of A
 
 
@@ -44,18 +46,21 @@ class Cut(NamedTuple):
 
 
 @cache
-def cut(m: int, n: int, k: int, itemsize: int) -> Cut:
+def cut(m: int, n: int, k: int, itemsize: int, flags: int = 0) -> Cut:
     """
     Cut an (m, n) product with sums of length k.
 
-    A chunk has at least 2¹⁷ operations, about two microseconds, and there are 16
-    of them where the product is large enough, for any number of threads.
+    A chunk has at least 2¹⁷ operations, about two microseconds, and there are 16 of
+    them where the product is large enough, for any number of threads. Each packs its
+    own panel if B is transposed, so it then has at least 64 rows to use it for.
     """
     panels = -(-n // (WIDEST * ISA.lanes(itemsize)))
-    group = min(MAX_GROUP, max(1, panels // 8)) if m >= MANY_ROWS else 1
+    # Several panels of a chunk share what they read of A, where enough chunks are left.
+    group = min(MAX_GROUP, max(1, panels // 8)) if m >= MANY_ROWS and panels >= 32 else 1
     across = -(-panels // group)
     wanted = min(16, 2 * m * n * k >> 17)
-    down = max(1, min(-(-wanted // across), m // 16))
+    least = 64 if flags & TRANS_B else 24
+    down = max(1, min(-(-wanted // across), m // least))
     height = HEIGHTS[min(WIDEST, -(-n // ISA.lanes(itemsize)))]
     rows = -(-m // (down * height)) * height
     blocks = -(-k // MAX_K)
@@ -124,13 +129,13 @@ def gemm(args, chunk, scratch, real):
     in_tile = code in (SLOPED, RELU)
 
     panel_size = WIDEST * lanes
-    across = (panels + group - 1) // group
-    first = (chunk % across) * group
+    down = (m + rows - 1) // rows  # chunks that follow on each other use the same panel of B
+    first = (chunk // down) * group
     group = min(group, panels - first)
-    top = (chunk // across) * rows
+    top = (chunk % down) * rows
     bottom = min(top + rows, m)
-    pack = trans_b or m >= MANY_ROWS
-    packed_a = flags & TRANS_A != 0 and group > 1
+    pack = trans_b or rows >= MANY_ROWS
+    packed_a = flags & TRANS_A != 0 and group > 1 and m * size >= LONG_STRIDE
     panel_bytes = k_block * panel_size * size
 
     for k0 in range(0, k, k_block):

@@ -22,6 +22,7 @@ __all__ = ["ISA", "RELU", "SLOPED", "dots", "lanes_of", "size_of", "tile", "tran
 
 ISA = host()
 
+FEW = 2  # rows of the tile for a C of so few
 SLOPED, RELU = 1, 2  # what a tile may do to its values at the end: leaky_relu, relu
 
 I64, I32, I1 = ir.IntType(64), ir.IntType(32), ir.IntType(1)
@@ -152,11 +153,16 @@ def tile(
         end = builder.append_basic_block("tile.end")
         narrowest = min(ISA.tiles)
         blocks = {v: builder.append_basic_block(f"tile.{v}") for v in ISA.tiles}
+        few = builder.icmp_signed("<=", arguments[9], i64(FEW))
         switch = builder.switch(width, blocks[narrowest])
         for v, block in blocks.items():
             switch.add_case(i64(v), block)
             builder.position_at_end(block)
-            _tile(Vectors(builder, number, ISA), ISA.tiles[v], v, *arguments[1:-1])
+            with builder.if_else(few) as (then, otherwise):
+                with then:  # the other rows of a full tile would be computed for nothing
+                    _tile(Vectors(builder, number, ISA), FEW, v, *arguments[1:-1])
+                with otherwise:
+                    _tile(Vectors(builder, number, ISA), ISA.tiles[v], v, *arguments[1:-1])
             builder.branch(end)
         builder.position_at_end(end)
         return context.get_dummy_value()
@@ -173,8 +179,7 @@ def _tile(
     last = builder.sub(rows, i64(1))
     exists = [builder.icmp_signed("<", i64(i), rows) for i in range(height)]
     row = [builder.select(exists[i], i64(i), last) for i in range(height)]
-    a_rows = [builder.add(a, builder.mul(r, a_row)) for r in row]
-    sums = _sums(on, a_rows, a_k, b, b_k, k, width)
+    sums = _sums(on, a, [builder.mul(r, a_row) for r in row], a_k, b, b_k, k, width)
     c_rows = [builder.add(c, builder.mul(r, c_row)) for r in row]
     whole = builder.icmp_signed(">=", columns, i64(width * on.lanes))
     masks = [
@@ -189,9 +194,14 @@ def _tile(
 
 
 def _sums(
-    on: Vectors, a_rows: list[Any], a_k: Any, b: Any, b_k: Any, k: Any, width: int
+    on: Vectors, a: Any, a_rows: list[Any], a_k: Any, b: Any, b_k: Any, k: Any, width: int
 ) -> list[list[Any]]:
-    """Write the loop over k; its accumulators are phi nodes, so they live in registers."""
+    """
+    Write the loop over k; its accumulators are phi nodes, so they live in registers.
+
+    One address moves along A; the rows' distances from it stay, since a moving address
+    for each row would not fit into the registers for integers.
+    """
     builder = on.builder
     before = builder.block
     loop = builder.append_basic_block("k.loop")
@@ -206,17 +216,16 @@ def _sums(
 
     count = carried(I64, i64(0))
     b_at = carried(I64, b)
-    a_at = [carried(I64, start) for start in a_rows]
+    a_at = carried(I64, a)
     sums = [[carried(on.type, on.zero) for _ in range(width)] for _ in a_rows]
 
     b_row = [on.load(b_at, v) for v in range(width)]
     new = []
-    for at, row in zip(a_at, sums, strict=True):
-        a = on.broadcast(at)
-        new.append([on.multiply_add(a, b_row[v], row[v]) for v in range(width)])
+    for distance, row in zip(a_rows, sums, strict=True):
+        number = on.broadcast(builder.add(a_at, distance))
+        new.append([on.multiply_add(number, b_row[v], row[v]) for v in range(width)])
 
-    for at in a_at:
-        at.add_incoming(builder.add(at, a_k), loop)
+    a_at.add_incoming(builder.add(a_at, a_k), loop)
     b_at.add_incoming(builder.add(b_at, b_k), loop)
     for row, new_row in zip(sums, new, strict=True):
         for phi, value in zip(row, new_row, strict=True):
@@ -258,20 +267,29 @@ def _finish(
             result.append(phi)
         return result
 
+    def store(x: Any, address: Any, v: int) -> None:
+        if masks[v] is None:
+            on.store(x, address, v)
+        else:
+            on.masked_store(x, address, v, masks[v])
+
+    def bent(x: Any) -> Any:
+        """Relu or leaky_relu, by ``epilogue``; NaN stays."""
+        positive = builder.fcmp_ordered(">", x, on.zero)
+        is_nan = builder.fcmp_unordered("uno", x, x)
+        relu = builder.select(is_nan, x, on.zero)
+        return builder.select(positive, x, builder.select(is_relu, relu, builder.fmul(slopes, x)))
+
     for i, row in enumerate(sums):
         with builder.if_then(exists[i]):
             values = plus(plus(row, add, c_rows[i]), has_bias, bias)
-            for v, x in enumerate(values):
-                positive = builder.fcmp_ordered(">", x, on.zero)
-                is_nan = builder.fcmp_unordered("uno", x, x)
-                relu = builder.select(is_nan, x, on.zero)
-                below = builder.select(is_relu, relu, builder.fmul(slopes, x))
-                bent = builder.select(positive, x, below)
-                y = builder.select(is_plain, x, bent)
-                if masks[v] is None:
-                    on.store(y, c_rows[i], v)
-                else:
-                    on.masked_store(y, c_rows[i], v, masks[v])
+            with builder.if_else(is_plain) as (then, otherwise):
+                with then:
+                    for v, x in enumerate(values):
+                        store(x, c_rows[i], v)
+                with otherwise:
+                    for v, x in enumerate(values):
+                        store(bent(x), c_rows[i], v)
 
 
 @intrinsic

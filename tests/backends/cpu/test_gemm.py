@@ -183,7 +183,8 @@ some_length = st.one_of(st.integers(1, 300), st.integers(1, 40_000))
 
 @pytest.mark.parametrize("isa", INSTRUCTION_SETS.values(), ids=INSTRUCTION_SETS)
 @pytest.mark.parametrize("itemsize", [4, 8])
-def test_a_cut_covers_the_product_once_and_fits_into_scratch(isa, itemsize):
+@pytest.mark.parametrize("flags", [0, gemm_file.TRANS_A, gemm_file.TRANS_B])
+def test_a_cut_covers_the_product_once_and_fits_into_scratch(isa, itemsize, flags):
     with pytest.MonkeyPatch.context() as patch:
         cut = on(patch, isa)
 
@@ -191,10 +192,10 @@ def test_a_cut_covers_the_product_once_and_fits_into_scratch(isa, itemsize):
         @example(1, 1, 1)
         @example(gemm_file.MANY_ROWS, 40_000, gemm_file.MAX_K)
         def holds(m, n, k):
-            pieces = cut(m, n, k, itemsize)
+            pieces = cut(m, n, k, itemsize, flags)
             assert_covers_once(pieces, m, n, k, itemsize, isa)
             assert scratch_used(pieces, isa, itemsize) <= SCRATCH_BYTES
-            assert cut(m, n, k, itemsize) == pieces
+            assert cut(m, n, k, itemsize, flags) == pieces
 
         holds()
 

@@ -70,8 +70,8 @@ def cut_by_threads() -> None:
     """A defect: blocks of the sum follow the number of threads, and with them the rounding."""
     cut = backend_file.cut
 
-    def wrong(m: int, n: int, k: int, itemsize: int) -> Any:
-        return cut(m, n, k, itemsize)._replace(k_block=-(-k // numba.get_num_threads()))
+    def wrong(m: int, n: int, k: int, itemsize: int, flags: int) -> Any:
+        return cut(m, n, k, itemsize, flags)._replace(k_block=-(-k // numba.get_num_threads()))
 
     backend_file.cut = wrong
 

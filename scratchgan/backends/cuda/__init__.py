@@ -1,0 +1,1 @@
+"""Kernels for NVIDIA's GPUs, compiled by Numba: the same vocabulary, the same file names as cpu."""

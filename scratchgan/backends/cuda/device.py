@@ -1,0 +1,80 @@
+"""The one module that imports numba.cuda, so that a move to its successor is one line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import config
+
+if not hasattr(np, "row_stack"):  # numba-cuda 0.30 asks for it; NumPy 2.5 has dropped it
+    np.row_stack = np.vstack  # noqa: NPY201
+
+from numba import cuda
+
+__all__ = [
+    "BLOCK", "LARGEST", "SIMULATED", "address", "blocks_of", "cuda", "device_function", "is_here",
+    "kernel", "require_device",
+]  # fmt: skip
+
+config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # a small array needs a small grid
+
+SIMULATED = bool(config.ENABLE_CUDASIM)
+"""Whether kernels run in Numba's simulator: Python threads, for tests on tiny arrays."""
+
+BLOCK = 4 if SIMULATED else 256  # threads of a block
+MOST_BLOCKS = 2 if SIMULATED else 4096  # beyond, each thread takes several elements
+LARGEST = 2**31  # elements of an array: kernels count in 32 bits, up to one stride further
+
+
+def kernel(function: Any) -> Any:
+    """Compile a kernel when it is first launched; a signature here would need a driver now."""
+    return cuda.jit(function)
+
+
+def device_function(function: Any) -> Any:
+    """
+    Compile a function for kernels to call.
+
+    The simulator replaces ``cuda`` in the globals of a running function's module; a function
+    that uses ``cuda`` therefore stands in the module of the kernels that call it.
+    """
+    return cuda.jit(device=True)(function)
+
+
+def blocks_of(size: int) -> int:
+    """Return how many blocks compute ``size`` elements, one a thread or by long strides."""
+    return max(1, min(MOST_BLOCKS, -(-size // BLOCK)))
+
+
+def is_here(a: Any) -> bool:
+    """Whether ``a`` is an array of the device, such as ``cuda.device_array`` makes."""
+    return bool(getattr(a, "__cuda_ndarray__", False))
+
+
+def address(a: Any) -> int:
+    """Return where an array of the device begins."""
+    if SIMULATED:
+        return int(a.__array_interface__["data"][0])
+    return int(a.__cuda_array_interface__["data"][0])
+
+
+def require_device() -> None:
+    """
+    Raise unless kernels can run here.
+
+    Raises
+    ------
+    RuntimeError
+        With the reason, in one line.
+    """
+    if SIMULATED or cuda.is_available():
+        return
+    why = "there is a GPU, but Numba does not find CUDA's compiler"
+    try:
+        cuda.current_context()
+    except Exception as error:  # the driver's own words, of which the first sentence says it
+        why = "no NVIDIA GPU was found"
+        lines = [line.strip(" .:") for line in str(error).splitlines()]
+        why = next((line for line in lines if line and line != "Error at driver init"), why)
+    raise RuntimeError(why)

@@ -1,0 +1,262 @@
+"""
+Matrix products C = op(A) · op(B), and the linear layer φ(x · W + b) in the same pass.
+
+``plan`` chooses how a product is cut: into tiles of which size (``tiles.py``), and whether k
+is cut too ("split-K"). A batch of 100 has so few tiles that most of a GPU would stand idle;
+then each block sums a part of k into a workspace, and ``combine`` adds the parts, in order.
+The choice follows from the sizes alone, and nothing is added atomically: the same product
+has the same bits at every run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import uint32
+
+from scratchgan.backends.cuda.device import BLOCK, LARGEST, address, blocks_of, cuda, kernel
+from scratchgan.backends.cuda.elementwise import apply
+from scratchgan.backends.cuda.tiles import (
+    ACCUMULATE,
+    BIAS,
+    LARGE,
+    MEDIUM,
+    SMALL,
+    Tile,
+    tile_kernel,
+)
+from scratchgan.backends.scalar import CODES
+
+__all__ = ["MOST_PARTS", "Plan", "combine", "kernels", "plan", "product"]
+
+Launcher = Callable[[Any, tuple[int, ...], tuple[int, ...], tuple[Any, ...]], None]
+
+# What a step of a tile costs: the instructions of its loop, for float32, as disassembled.
+INSTRUCTIONS = {LARGE: 600, MEDIUM: 650, SMALL: 370}
+
+# Of an H200, in cycles; estimates, not yet measured.
+MULTIPROCESSORS = 132
+SCHEDULERS = 4  # of a multiprocessor; each issues an instruction a cycle, for one of its warps
+LATENCY = 700  # from the fetch of a step to its use, at least
+START = 1500  # of a block: its first fetch, its last write
+COMBINE = 4000  # a second launch
+BYTES = 2000  # that all multiprocessors read a cycle from the second-level cache
+
+MOST_PARTS = 32
+SPAN = 16  # parts are multiples of it: of every tile's depth
+IN_TILE = (CODES["identity"], CODES["leaky_relu"], CODES["relu"])  # φ in the tile's registers
+MOST_DOWN = 65535  # blocks of a grid's second axis
+
+
+class Plan(NamedTuple):
+    """How a product is cut."""
+
+    tile: Tile
+    parts: int  # of k
+    span: int  # of a part
+
+
+def _cycles(tile: Tile, parts: int, span: int, m: int, n: int, itemsize: int) -> float:
+    """
+    Estimate what a product takes.
+
+    The busiest multiprocessor holds up to ``resident`` blocks at once. A step of theirs takes
+    as long as their instructions take to issue, and no less than memory takes to answer.
+    """
+    wide = itemsize // 4  # a float64 takes two of everything
+    blocks = -(-m // tile.rows) * -(-n // tile.columns) * parts
+    waiting, resident = -(-blocks // MULTIPROCESSORS), max(1, tile.resident // wide)
+    steps = -(-span // tile.depth)
+    total = 0.0
+    while waiting > 0:
+        together = min(waiting, resident)
+        rounds = max(1, waiting // resident)  # alike: all full ones at once
+        warps = -(-together * tile.threads // (32 * SCHEDULERS))
+        total += rounds * (START + steps * max(LATENCY, warps * INSTRUCTIONS[tile] * wide))
+        waiting -= rounds * together
+    if parts > 1:
+        total += COMBINE + (parts + 1) * m * n * itemsize / BYTES
+    return total
+
+
+@cache
+def plan(m: int, n: int, k: int, itemsize: int, split: bool = True) -> Plan:
+    """
+    Choose how to cut an (m, n) product with sums of length k.
+
+    Parameters
+    ----------
+    m, n, k : int
+        The sizes.
+    itemsize : int
+        4 or 8 bytes.
+    split : bool
+        Whether there is a workspace for the parts of k.
+
+    Returns
+    -------
+    Plan
+        The cheapest by estimate; of equal ones that with the fewest parts and the smallest tile.
+
+    Examples
+    --------
+    A large product has tiles enough; a batch of 100 has not:
+
+    >>> plan(4096, 4096, 4096, 4).parts
+    1
+    >>> plan(100, 1200, 784, 4).parts > 1
+    True
+    """
+    tiles = (SMALL, MEDIUM, LARGE) if itemsize == 4 else (SMALL, MEDIUM)
+    units = -(-k // SPAN)
+    best = None
+    for wanted in range(1, min(MOST_PARTS, units) + 1 if split else 2):
+        span = -(-units // wanted) * SPAN
+        parts = -(-k // span)  # fewer than wanted where the last would be empty
+        for tile in tiles:
+            cost = _cycles(tile, parts, span, m, n, itemsize)
+            if best is None or cost < best[0]:
+                best = cost, Plan(tile, parts, span)
+    assert best is not None
+    return best[1]
+
+
+@kernel
+def combine(parts, bias, c, size, n, count, flags, code, slope):
+    """C = φ(part 0 + part 1 + … + bias), or C += the sum of the parts."""
+    i, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
+    while i < size:
+        total = parts[i]
+        at = i
+        for _ in range(1, count):
+            at = uint32(at + size)
+            total += parts[at]
+        if flags & ACCUMULATE:
+            total += c[i]
+        if flags & BIAS:
+            total += bias[uint32(i % n)]
+        c[i] = apply(code, total, slope)
+        i = uint32(i + stride)
+
+
+def _fits_vectors(a: Any, b: Any, c: Any, n: int, a_line: int, b_line: int) -> bool:
+    """Whether rows and beginnings of all three arrays are aligned to 16 bytes."""
+    lines = (a_line, b_line, n)
+    width = 16 // c.dtype.itemsize
+    return all(line % width == 0 for line in lines) and all(
+        address(array) % 16 == 0 for array in (a, b, c)
+    )
+
+
+def product(
+    launch: Launcher,
+    a: Any,
+    b: Any,
+    c: Any,
+    m: int,
+    n: int,
+    k: int,
+    trans_a: bool,
+    trans_b: bool,
+    accumulate: bool,
+    bias: Any = None,
+    code: int = 0,
+    slope: float = 0.0,
+    workspace: Callable[[int, Any], Any] | None = None,
+) -> None:
+    """
+    Launch C = φ(op(A) · op(B) + bias), plus what stood in C where ``accumulate`` says so.
+
+    Parameters
+    ----------
+    launch : callable
+        launch(kernel, grid, block, args).
+    a, b, c : device array
+        (m · k,), (k · n,), (m · n,): row-major matrices, flat. C overlaps no other.
+    m, n, k : int
+        The sizes.
+    trans_a, trans_b : bool
+        Whether A is stored (k, m), and B (n, k).
+    accumulate : bool
+        Whether C, as it stands, is added before φ.
+    bias : device array, optional
+        (n,).
+    code : int
+        Of φ, in ``scalar.CODES``.
+    slope : float
+        Of leaky_relu.
+    workspace : callable, optional
+        workspace(size, dtype) gives a device array for the parts of a sum; without it k is
+        not cut.
+
+    Raises
+    ------
+    ValueError
+        If a matrix has more elements than kernels can count.
+    """
+    if max(m * k, k * n, m * n) >= LARGEST:
+        raise ValueError(
+            f"gemm: ({m}, {k}) · ({k}, {n}) has a matrix of 2³¹ elements or more,"
+            " which the kernels cannot count; cut the batch"
+        )
+    split = workspace is not None and MOST_PARTS * m * n < LARGEST
+    chosen = plan(m, n, k, c.dtype.itemsize, split)
+    flags = ACCUMULATE * bool(accumulate) + BIAS * (bias is not None)
+    added = c if bias is None else bias  # never read without its flag
+    slope = c.dtype.type(slope)
+    if chosen.parts == 1 or workspace is None:
+        first = code if code in IN_TILE else 0
+        _run_tiles(launch, chosen, a, b, c, added, m, n, k, trans_a, trans_b, flags, first, slope)
+        if code != first:  # φ needs e^x: a pass of its own, in place
+            _run_combine(launch, c, added, c, m, n, 1, 0, code, slope)
+        return
+    parts = workspace(chosen.parts * m * n, c.dtype)
+    _run_tiles(launch, chosen, a, b, parts, added, m, n, k, trans_a, trans_b, 0, 0, slope)
+    _run_combine(launch, parts, added, c, m, n, chosen.parts, flags, code, slope)
+
+
+def _run_tiles(
+    launch: Launcher, chosen: Plan, a: Any, b: Any, c: Any, bias: Any, m: int, n: int, k: int,
+    trans_a: bool, trans_b: bool, flags: int, code: int, slope: Any,
+) -> None:  # fmt: skip
+    """Launch the tiles of a plan; their sums, or parts of them, go to c."""
+    tile = chosen.tile
+    vector = _fits_vectors(a, b, c, n, m if trans_a else k, k if trans_b else n)
+    if tile == LARGE and not vector:
+        tile = MEDIUM  # of a large tile there is only the fast kind; the sums are the same
+    run = tile_kernel(tile, c.dtype.name, trans_a, trans_b, vector and c.dtype.itemsize == 4)
+    grid = (-(-m // tile.rows), -(-n // tile.columns), chosen.parts)
+    if grid[1] > MOST_DOWN:
+        raise ValueError(f"gemm: {n} columns are more than a grid has blocks for")
+    sizes = map(np.uint32, (m, n, k, chosen.span))
+    numbers = (np.int32(flags), np.int32(code), slope)
+    launch(run, grid, (tile.threads,), (a, b, c, bias, *sizes, *numbers))
+
+
+def _run_combine(
+    launch: Launcher, parts: Any, bias: Any, c: Any, m: int, n: int, count: int, flags: int,
+    code: int, slope: Any,
+) -> None:  # fmt: skip
+    """Launch ``combine``."""
+    sizes = (np.uint32(m * n), np.uint32(n), np.int32(count))
+    numbers = (np.int32(flags), np.int32(code), slope)
+    launch(combine, (blocks_of(m * n),), (BLOCK,), (parts, bias, c, *sizes, *numbers))
+
+
+def kernels() -> Iterator[tuple[str, str, int, Any]]:
+    """Make every tile kernel that ``product`` can launch: (name, dtype, threads, kernel)."""
+    kinds = [
+        (LARGE, "float32", True), (MEDIUM, "float32", True), (SMALL, "float32", True),
+        (MEDIUM, "float32", False), (SMALL, "float32", False),
+        (MEDIUM, "float64", False), (SMALL, "float64", False),
+    ]  # fmt: skip
+    for tile, dtype, vector in kinds:
+        for trans_a in (False, True):
+            for trans_b in (False, True):
+                form = ("T" if trans_a else "N") + ("T" if trans_b else "N")
+                access = "16 bytes" if vector else "one number"
+                name = f"{tile.rows} × {tile.columns} × {tile.depth} {form}, {access} at a time"
+                yield name, dtype, tile.threads, tile_kernel(tile, dtype, trans_a, trans_b, vector)

@@ -1,0 +1,85 @@
+"""The mathematics of one number, compiled for the GPU."""
+
+from __future__ import annotations
+
+import math
+
+from scratchgan.backends import scalar
+from scratchgan.backends.cuda.device import device_function
+
+__all__ = ["MATHS", "log", "sin_cos_turns", "sqrt"]
+
+TWO_PI = 6.283185307179586
+
+# Conversions to the argument's own type cost nothing on a device, where math.exp of a float32
+# is one already; in the simulator it would be a float64.
+
+
+@device_function
+def exp(x):
+    """e^x."""
+    return type(x)(math.exp(x))
+
+
+@device_function
+def expm1(x):
+    """e^x − 1."""
+    return type(x)(math.expm1(x))
+
+
+@device_function
+def log1p(x):
+    """log(1 + x)."""
+    return type(x)(math.log1p(x))
+
+
+@device_function
+def log(x):
+    """Logarithm."""
+    return type(x)(math.log(x))
+
+
+@device_function
+def sqrt(x):
+    """Square root."""
+    return type(x)(math.sqrt(x))
+
+
+@device_function
+def sin_cos_turns(u):
+    """
+    Sine and cosine of 2π u for 0 ≤ u ≤ 1.
+
+    The nearest quarter turn is taken off, which is exact, and two Taylor series serve
+    an angle of at most π/4, with remainders below a rounding of float64. CUDA's own
+    sine of a float32 reduces any angle whatever, in float64 and over a table in memory.
+    """
+    real = type(u)
+    quarter = int(u * real(4) + real(0.5))
+    t = (u - real(quarter) * real(0.25)) * real(TWO_PI)
+    z = t * t
+    s = real(-1 / 1307674368000)  # 1/15!, 1/13!, …
+    s = s * z + real(1 / 6227020800)
+    s = s * z + real(-1 / 39916800)
+    s = s * z + real(1 / 362880)
+    s = s * z + real(-1 / 5040)
+    s = s * z + real(1 / 120)
+    s = s * z + real(-1 / 6)
+    s = s * z * t + t
+    c = real(1 / 20922789888000)  # 1/16!, 1/14!, …
+    c = c * z + real(-1 / 87178291200)
+    c = c * z + real(1 / 479001600)
+    c = c * z + real(-1 / 3628800)
+    c = c * z + real(1 / 40320)
+    c = c * z + real(-1 / 720)
+    c = c * z + real(1 / 24)
+    c = c * z + real(-1 / 2)
+    c = c * z + real(1)
+    odd = quarter == 1 or quarter == 3
+    sine, cosine = (c if odd else s), (s if odd else c)
+    sine = -sine if quarter == 2 or quarter == 3 else sine
+    cosine = -cosine if quarter == 1 or quarter == 2 else cosine
+    return sine, cosine
+
+
+MATHS = scalar.build(device_function, exp, expm1, log1p)

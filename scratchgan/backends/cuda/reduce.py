@@ -1,0 +1,106 @@
+"""
+Kernels that sum over the batch: without atomics, so always in the same order.
+
+A block sums COLUMNS neighbouring columns. Of each column LANES threads sum every
+LANES-th row, then the first of them adds up their sums. Neighbouring threads read
+neighbouring columns of one row, which is one access to memory for all of them.
+"""
+
+from __future__ import annotations
+
+from numba import uint32
+
+from scratchgan.backends.cuda.device import BLOCK, SIMULATED, cuda, device_function, kernel
+from scratchgan.backends.cuda.elementwise import apply_grad
+from scratchgan.backends.cuda.maths import MATHS
+
+__all__ = ["BLOCK", "COLUMNS", "ROWS", "activation_grad_bias", "log_sigmoid_mean", "sum_rows"]
+
+COLUMNS = 2 if SIMULATED else 32
+LANES = BLOCK // COLUMNS
+ROWS = 3 if SIMULATED else 256  # of one block: more rows are summed by more blocks, in two passes
+
+log_sigmoid, sigmoid = MATHS.log_sigmoid, MATHS.sigmoid
+
+
+@device_function
+def over_lanes(sums, thread, total):
+    """Return the sum over a column's lanes, in their order; it is right in lane 0."""
+    sums[thread] = total
+    cuda.syncthreads()
+    if thread < uint32(COLUMNS):
+        for lane in range(1, LANES):
+            total += sums[uint32(thread + uint32(COLUMNS * lane))]
+    return total
+
+
+@kernel
+def sum_rows(a, out, batch, n, rows, accumulate):
+    """Sum pieces of ``rows`` rows of a (batch, n); out has a row for each piece."""
+    sums = cuda.shared.array(BLOCK, a.dtype)
+    thread, piece = uint32(cuda.threadIdx.x), uint32(cuda.blockIdx.y)
+    lane = uint32(thread // uint32(COLUMNS))
+    j = uint32(uint32(cuda.blockIdx.x) * uint32(COLUMNS) + thread % uint32(COLUMNS))
+    i = uint32(piece * rows + lane)
+    last = min(batch, uint32(piece * rows + rows))
+    total = type(a[0])(0)
+    while i < last and j < n:
+        total += a[uint32(i * n + j)]
+        i = uint32(i + uint32(LANES))
+    total = over_lanes(sums, thread, total)
+    if lane == uint32(0) and j < n:
+        k = uint32(piece * n + j)
+        if accumulate != uint32(0):
+            out[k] += total
+        else:
+            out[k] = total
+
+
+@kernel
+def activation_grad_bias(dy, y, da, out, batch, n, rows, accumulate, code, slope):
+    """da = dy ⊙ φ′, and its sums as in ``sum_rows``: each element of dy is read once."""
+    sums = cuda.shared.array(BLOCK, dy.dtype)
+    thread, piece = uint32(cuda.threadIdx.x), uint32(cuda.blockIdx.y)
+    lane = uint32(thread // uint32(COLUMNS))
+    j = uint32(uint32(cuda.blockIdx.x) * uint32(COLUMNS) + thread % uint32(COLUMNS))
+    i = uint32(piece * rows + lane)
+    last = min(batch, uint32(piece * rows + rows))
+    total = type(dy[0])(0)
+    while i < last and j < n:
+        k = uint32(i * n + j)
+        gradient = apply_grad(code, dy[k], y[k], slope)
+        da[k] = gradient
+        total += gradient
+        i = uint32(i + uint32(LANES))
+    total = over_lanes(sums, thread, total)
+    if lane == uint32(0) and j < n:
+        k = uint32(piece * n + j)
+        if accumulate != uint32(0):
+            out[k] += total
+        else:
+            out[k] = total
+
+
+@kernel
+def log_sigmoid_mean(logits, value, gradient, size, sign):
+    """Mean of log σ(sign · l) and its gradient, by one block: a sum a thread, then a tree."""
+    sums = cuda.shared.array(BLOCK, logits.dtype)
+    thread = uint32(cuda.threadIdx.x)
+    real = type(sign)
+    each = sign / real(size)
+    total = real(0)
+    i = thread
+    while i < size:
+        signed = sign * logits[i]
+        total += log_sigmoid(signed)
+        gradient[i] = sigmoid(-signed, sign) * each  # (log σ)′(l) = σ(−l)
+        i = uint32(i + uint32(BLOCK))
+    sums[thread] = total
+    half = uint32(BLOCK // 2)
+    while half > uint32(0):
+        cuda.syncthreads()
+        if thread < half:
+            sums[thread] += sums[uint32(thread + half)]
+        half = uint32(half // uint32(2))
+    if thread == uint32(0):
+        value[0] = sums[0] / real(size)

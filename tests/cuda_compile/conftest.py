@@ -1,0 +1,13 @@
+"""
+Every kernel of the cuda backend compiled for real GPUs, on a machine without one.
+
+Nothing here is collected where numba-cuda is not installed. Where it is::
+
+    pip install -e '.[cuda]' pytest
+    pytest --confcutdir=tests/cuda_compile tests/cuda_compile
+"""
+
+from importlib.util import find_spec
+
+if find_spec("numba_cuda") is None:
+    collect_ignore_glob = ["*"]
