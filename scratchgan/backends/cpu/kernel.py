@@ -358,11 +358,25 @@ def _aligned(a: Any) -> int:
     return -(-address // 64) * 64
 
 
+_forked = False
+
+
+def _note_fork() -> None:
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
+
+
 class Runner:
     """
     Runs tables of rows: alone, or with as many threads as Numba is set to use.
 
-    ``numba.set_num_threads`` and ``NUMBA_NUM_THREADS`` say how many.
+    ``numba.set_num_threads`` and ``NUMBA_NUM_THREADS`` say how many. A forked child
+    computes alone, with the same bits: GNU's OpenMP ends a child that starts threads
+    after its parent has.
     """
 
     def __init__(self) -> None:
@@ -388,6 +402,8 @@ class Runner:
         own.counters[0] = own.counters[8] = 0
         if threads is None:
             threads = numba.get_num_threads() if total >= WORTH_SHARING else 1
+        if _forked:
+            threads = 1
         own.reserve(threads)
         if threads == 1:
             self._alone(table, rows, total, steps, own.tickets, own.scratch, self._give_way)

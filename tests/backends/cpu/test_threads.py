@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import pytest
 import training
 from child import answer, answers
@@ -89,3 +92,28 @@ runner._own = Own()
 together.main()
 """
     assert answer(code, NUMBA_NUM_THREADS=1) != "4\n"
+
+
+FORK = """
+import os
+import numpy as np
+from scratchgan.backends import get_backend
+ops = get_backend("cpu")
+a = np.random.default_rng(0).normal(size=(300, 300)).astype("f4")
+ours = ops.gemm(a, a)  # with both threads
+child = os.fork()
+if child == 0:
+    os._exit(0 if (ops.gemm(a, a) == ours).all() else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_computes_the_same():
+    """GNU's OpenMP would end it, were it to start threads after its parent has."""
+    assert answer(FORK, NUMBA_NUM_THREADS=2) == "0\n"
+    if sys.platform != "linux":
+        return  # that it would be ended is GNU's OpenMP's doing
+    spoiled = FORK.replace("child = ", "import scratchgan.backends.cpu.kernel as k\nchild = ")
+    spoiled = spoiled.replace("if child == 0:", "if child == 0:\n    k._forked = False")
+    assert answer(spoiled, NUMBA_NUM_THREADS=2, NUMBA_THREADING_LAYER="omp") != "0\n"
