@@ -64,8 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train a recipe, or continue a run")
     train.set_defaults(run=_train)
     train.add_argument(
-        "recipe", nargs="?", help="digits (the default), gaussian-1d, ring, grid or mnist"
+        "recipe", nargs="?", help="digits (the default) or another; `scratchgan info` lists them"
     )
+    train.add_argument("--quick", action="store_true", help="a minute of it: does all work?")
     train.add_argument("--data", metavar="NAME", help="another data set than the recipe's")
     train.add_argument("--backend", metavar="NAME", help="where arithmetic happens")
     train.add_argument("--steps", type=int, metavar="N", help="iterations")
@@ -148,12 +149,14 @@ def _train(options: argparse.Namespace) -> int:
 
 def _started(options: argparse.Namespace) -> Session:
     from scratchgan.data import load
+    from scratchgan.gan.recipes import get_recipe
     from scratchgan.runs import Config, Session, next_free_folder, read_toml
 
     settings = read_toml(options.config) if options.config else {}
     recipe = options.recipe or settings.pop("recipe", None) or "digits"
     settings.pop("recipe", None)
-    settings.update(_given(options))
+    quick = get_recipe(recipe).quick() if options.quick else {}
+    settings = quick | settings | _given(options)
     config = Config.from_recipe(recipe, settings)
     path = options.out or next_free_folder(Path("runs"), recipe)
     return Session.start(path, config, load(config.data))
@@ -165,7 +168,8 @@ def _resumed(options: argparse.Namespace) -> Session:
 
     given = _given(options)
     steps = given.pop("steps", None)
-    also = [*given, *(name for name in ("recipe", "config", "out") if getattr(options, name))]
+    others = ("recipe", "quick", "config", "out")
+    also = [*given, *(name for name in others if getattr(options, name))]
     if also:
         raise ValueError(
             f"--resume continues a run with its own settings; leave out {', '.join(also)}"
@@ -277,7 +281,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     data: Dataset = load(folder.config.data)
     n = (1000 if data.image_shape else 2500) if options.n is None else options.n
     samples = _draw(folder, n, options.seed)
-    print(f"{options.folder}, checkpoint {folder.newest_checkpoint().name}")
+    print(f"{options.folder}, checkpoint {folder.chosen_checkpoint().name}")
     print(evaluate(samples, data))
     _print_exact(load_trainer(folder, data), data)
     return 0
@@ -339,12 +343,12 @@ def _info(options: argparse.Namespace) -> int:
     for name in backend_names():
         reason = why_unavailable(name)
         default = " (default)" if reason is None and name == default_backend().name else ""
-        print(f"  {name:<12}{'works here' + default if reason is None else reason}")
+        print(f"  {name:<17}{'works here' + default if reason is None else reason}")
     if options.warm:
         _warm()
     print("recipes:")
     for name in recipe_names():
-        print(f"  {name:<12}{get_recipe(name).about}")
+        print(f"  {name:<17}{get_recipe(name).about}")
     print(f"data folder: {os.environ.get('SCRATCHGAN_DATA_DIR', 'SCRATCHGAN_DATA_DIR is not set')}")
     print(f"data cache: {pooch.os_cache('scratchgan')}")
     return 0

@@ -26,6 +26,11 @@ def describe_data(config: Config, data: Dataset) -> Config:
             f"data set '{data.name}' has no labels, which a conditional game needs;"
             " choose another with --data"
         )
+    if config.validation >= data.n:
+        raise DataError(
+            f"validation is {config.validation:,}, and data set '{data.name}' has {data.n:,}"
+            " examples; hold back fewer, to leave some to train on"
+        )
     return replace(
         config,
         features=data.features,
@@ -37,7 +42,8 @@ def describe_data(config: Config, data: Dataset) -> Config:
 def build_networks(config: Config, data: Dataset | None = None) -> tuple[Network, Network]:
     """Return G and D with their initial parameters; without data, only their shapes count."""
     bounded = data is not None and data.value_range == (0.0, 1.0)
-    marginals = data_marginals(data.x) if data is not None and bounded else zeros()
+    seen = None if data is None else data.x[: data.n - config.validation]
+    marginals = data_marginals(seen) if seen is not None and bounded else zeros()
     sizes = Sizes(config.noise["features"], config.features, config.classes, marginals)
     layers = get_recipe(config.recipe).networks(sizes)
     ops = get_backend(config.backend)
@@ -56,10 +62,11 @@ def build_trainer(config: Config, data: Dataset) -> Trainer:
             f" classes; '{data.name}' has {data.features} and {data.classes}"
         )
     G, D = build_networks(config, data)
+    seen = slice(data.n - config.validation)
     return Trainer(
         G,
         D,
-        data.x,
+        data.x[seen],
         noise=Noise(**config.noise),
         optimizer_g=optimizer_from_config(config.optimizer_g),
         optimizer_d=optimizer_from_config(config.optimizer_d),
@@ -68,7 +75,7 @@ def build_trainer(config: Config, data: Dataset) -> Trainer:
         k=config.k,
         updates=config.updates,
         ema=config.ema,
-        labels=data.labels if config.conditional else None,
+        labels=data.labels[seen] if config.conditional and data.labels is not None else None,
         classes=config.classes,
         seed=config.seed,
         log_every=config.log_every,
@@ -83,9 +90,13 @@ def load_trainer(folder: RunFolder, data: Dataset) -> Trainer:
 
 
 def load_generator(folder: RunFolder) -> Generator:
-    """Return the generator of the newest checkpoint; the data are not needed."""
+    """
+    Return the generator of the best checkpoint, or else of the newest.
+
+    The data are not needed.
+    """
     config = folder.config
-    checkpoint = read_checkpoint(folder.newest_checkpoint())
+    checkpoint = read_checkpoint(folder.chosen_checkpoint())
     G, _ = build_networks(config)
     if checkpoint.layouts["G"] != G.layout.describe():
         raise RunError(

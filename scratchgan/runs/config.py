@@ -16,8 +16,13 @@ from scratchgan.gan.recipes import Recipe, get_recipe
 from scratchgan.gan.trainer import UPDATES
 from scratchgan.objectives import OBJECTIVES
 from scratchgan.optim import optimizer_from_config, optimizer_to_config
+from scratchgan.runs.measures import MEASURES
 
 __all__ = ["Config", "read_toml"]
+
+_COUNTS = (
+    "steps", "batch_size", "k", "log_every", "sample_every", "checkpoint_every", "measure_every",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,16 +52,28 @@ class Config:
     sample_every: int
     checkpoint_every: int
     dtype: str = "float32"
+    validation: int = 0
+    measure: str | None = None
+    measure_every: int = 1000
     features: int = 0
     classes: int = 0
     image_shape: list[int] | None = None
     scratchgan: str = field(default=__version__)
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "k", "log_every", "sample_every", "checkpoint_every"):
+        least = {"validation": 0, **dict.fromkeys(_COUNTS, 1)}
+        for name, low in least.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} is {value!r}; expected a whole number, at least 1")
+            if isinstance(value, bool) or not isinstance(value, int) or value < low:
+                raise ValueError(f"{name} is {value!r}; expected a whole number, at least {low}")
+        if self.measure is not None:
+            if self.measure not in MEASURES:
+                raise unknown("measure", self.measure, MEASURES)
+            if not self.validation:
+                raise ValueError(
+                    f"measure is '{self.measure}' and validation is 0; expected examples that"
+                    " are held back to measure on"
+                )
         if not isinstance(self.conditional, bool):
             raise ValueError(f"conditional is {self.conditional!r}; expected true or false")
         if self.ema is not None and (
@@ -157,5 +174,8 @@ def _plain(recipe: Recipe) -> dict[str, Any]:
         "log_every": recipe.log_every,
         "sample_every": recipe.sample_every,
         "checkpoint_every": recipe.checkpoint_every,
+        "validation": recipe.validation,
+        "measure": recipe.measure,
+        "measure_every": recipe.measure_every,
         "dtype": "float32",
     }

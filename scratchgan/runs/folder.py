@@ -1,4 +1,4 @@
-"""A run's folder: config.json, env.json, metrics.jsonl, samples/ and checkpoints/."""
+"""A run's folder: config.json, env.json, metrics.jsonl, samples/, checkpoints/ and the like."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from scratchgan.errors import RunError
 from scratchgan.runs.config import Config
 from scratchgan.runs.files import explain, remove_unfinished, write_atomically
 
-__all__ = ["RunFolder", "environment"]
+__all__ = ["MEASURED", "METRICS", "RunFolder", "environment"]
 
+METRICS, MEASURED = "metrics.jsonl", "measured.jsonl"
 KEEP = 3  # checkpoints; the older ones are removed
 
 
@@ -71,19 +72,20 @@ class RunFolder:
         write_atomically(self.path / name, lambda stream: stream.write(text.encode()))
 
     # -- metrics --------------------------------------------------------------------------------
+    # metrics.jsonl: values of the game; measured.jsonl: figures on held-back examples.
 
-    def append_metrics(self, record: dict[str, float]) -> None:
-        """Append one line to metrics.jsonl."""
-        path = self.path / "metrics.jsonl"
+    def append_metrics(self, record: dict[str, float], name: str = METRICS) -> None:
+        """Append one line to metrics.jsonl, or to ``name``."""
+        path = self.path / name
         try:
             with open(path, "a", encoding="utf-8") as stream:
                 stream.write(json.dumps(record) + "\n")
         except OSError as error:
             raise explain(error, path) from error
 
-    def read_metrics(self) -> list[dict[str, float]]:
-        """Return the records of metrics.jsonl, without a last line that was cut short."""
-        path = self.path / "metrics.jsonl"
+    def read_metrics(self, name: str = METRICS) -> list[dict[str, float]]:
+        """Return the records of a file, without a last line that was cut short."""
+        path = self.path / name
         records = []
         if path.exists():
             for line in path.read_bytes().splitlines():
@@ -93,11 +95,17 @@ class RunFolder:
                         records.append(record)
         return records
 
-    def cut_metrics(self, step: int) -> list[dict[str, float]]:
-        """Cut metrics.jsonl back to ``step`` and return what is left."""
-        records = [r for r in self.read_metrics() if r["step"] <= step]
-        self.write_text("metrics.jsonl", "".join(json.dumps(r) + "\n" for r in records))
+    def cut_metrics(self, step: int, name: str = METRICS) -> list[dict[str, float]]:
+        """Cut a file back to ``step`` and return what is left."""
+        records = [r for r in self.read_metrics(name) if r["step"] <= step]
+        self.write_text(name, "".join(json.dumps(r) + "\n" for r in records))
         return records
+
+    def best_measured(self) -> dict[str, float] | None:
+        """Return the record of measured.jsonl with the highest score, the first of equals."""
+        # A NaN is above nothing, and nothing is above it: it is left out.
+        records = [r for r in self.read_metrics(MEASURED) if r["score"] == r["score"]]
+        return max(records, key=lambda r: r["score"], default=None)
 
     def remove_frames_after(self, step: int) -> None:
         """Remove sample grids of iterations after ``step``, and what a kill left half written."""
@@ -120,6 +128,15 @@ class RunFolder:
     def checkpoints(self) -> list[Path]:
         """Return all checkpoints, the newest last."""
         return sorted((self.path / "checkpoints").glob("step_*.npz"), key=_step_of)
+
+    @property
+    def best_path(self) -> Path:
+        """Where the checkpoint with the best figure on held-back examples lies, if one is kept."""
+        return self.path / "best.npz"
+
+    def chosen_checkpoint(self) -> Path:
+        """Return the best checkpoint where one is kept, or else the newest."""
+        return self.best_path if self.best_path.exists() else self.newest_checkpoint()
 
     def newest_checkpoint(self) -> Path:
         """Return the newest checkpoint; raise RunError if there is none."""

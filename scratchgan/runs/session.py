@@ -16,7 +16,8 @@ from scratchgan.gan import Trainer
 from scratchgan.runs.build import build_trainer, describe_data
 from scratchgan.runs.checkpoint import load_into, read_checkpoint, write_checkpoint
 from scratchgan.runs.config import Config
-from scratchgan.runs.folder import RunFolder
+from scratchgan.runs.folder import MEASURED, RunFolder
+from scratchgan.runs.measures import MEASURES
 from scratchgan.runs.render import Renderer, write_animation, write_losses
 
 __all__ = ["Outcome", "Session", "next_free_folder"]
@@ -73,6 +74,8 @@ class Session:
                 )
             folder.change_steps(steps)
         trainer.history[:] = folder.cut_metrics(trainer.iteration)
+        if folder.config.measure:
+            folder.cut_metrics(trainer.iteration, MEASURED)
         folder.remove_frames_after(trainer.iteration)
         return cls(folder, data, trainer)
 
@@ -95,6 +98,8 @@ class Session:
             self._write_samples()
         before = list(trainer.callbacks)
         due = gcd(config.log_every, config.sample_every, config.checkpoint_every)
+        if config.measure:
+            due = gcd(due, config.measure_every)
         trainer.call_every(due, self._write_down)
         if progress is not None:
             trainer.call_every(config.log_every, progress)
@@ -119,10 +124,23 @@ class Session:
         config, step = self.folder.config, trainer.iteration
         if step % config.log_every == 0:
             self.folder.append_metrics(trainer.history[-1])
+        if config.measure and step % config.measure_every == 0:
+            self._measure(config.measure)
         if step % config.sample_every == 0:
             self._write_samples()
         if step % config.checkpoint_every == 0:
             self._write_checkpoint()
+
+    def _measure(self, name: str) -> None:
+        """Measure samples on the examples held back, and keep the generator if it is the best."""
+        trainer, measure = self.trainer, MEASURES[name]
+        held_back = self.data.x[self.data.n - self.folder.config.validation :]
+        found = measure.of(trainer.samples(measure.samples), held_back)
+        record = {"step": trainer.iteration, "epoch": trainer.record()["epoch"], **found}
+        best = self.folder.best_measured()
+        if best is None or found["score"] > best["score"]:
+            write_checkpoint(self.folder.best_path, trainer)
+        self.folder.append_metrics(record, MEASURED)
 
     def _write_samples(self) -> None:
         self._renderer.write(self.folder.sample_path(self.trainer.iteration))

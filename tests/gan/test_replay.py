@@ -30,7 +30,7 @@ from scratchgan.data.dataset import Dataset
 from scratchgan.errors import NonFiniteError
 from scratchgan.gan import Noise
 from scratchgan.gan.minibatches import Minibatches
-from scratchgan.gan.recipes import recipe_names
+from scratchgan.gan.recipes import get_recipe, recipe_names
 from scratchgan.nn import Dropout, Layer, Linear, Sequential, Tanh
 from scratchgan.objectives import NonSaturating, get_objective
 from scratchgan.optim import SGD, Adam, LinearRamp, Optimizer
@@ -81,10 +81,11 @@ def test_replayed_is_step_by_step(described, pieces):
 
 @pytest.mark.parametrize(
     ("name", "conditional"),
-    [(name, False) for name in recipe_names()] + [("digits", True), ("mnist", True)],
+    [(name, get_recipe(name).conditional) for name in recipe_names()]
+    + [("digits", True), ("mnist", True)],
 )
 def test_every_recipe(name, conditional):
-    config = Config.from_recipe(name, {"log_every": 2})
+    config = Config.from_recipe(name, {"log_every": 2, "validation": 0, "measure": None})
     data = _data(config.data)
     config = dataclasses.replace(config, backend="cpu", conditional=conditional)
     config = describe_data(config, data)

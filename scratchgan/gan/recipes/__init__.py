@@ -15,6 +15,9 @@ _MODULES = {
     "ring": "ring",
     "grid": "grid",
     "mnist": "mnist",
+    "paper-mnist": "paper_mnist",
+    "paper-cgan": "paper_cgan",
+    "ml-tutorial-mlp": "ml_tutorial_mlp",
 }
 
 

@@ -57,6 +57,15 @@ class Recipe:
         Whether the labels go into both networks.
     log_every, sample_every, checkpoint_every : int
         Iterations between records, sample grids and checkpoints.
+    validation : int
+        How many of the training examples, the last ones, are held back from training.
+    measure : str, optional
+        What is measured on them as the training goes on, one of
+        ``scratchgan.runs.measures.MEASURES``; the generator with the best figure is kept.
+    measure_every : int
+        Iterations between measurements.
+    quick_steps : int
+        Iterations of the quick form: long enough to see whether all works, no longer.
     """
 
     name: str
@@ -76,3 +85,15 @@ class Recipe:
     log_every: int = 50
     sample_every: int = 200
     checkpoint_every: int = 500
+    validation: int = 0
+    measure: str | None = None
+    measure_every: int = 1000
+    quick_steps: int = 200
+
+    def quick(self) -> dict[str, int]:
+        """Return the settings of the quick form: the same game, in a minute at most."""
+        steps = self.quick_steps
+        names = ("sample_every", "checkpoint_every", "measure_every")
+        return {"steps": steps, "log_every": max(1, steps // 10)} | dict.fromkeys(
+            names, max(1, steps // 2)
+        )
