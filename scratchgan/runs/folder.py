@@ -101,6 +101,11 @@ class RunFolder:
         self.write_text(name, "".join(json.dumps(r) + "\n" for r in records))
         return records
 
+    def seconds(self) -> float:
+        """Return how long the run has been trained so far, without the time between resumptions."""
+        records = self.read_metrics()
+        return float(records[-1].get("seconds", 0.0)) if records else 0.0
+
     def best_measured(self) -> dict[str, float] | None:
         """Return the record of measured.jsonl with the highest score, the first of equals."""
         # A NaN is above nothing, and nothing is above it: it is left out.

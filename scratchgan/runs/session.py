@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import gcd
@@ -45,6 +46,7 @@ class Session:
         self.folder = folder
         self.trainer = trainer
         self.data = data
+        self._began = time.monotonic() - folder.seconds()
         self._renderer = Renderer(trainer, data)
 
     @classmethod
@@ -123,7 +125,8 @@ class Session:
         """What is due at this iteration. Metrics first: a checkpoint never runs ahead of them."""
         config, step = self.folder.config, trainer.iteration
         if step % config.log_every == 0:
-            self.folder.append_metrics(trainer.history[-1])
+            seconds = round(time.monotonic() - self._began, 1)
+            self.folder.append_metrics({**trainer.history[-1], "seconds": seconds})
         if config.measure and step % config.measure_every == 0:
             self._measure(config.measure)
         if step % config.sample_every == 0:

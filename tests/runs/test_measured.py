@@ -194,3 +194,26 @@ def test_the_quick_form_of_a_recipe_is_whole(name):
     due = (config.log_every, config.sample_every, config.checkpoint_every)
     assert all(each <= config.steps <= 2000 for each in due)
     assert json.loads(config.to_json())["steps"] == settings["steps"]
+
+
+# -- how long it took ---------------------------------------------------------------------------
+
+
+def test_seconds_are_counted_over_resumptions_and_not_between_them(tmp_path, monkeypatch):
+    from scratchgan.runs import session as run_session
+
+    now = [1000.0]
+    monkeypatch.setattr(run_session.time, "monotonic", lambda: now[0])
+
+    def later(trainer):
+        now[0] += 10.0
+
+    first = start(tmp_path, steps=4)
+    first.trainer.callbacks.append((2, later))
+    first.run()
+    assert first.folder.seconds() == 20.0
+    now[0] += 5000.0  # the night
+    second = resume(first.folder, steps=6)
+    second.trainer.callbacks.append((2, later))
+    second.run()
+    assert [r["seconds"] for r in second.folder.read_metrics()] == [10.0, 20.0, 30.0]
