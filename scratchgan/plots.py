@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchgan.errors import ShapeError
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["histogram", "image_grid", "losses", "sample_density", "sample_scatter"]
+__all__ = [
+    "histogram",
+    "image_grid",
+    "label_grid",
+    "losses",
+    "nearest_grid",
+    "over_epochs",
+    "sample_density",
+    "sample_scatter",
+    "sigma_curve",
+]
 
 # Okabe & Ito's colours tell apart for all kinds of colour vision; roles as in the
 # 2014 paper's Figure 1: p_data black dotted, p_g green, D blue dashed.
 GREEN, BLUE, ORANGE, GREY = "#009E73", "#0072B2", "#D55E00", "#999999"
+# For several curves of one kind: they differ in dashes too, for print without colours.
+STYLES = ((BLUE, "-", "o"), (ORANGE, "--", "s"), (GREEN, "-.", "^"), ("black", ":", "D"))
 
 
 def _figure(width: float = 6.4, height: float = 4.2) -> tuple[Figure, Axes]:
@@ -41,17 +56,110 @@ def image_grid(
     image_shape : (height, width)
     columns, zoom : int
     """
-    from matplotlib.figure import Figure
+    return _picture(_page(samples, image_shape, columns), zoom)
 
+
+def nearest_grid(
+    samples: NDArray[Any], nearest: NDArray[Any], image_shape: tuple[int, int], zoom: int = 4
+) -> Figure:
+    """
+    Show samples in rows, and at the end of each the training image nearest to its last sample.
+
+    As Fig. 2 of Goodfellow et al. 2014. The training images stand apart, in orange frames.
+
+    Parameters
+    ----------
+    samples : array (rows · columns, height · width), values in [0, 1]
+    nearest : array (rows, height · width)
+        Of samples number columns − 1, 2 columns − 1, …; ``metrics.nearest`` finds them.
+    image_shape : (height, width)
+    zoom : int
+
+    Raises
+    ------
+    ShapeError
+        If the samples do not make rows of one length.
+    """
+    rows = len(nearest)
+    if rows == 0 or len(samples) == 0 or len(samples) % rows:
+        raise ShapeError(
+            f"{len(samples)} samples and {rows} nearest images; expected the same number of"
+            " samples for each nearest image, beside the last of which it is shown"
+        )
+    left = _page(samples, image_shape, len(samples) // rows)
+    right = _page(nearest, image_shape, 1)
+    frame = _page(np.ones_like(nearest), image_shape, 1) == 0
+    page = np.repeat(np.hstack([left, np.zeros((len(left), 3)), right])[:, :, None], 3, axis=2)
+    page[:, -right.shape[1] :][frame] = [int(ORANGE[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    return _picture(page.clip(0, 1), zoom)
+
+
+def label_grid(
+    samples: NDArray[Any],
+    labels: NDArray[Any],
+    image_shape: tuple[int, int],
+    label_names: Sequence[str],
+    columns: int = 10,
+    zoom: int = 4,
+) -> Figure:
+    """
+    Show what a conditional generator makes of each label: one label a row, its name beside it.
+
+    As Fig. 2 of Mirza & Osindero 2014. Of each label the first ``columns`` samples are shown.
+
+    Parameters
+    ----------
+    samples : array (n, height · width), values in [0, 1]
+    labels : integer array (n,)
+        What the generator was asked for; ``Generator.labels_for`` has it.
+    image_shape : (height, width)
+    label_names : sequence of str
+    columns, zoom : int
+
+    Raises
+    ------
+    ShapeError
+        If there is not one label for each sample.
+    """
+    if labels.shape != (len(samples),):
+        raise ShapeError(
+            f"labels have shape {labels.shape}; expected ({len(samples)},), one for each sample"
+        )
+    shown = np.zeros((len(label_names), columns, samples.shape[1]))
+    for row, images in enumerate(shown):
+        of_label = samples[labels == row][:columns]
+        images[: len(of_label)] = of_label
+    page = _page(shown.reshape(-1, samples.shape[1]), image_shape, columns)
+    margin = 14 + 8 * max(map(len, label_names))  # screen pixels: a letter of 10 points takes 8
+    figure = _picture(page, zoom, margin)
+    across, up = 100 * figure.get_size_inches()
+    for row, name in enumerate(label_names):
+        middle = zoom * (1 + (row + 0.5) * (image_shape[0] + 1) - 0.5)
+        figure.text(
+            (margin - 7) / across, 1 - middle / up, name,
+            horizontalalignment="right", verticalalignment="center", fontsize=10,
+        )  # fmt: skip
+    return figure
+
+
+def _page(samples: NDArray[Any], image_shape: tuple[int, int], columns: int) -> NDArray[Any]:
+    """Images side by side, with a gap of one pixel around each, in which the page is 0."""
     height, width = image_shape
-    rows = -(-len(samples) // columns)  # and a gap of one pixel around each image
+    rows = -(-len(samples) // columns)
     page: NDArray[Any] = np.zeros((rows * (height + 1) + 1, columns * (width + 1) + 1))
     for i, image in enumerate(samples.reshape(-1, height, width)):
         top, left = 1 + (i // columns) * (height + 1), 1 + (i % columns) * (width + 1)
         page[top : top + height, left : left + width] = image
-    page = np.kron(page, np.ones((zoom, zoom)))
-    figure = Figure(figsize=(page.shape[1] / 100, page.shape[0] / 100), dpi=100)
-    figure.figimage(page, cmap="gray", vmin=0, vmax=1)
+    return page
+
+
+def _picture(page: NDArray[Any], zoom: int, margin: int = 0) -> Figure:
+    """A page, (height, width) or (height, width, 3), as a figure; ``margin`` is left white."""
+    from matplotlib.figure import Figure
+
+    page = page.repeat(zoom, axis=0).repeat(zoom, axis=1)
+    figure = Figure(figsize=((page.shape[1] + margin) / 100, page.shape[0] / 100), dpi=100)
+    figure.figimage(page, xo=margin, cmap="gray", vmin=0, vmax=1)
     return figure
 
 
@@ -163,3 +271,81 @@ def losses(history: Sequence[dict[str, float]]) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     return figure
+
+
+def sigma_curve(curves: Mapping[str, Sequence[Sequence[float]]]) -> Figure:
+    """
+    Show Parzen estimates over their width σ, with a ring at the width that is chosen.
+
+    Parameters
+    ----------
+    curves : mapping of name to pairs (σ, mean log-likelihood in nats)
+        ``Parzen.curve``, or what a result file holds of it.
+    """
+    figure, axes = _figure()
+    for (name, curve), (colour, dashes, marker) in zip(curves.items(), cycle(STYLES), strict=False):
+        sigmas, values = np.array(curve, dtype=float).T
+        best = int(np.argmax(values))
+        label = f"{name}: {_number(values[best])} at σ = {sigmas[best]:.3f}"
+        axes.plot(sigmas, values, dashes, color=colour, marker=marker, markersize=4, label=label)
+        axes.plot(sigmas[best], values[best], "o", color=colour, markersize=11, fillstyle="none")
+    axes.set_xscale("log")
+    tried = sorted({pair[0] for curve in curves.values() for pair in curve})
+    ticks = tried[:: -(-len(tried) // 12)]
+    axes.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
+    axes.set_xticks([], minor=True)
+    axes.set(xlabel="width σ of the normals", ylabel="mean log-likelihood (nats)")
+    axes.legend(frameon=False)
+    return figure
+
+
+def over_epochs(
+    records: Mapping[str, Sequence[Mapping[str, float]]],
+    ylabel: str,
+    levels: Mapping[str, float] | None = None,
+    lower_is_better: bool = False,
+) -> Figure:
+    """
+    Show a measure over the epochs of one or more runs, with a ring at the best of each.
+
+    Parameters
+    ----------
+    records : mapping of name to records
+        Each with ``epoch`` and ``score``, and ``error`` where there is one, which is shown as a
+        band; as a run keeps them. A score that is NaN leaves a gap.
+    ylabel : str
+        What the score is, and its unit.
+    levels : mapping of name to score, optional
+        Drawn as dotted lines: what real examples score, or a paper's figure.
+    lower_is_better : bool
+    """
+    figure, axes = _figure(7.2, 4.2)
+    for (name, run), (colour, dashes, _) in zip(records.items(), cycle(STYLES), strict=False):
+        epochs, scores, errors = np.array(
+            [[r["epoch"], r["score"], r.get("error", 0.0)] for r in run], dtype=float
+        ).reshape(-1, 3).T  # fmt: skip
+        known = np.flatnonzero(~np.isnan(scores))
+        label = name
+        if known.size:
+            best = known[np.argmin(scores[known]) if lower_is_better else np.argmax(scores[known])]
+            label += f": {_number(scores[best])} at epoch {epochs[best]:.6g}"
+            axes.plot(
+                epochs[best], scores[best], "o", color=colour, markersize=11, fillstyle="none"
+            )
+        axes.plot(epochs, scores, dashes, color=colour, label=label)
+        axes.fill_between(
+            epochs, scores - errors, scores + errors, color=colour, alpha=0.2, linewidth=0
+        )
+    for name, level in (levels or {}).items():
+        axes.axhline(level, color="black", linestyle=":", linewidth=1)
+        axes.annotate(
+            f"{name}: {_number(level)}", (0, level), xycoords=("axes fraction", "data"),
+            xytext=(4, 3), textcoords="offset points",
+        )  # fmt: skip
+    axes.set(xlabel="epoch", ylabel=ylabel)
+    axes.legend(frameon=False)
+    return figure
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}".replace("-", "−")  # as Matplotlib writes it at its axes

@@ -1,6 +1,7 @@
 """How the game is played: Algorithm 1's two steps, and the trainer that repeats them."""
 
 from scratchgan.gan.generator import Generator
+from scratchgan.gan.interpolation import interpolate
 from scratchgan.gan.noise import Noise
 from scratchgan.gan.player import Player
 from scratchgan.gan.steps import discriminator_step, generator_step, simultaneous_step
@@ -13,5 +14,6 @@ __all__ = [
     "Trainer",
     "discriminator_step",
     "generator_step",
+    "interpolate",
     "simultaneous_step",
 ]

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchgan.backends import Stream
+from scratchgan.backends import Array, Stream
+from scratchgan.errors import ShapeError
 from scratchgan.gan.noise import Noise
 from scratchgan.nn import Network
 from scratchgan.nn.layer import Params
@@ -45,18 +46,65 @@ class Generator:
         """
         if n < 1:
             raise ValueError(f"{n} samples are asked for; expected at least 1")
-        ops, dtype = self.network.ops, self.network.dtype
-        z: Any = self.noise.sample(ops, n, stream, dtype)
-        if self.classes:
-            z = (z, ops.one_hot(ops.asarray(self._wanted(n, label)), self.classes, dtype))
-        elif label is not None:
-            raise ValueError("this generator is not conditional: it takes no label")
-        samples: NDArray[Any] = ops.to_numpy(self.network(z, self.params))
-        return samples
+        labels = self.labels_for(n, label)
+        z = self.noise.sample(self.network.ops, n, stream, self.network.dtype)
+        return self._samples(z, labels)
 
-    def _wanted(self, n: int, label: int | None) -> NDArray[np.int32]:
+    def at(self, z: NDArray[Any], labels: NDArray[Any] | None = None) -> NDArray[Any]:
+        """
+        Return G(z) for a z of your own, (n, features), on the host.
+
+        Parameters
+        ----------
+        z : array (n, noise features)
+            Computed in the network's dtype.
+        labels : integer array (n,), optional
+            What a conditional G is asked for; 0, 1, … in turn unless given.
+
+        Raises
+        ------
+        ShapeError
+            If ``z`` or ``labels`` has another shape.
+        ValueError
+            If a label is no class, or G is not conditional.
+        """
+        if z.ndim != 2 or z.shape[1] != self.noise.features or len(z) == 0:
+            raise ShapeError(f"z has shape {z.shape}; expected (n, {self.noise.features})")
+        if labels is None:
+            labels = self.labels_for(len(z), None)
+        elif not self.classes:
+            raise ValueError("this generator is not conditional: it takes no labels")
+        else:
+            labels = self._checked(np.asarray(labels), len(z))
+        return self._samples(self.network.ops.asarray(z, self.network.dtype), labels)
+
+    def labels_for(self, n: int, label: int | None) -> NDArray[np.int32] | None:
+        """Return the labels of n samples: 0, 1, … in turn, or ``label``; None without classes."""
+        if not self.classes:
+            if label is not None:
+                raise ValueError("this generator is not conditional: it takes no label")
+            return None
         if label is None:
             return np.arange(n, dtype=np.int32) % self.classes
         if not 0 <= label < self.classes:
             raise ValueError(f"label is {label}; expected 0 … {self.classes - 1}")
         return np.full(n, label, np.int32)
+
+    def _checked(self, labels: NDArray[Any], n: int) -> NDArray[np.int32]:
+        if labels.shape != (n,) or labels.dtype.kind not in "iu":
+            raise ShapeError(
+                f"labels have shape {labels.shape} and are {labels.dtype}; expected ({n},)"
+                " integers, one for each z"
+            )
+        if labels.min() < 0 or labels.max() >= self.classes:
+            raise ValueError(
+                f"labels lie from {labels.min()} to {labels.max()}; expected 0 … {self.classes - 1}"
+            )
+        return labels.astype(np.int32)
+
+    def _samples(self, z: Array, labels: NDArray[np.int32] | None) -> NDArray[Any]:
+        ops = self.network.ops
+        if labels is not None:
+            z = (z, ops.one_hot(ops.asarray(labels), self.classes, self.network.dtype))
+        samples: NDArray[Any] = ops.to_numpy(self.network(z, self.params))
+        return samples

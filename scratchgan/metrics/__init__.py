@@ -1,15 +1,39 @@
 """How good are the samples: measures with their papers and their failings."""
 
+from scratchgan.metrics.classifier_score import (
+    ClassifierScore,
+    LabelAgreement,
+    classifier_score,
+    label_agreement,
+)
 from scratchgan.metrics.confidence import Confidence, classifier_confidence, train_classifier
 from scratchgan.metrics.evaluation import Evaluation, evaluate
+from scratchgan.metrics.frechet import frechet_distance
+from scratchgan.metrics.kernel_distance import KernelDistance, kernel_distance
 from scratchgan.metrics.modes import ModeCoverage, mode_coverage
+from scratchgan.metrics.neighbours import Nearest, nearest
+from scratchgan.metrics.parzen import Parzen, parzen_log_likelihood
+from scratchgan.metrics.precision_recall import PrecisionRecall, precision_recall
 
 __all__ = [
+    "ClassifierScore",
     "Confidence",
     "Evaluation",
+    "KernelDistance",
+    "LabelAgreement",
     "ModeCoverage",
+    "Nearest",
+    "Parzen",
+    "PrecisionRecall",
     "classifier_confidence",
+    "classifier_score",
     "evaluate",
+    "frechet_distance",
+    "kernel_distance",
+    "label_agreement",
     "mode_coverage",
+    "nearest",
+    "parzen_log_likelihood",
+    "precision_recall",
     "train_classifier",
 ]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scratchgan.data import Dataset
 from scratchgan.metrics.confidence import classifier_confidence, train_classifier
 from scratchgan.metrics.modes import mode_coverage
+from scratchgan.metrics.neighbours import nearest
 from scratchgan.theory import GaussianMixture
 
 __all__ = ["Evaluation", "Measure", "evaluate"]
@@ -71,7 +72,8 @@ def _evaluate_images(samples: NDArray[Any], data: Dataset, seed: int) -> Evaluat
     control = rng.permuted(data.x[: len(samples)], axis=0)  # each pixel from another image
     sets = (samples, data.x_test, control)
     seen = [classifier_confidence(classifier, x) for x in sets]
-    near = [_nearest(x[:1000], data.x) for x in sets]
+    # Far below the real figure means copying.
+    near = [np.median(nearest(x[:1000], data.x).distances) for x in sets]
     counts = [" ".join(map(str, s.counts)) for s in seen[:2]]
     names = data.label_names
     return Evaluation(
@@ -123,11 +125,3 @@ def _fresh(data: Dataset, n: int, seed: int) -> NDArray[Any]:
     if data.density is not None:
         return data.density.sample(n, np.random.default_rng([seed, 1]))
     return data.x if data.x_test is None else data.x_test
-
-
-def _nearest(samples: NDArray[Any], x: NDArray[Any]) -> float:
-    """Median distance to the nearest training image: far below the real figure means copying."""
-    from sklearn.neighbors import NearestNeighbors
-
-    distance, _ = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(x).kneighbors(samples)
-    return float(np.median(distance))
