@@ -112,7 +112,8 @@ def _parser() -> argparse.ArgumentParser:
         "--peers",
         default="installed",
         metavar="WHICH",
-        help="numpy, installed (also PyTorch and JAX) or all (also torch.compile)",
+        help="none, numpy (not on a GPU), installed (also PyTorch and JAX) or all (also"
+        " torch.compile)",
     )
     bench.add_argument("--only", default="", metavar="TEXT", help="cases with this in their name")
     bench.add_argument("--quick", action="store_true", help="a few cases, briefly: does it work?")

@@ -197,13 +197,22 @@ def exercises(notebook: Notebook, number: int) -> Iterator[str]:
         )
 
 
+BACKENDS = {11: "cuda"}  # all others run on cpu
+
+
 @check
 def backend(notebook: Notebook, number: int) -> Iterator[str]:
-    """It prints on which backend G and D run: cpu, whose kernels the course is about too."""
+    """
+    It prints on which backend it runs.
+
+    That is where G and D are: on cpu, whose kernels the course is about too. Notebook 11 has
+    no networks; it prints whose kernels it looks at.
+    """
     printed = [re.search(r"^backend: (\S+)", said(o), re.MULTILINE) for _, o in outputs(notebook)]
     names = {match[1] for match in printed if match}
-    if names != {"cpu"}:
-        yield f"expected a cell that prints 'backend: cpu', found {sorted(names) or 'none'}"
+    expected = BACKENDS.get(number, "cpu")
+    if names != {expected}:
+        yield f"expected a cell that prints 'backend: {expected}', found {sorted(names) or 'none'}"
 
 
 @check
@@ -526,6 +535,14 @@ BAD: list[tuple[str, Callable[[], Notebook]]] = [
 @pytest.mark.parametrize(("name", "made"), BAD, ids=[f"{i}-{b[0]}" for i, b in enumerate(BAD)])
 def test_each_check_rejects_a_bad_notebook(name, made):
     assert name in problems(made(), 7)
+
+
+def test_a_notebook_about_another_backend_says_so():
+    cuda = good()
+    cuda["cells"][1]["outputs"] = [stream("backend: cuda (in a simulator)\n")]
+    assert list(CHECKS["backend"](cuda, 11)) == []
+    for wrong, number in ((cuda, 7), (good(), 11)):
+        assert "expected a cell that prints" in next(CHECKS["backend"](wrong, number))
 
 
 def test_every_check_has_a_bad_notebook():

@@ -197,6 +197,17 @@ class Backend(ABC):
         shape (1,), and d value / d logits, of the shape of ``logits``.
         """
 
+    @abstractmethod
+    def softmax_cross_entropy(self, logits: Array, labels: Array) -> tuple[Array, Array]:
+        """
+        Mean over the batch of −Σₖ yₖ log pₖ, p = softmax(logits), and its gradient. Fused.
+
+        logits and labels are (batch, classes): y is one-hot, or any weights, of which those
+        that are 0 are dropped (0 · log 0 = 0). Returns the value, shape (1,), and d value /
+        d logits = (p Σₖ yₖ − y) / batch. Finite for logits of any size; −∞ is a class that
+        cannot be, +∞ or NaN makes its example's terms NaN.
+        """
+
     # -- random numbers (Philox4x32-10) ---------------------------------------------------------
 
     @abstractmethod

@@ -6,14 +6,18 @@ rates change from one step to the next. While a ``Recorder`` is at work, a backe
 notes every operation that it runs. ``Program`` then lays out the temporaries: each
 lives from the row that first writes it to the row that last uses it, and gives its
 place in one arena to a later one. Parameters, moments and data stay where they are.
+
+What an operation is made of is its backend's business: a row of a table on the ``cpu``
+(``Row``), a launch of a kernel on a GPU. A program asks of it what ``Noted`` says.
 """
 
 from __future__ import annotations
 
 import bisect
+import functools
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +25,44 @@ from numpy.typing import NDArray
 from scratchgan.backends.base import Array
 from scratchgan.errors import NotRecordableError
 
-__all__ = ["Operand", "Program", "Recorder", "Row", "Varying"]
+__all__ = ["Noted", "Operand", "Program", "Recorder", "Row", "Varying", "address"]
 
 LINE = 64  # bytes: temporaries begin on a cache line
 
 
+class Noted(Protocol):
+    """One operation as it was run, whatever its backend needs to run it again."""
+
+    @property
+    def name(self) -> str:
+        """Of the kernel, or of the operation."""
+
+    @property
+    def note(self) -> str:
+        """For the reader of a listing."""
+
+    @property
+    def reads(self) -> tuple[Array | None, ...]:
+        """Arrays that it reads, in the order of its arguments."""
+
+    @property
+    def writes(self) -> tuple[Array, ...]:
+        """Arrays that it writes; an optimiser's parameters are the first."""
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """Its numbers."""
+
+    @property
+    def varying(self) -> tuple[tuple[str, int], ...]:
+        """(name, which of the numbers) of those that change from step to step."""
+
+    def settled(self, move: Callable[[Array], Array]) -> Noted:
+        """Return it without the arrays of the recorded step; ``move`` says where each is now."""
+
+
 class Row(NamedTuple):
-    """One operation as it was run: arrays, then the cells behind their addresses."""
+    """An operation of the ``cpu`` backend: arrays, then the cells behind their addresses."""
 
     kernel: Any  # has a name, and an address for a dtype
     real: Any
@@ -39,13 +74,27 @@ class Row(NamedTuple):
     varying: tuple[tuple[str, int], ...]  # (name, cell) of those that change from step to step
     note: str = ""  # for the reader of a listing
 
+    @property
+    def name(self) -> str:
+        """The kernel's."""
+        return str(self.kernel.name)
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """The cells."""
+        return self.cells
+
+    def settled(self, move: Callable[[Array], Array]) -> Row:
+        """Return the row alone: a table takes addresses from ``Program.operands``."""
+        return self._replace(reads=(), writes=())
+
 
 class Varying(NamedTuple):
-    """A cell that changes from step to step."""
+    """A number that changes from step to step."""
 
     name: str  # "step", "start", "t", "rate" or "momentum"
     row: int
-    cell: int  # among the row's cells
+    cell: int  # among the row's values
     value: float  # when it was recorded
     writes: int  # address of the first array that its row writes: an optimiser's parameters
 
@@ -72,6 +121,13 @@ class Operand(NamedTuple):
         return f"{self.name} {_shape(self.shape)}"
 
 
+def _on_host(size: int) -> NDArray[np.uint8]:
+    """Return zeroed bytes that begin on a cache line."""
+    memory = np.zeros(size + LINE, np.uint8)
+    skip = -memory.ctypes.data % LINE
+    return memory[skip : skip + size]
+
+
 class Recorder:
     """
     Takes notes of one step.
@@ -83,6 +139,12 @@ class Recorder:
         read these and what it has itself written, and nothing else.
     parts : dict of str to dict of int to str, optional
         For a buffer, the names of its parts by where they begin, in elements.
+
+    Attributes
+    ----------
+    allocate : callable
+        ``allocate(bytes)`` gives the memory for the arena, where the arrays of the step are:
+        the host's, unless the backend that records has set another.
     """
 
     def __init__(
@@ -90,15 +152,16 @@ class Recorder:
     ) -> None:
         self.buffers = buffers
         self.parts = parts or {}
-        self.rows: list[Row] = []
-        self.temporaries: list[NDArray[Any]] = []
+        self.rows: list[Noted] = []
+        self.temporaries: list[Array] = []
         self.reason: str | None = None
+        self.allocate: Callable[[int], Array] = _on_host
 
-    def allocated(self, a: NDArray[Any]) -> None:
+    def allocated(self, a: Array) -> None:
         """Note a new array. It is kept, so that no other takes its address meanwhile."""
         self.temporaries.append(a)
 
-    def add(self, row: Row) -> None:
+    def add(self, row: Noted) -> None:
         """Note an operation."""
         self.rows.append(row)
 
@@ -126,7 +189,7 @@ class Program:
 
     Attributes
     ----------
-    rows : list of Row
+    rows : list of Row, or of what else the backend notes
     operands : list of (reads, writes)
         For each row its arrays as ``Operand``, None where there is none.
     varying : list of Varying
@@ -144,7 +207,7 @@ class Program:
     def __init__(self, recorder: Recorder, keep: Sequence[Array] = ()) -> None:
         if recorder.reason is not None:
             raise NotRecordableError(recorder.reason)
-        self.rows: list[Row] = recorder.rows
+        self.rows: list[Any] = recorder.rows
         self.buffers = recorder.buffers
         self._parts = recorder.parts
         self._spaces = _spaces(recorder)
@@ -157,22 +220,24 @@ class Program:
             )
             for row in self.rows
         ]
-        self.kept = [self._moved(a, places) for a in keep]
+        self.kept = [self._moved(a, places, "the step's result") for a in keep]
         self.varying = [
-            Varying(name, r, cell, row.cells[cell], _address(row.writes[0]))
+            Varying(name, r, cell, row.values[cell], address(row.writes[0]))
             for r, row in enumerate(self.rows)
             for name, cell in row.varying
         ]
         self.temporary_bytes = sum(a.nbytes for a in recorder.temporaries)
-        # The memory of the recorded arrays is not needed any more.
-        recorder.temporaries = []
-        self.rows = [row._replace(reads=(), writes=()) for row in self.rows]
+        self.rows = [
+            row.settled(functools.partial(self._moved, places=places, operation=row.name))
+            for row in self.rows
+        ]
+        recorder.temporaries = []  # the memory of the recorded arrays is not needed any more
 
     # -- layout ---------------------------------------------------------------------------------
 
     def _space(self, a: Array, operation: str) -> _Space:
         """Return the buffer or temporary in which an array lies."""
-        start, size = _address(a), a.nbytes
+        start, size = address(a), a.nbytes
         i = bisect.bisect_right(self._starts, start) - 1
         if i < 0 or start + size > self._spaces[i].end:
             raise NotRecordableError(
@@ -189,12 +254,12 @@ class Program:
             for a in (*row.reads, *row.writes):
                 if a is None:
                     continue
-                number = self._space(a, row.kernel.name).temporary
+                number = self._space(a, row.name).temporary
                 if number < 0:
                     continue
                 if number not in first and not any(a is w for w in row.writes):
                     raise NotRecordableError(
-                        f"{row.kernel.name} reads an array of shape {a.shape} before any"
+                        f"{row.name} reads an array of shape {a.shape} before any"
                         " operation of the step writes it"
                     )
                 first.setdefault(number, r)
@@ -218,49 +283,48 @@ class Program:
             offsets[number] = offset
             live.append((offset, offset + wanted, last[number]))
             size = max(size, offset + wanted)
-        memory = np.zeros(size + LINE, np.uint8)
-        skip = -memory.ctypes.data % LINE
-        self.arena = memory[skip : skip + size]
+        self.arena = recorder.allocate(size)
         return offsets
 
-    def _operand(self, a: Array | None, places: list[int], row: Row) -> Operand | None:
+    def _operand(self, a: Array | None, places: list[int], row: Noted) -> Operand | None:
         if a is None:
             return None
-        space = self._space(a, row.kernel.name)
-        offset = _address(a) - space.start
+        space = self._space(a, row.name)
+        offset = address(a) - space.start
         if space.temporary < 0:
-            part = self._parts.get(space.name, {}).get(offset // a.itemsize)
+            part = self._parts.get(space.name, {}).get(offset // a.dtype.itemsize)
             whole = a.nbytes == space.end - space.start or part is None
             name = space.name if whole else f"{space.name}.{part}"
-            return Operand(name, a.shape, a.dtype, _address(a))
+            return Operand(name, a.shape, a.dtype, address(a))
         place = places[space.temporary] + offset
         if not 0 <= place <= self.arena.size - a.nbytes:
-            raise NotRecordableError(f"{row.kernel.name}: {a.shape} does not lie in the arena")
-        return Operand(f"@{place}", a.shape, a.dtype, self.arena.ctypes.data + place)
+            raise NotRecordableError(f"{row.name}: {a.shape} does not lie in the arena")
+        return Operand(f"@{place}", a.shape, a.dtype, address(self.arena) + place)
 
-    def _moved(self, a: Array, places: list[int]) -> Array:
-        space = self._space(a, "the step's result")
+    def _moved(self, a: Array, places: list[int], operation: str) -> Array:
+        """Return an array of the recorded step where it is now."""
+        space = self._space(a, operation)
         if space.temporary < 0:
             return a
-        start = places[space.temporary] + _address(a) - space.start
-        moved: NDArray[Any] = self.arena[start : start + a.nbytes].view(a.dtype)
-        return moved.reshape(a.shape)
+        start = places[space.temporary] + address(a) - space.start
+        return self.arena[start : start + a.nbytes].view(a.dtype).reshape(a.shape)
 
     # -- looking --------------------------------------------------------------------------------
 
     def flops(self, r: int) -> int:
         """Floating-point operations of row r: 2mnk for a product, nominal ones for the others."""
-        row = self.rows[r]
-        if row.kernel.name in ("gemm", "narrow"):
-            m, n, k = row.cells[:3]
-            return int(2 * m * n * k)
-        _, writes = self.operands[r]
-        return _PER_ELEMENT.get(row.kernel.name, 1) * max(a.size for a in writes if a is not None)
+        name, (reads, writes) = self.rows[r].name, self.operands[r]
+        if name in ("gemm", "narrow"):
+            a, b, c = (each for each in (*reads[:2], writes[0]) if each is not None)
+            m_n = math.prod(c.shape[-2:])  # of C, or of each part of its sums
+            return 2 * math.isqrt(a.size * b.size * m_n)  # (mk)(kn)(mn) = (mnk)²
+        counted = reads if name == "combine" else writes  # one addition for each part
+        return _PER_ELEMENT.get(name, 1) * max(a.size for a in counted if a is not None)
 
     def bytes(self, r: int) -> int:
         """Bytes that row r reads and writes, each array once; of data, only the gathered rows."""
         reads, writes = self.operands[r]
-        if self.rows[r].kernel.name == "gather_rows":
+        if self.rows[r].name == "gather_rows":
             reads = writes
         return sum(a.nbytes for a in (*reads, *writes) if a is not None)
 
@@ -269,7 +333,7 @@ class Program:
         for r, (row, (reads, writes)) in enumerate(zip(self.rows, self.operands, strict=True)):
             arrays = f"{_listed(reads)} → {_listed(writes)}".strip()
             changing = ", ".join(name for name, _ in row.varying)
-            name = f"{row.kernel.name} {row.note}"
+            name = f"{row.name} {row.note}"
             lines.append(
                 f"{r:>3}  {name:<22}{_short(self.flops(r)):>9}"
                 f"{_short(self.bytes(r)):>9}  {arrays}" + (f"  [{changing}]" if changing else "")
@@ -287,22 +351,24 @@ _PER_ELEMENT = {
     "adam": 12, "sgd": 4, "ema": 3, "copy": 0, "fill": 0, "gather_rows": 0, "columns": 0,
     "concat_columns": 0, "one_hot": 0, "random_words": 0, "random_labels": 0, "maxout_spread": 0,
     "maxout_pick": 0, "activation_grad": 2, "activation_grad_bias": 3, "normal": 20, "uniform": 2,
-    "log_sigmoid_mean": 10,
+    "log_sigmoid_mean": 10, "softmax_cross_entropy": 10,
 }  # fmt: skip
 
 
 def _spaces(recorder: Recorder) -> list[_Space]:
     spaces = [
-        _Space(_address(a), _address(a) + a.nbytes, f"t{i}", i)
+        _Space(address(a), address(a) + a.nbytes, f"t{i}", i)
         for i, a in enumerate(recorder.temporaries)
     ]
     for name, a in recorder.buffers.items():
-        spaces.append(_Space(_address(a), _address(a) + a.nbytes, name, -1))
+        spaces.append(_Space(address(a), address(a) + a.nbytes, name, -1))
     return sorted(spaces)
 
 
-def _address(a: Array) -> int:
-    return int(a.__array_interface__["data"][0])
+def address(a: Array) -> int:
+    """Return where an array begins, in the memory of its own home."""
+    interface = getattr(a, "__cuda_array_interface__", None) or a.__array_interface__
+    return int(interface["data"][0])
 
 
 def _listed(operands: tuple[Operand | None, ...]) -> str:

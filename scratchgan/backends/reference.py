@@ -144,6 +144,17 @@ class ReferenceBackend(HostMemory, Backend):
         gradient = _sigmoid(-signed) * (sign / logits.size)  # (log σ)′(l) = σ(−l)
         return value, gradient
 
+    def softmax_cross_entropy(self, logits: Array, labels: Array) -> tuple[Array, Array]:
+        shapes.require_same("softmax_cross_entropy", logits=logits, labels=labels)
+        shapes.require_matrix("softmax_cross_entropy", logits=logits)
+        # p is the same for logits less the largest of the row, and then no e^l overflows.
+        shifted = logits - _largest(logits)
+        log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        terms = labels * np.where(labels == 0, 0, log_p)
+        value = -terms.sum(axis=1).mean(keepdims=True)
+        gradient = (np.exp(log_p) * labels.sum(axis=1, keepdims=True) - labels) / len(logits)
+        return value, gradient
+
     # -- random numbers -------------------------------------------------------------------------
 
     def random_words(self, shape: tuple[int, int], stream: Stream) -> Array:
@@ -230,6 +241,11 @@ def _log_sigmoid(a: NDArray[Any]) -> Any:
     """log σ(a) = min(a, 0) − log(1 + e^(−|a|)): finite wherever a is."""
     positive = a.real >= 0
     return np.where(positive, 0, a) - np.log1p(np.exp(np.where(positive, -a, a)))
+
+
+def _largest(a: NDArray[Any]) -> Any:
+    """Largest entry of each row, (rows, 1); NaN where there is one."""
+    return np.take_along_axis(a, a.real.argmax(axis=1)[:, None], axis=1)
 
 
 def _keep_nan(a: NDArray[Any], chosen: NDArray[Any]) -> Any:

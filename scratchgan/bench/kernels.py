@@ -46,6 +46,7 @@ class Kernel:
         ``numpy(*arrays)``.
     torch : callable
         ``torch(torch, *tensors)``: the module comes first, as it is loaded only if asked for.
+        In place of tensors that there are none of, it is given the device to draw on.
     """
 
     name: str
@@ -169,7 +170,7 @@ def _uniform(rows: int, columns: int) -> Kernel:
         lambda rng: (),
         lambda ops: ops.uniform(shape, STREAM, -1.0, 1.0, np.float32),
         lambda: 2 * RNG.random(shape, np.float32) - 1,
-        lambda torch: torch.empty(shape).uniform_(-1.0, 1.0),
+        lambda torch, device: torch.empty(shape, device=device).uniform_(-1.0, 1.0),
     )
 
 
@@ -180,7 +181,7 @@ def _normals(rows: int, columns: int) -> Kernel:
         lambda rng: (),
         lambda ops: ops.normal(shape, STREAM, 0.0, 1.0, np.float32),
         lambda: RNG.standard_normal(shape, np.float32),
-        lambda torch: torch.randn(shape),
+        lambda torch, device: torch.randn(shape, device=device),
     )
 
 
@@ -206,8 +207,9 @@ def _numpy_adam(
 
 
 def _torch_adam(torch: Any, params: Any, grads: Any, m: Any, v: Any) -> None:
+    t = params.new_full((), T - 1.0)  # where params are, by no copy from the host; it counts on
     importlib.import_module("torch.optim.adam").adam(
-        [params], [grads], [m], [v], [], [torch.tensor(float(T))],
+        [params], [grads], [m], [v], [], [t],
         amsgrad=False, beta1=BETA1, beta2=BETA2, lr=RATE, weight_decay=0.0, eps=EPS,
         maximize=False, fused=True,
     )  # fmt: skip

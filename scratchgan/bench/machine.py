@@ -9,9 +9,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from scratchgan import __version__
+from scratchgan.bench import uses_gpu
+
 __all__ = ["available_cores", "describe", "machine", "one_thread_a_core"]
 
 PACKAGES = {"numpy": "NumPy", "numba": "Numba", "torch": "PyTorch", "jax": "JAX"}
+GPU_PACKAGES = {"numba-cuda": "numba-cuda", "cuda-core": "cuda-core"}
 TOPOLOGY = Path("/sys/devices/system/cpu")  # Linux only
 
 
@@ -44,26 +48,53 @@ def one_thread_a_core(cores: list[int], topology: Path = TOPOLOGY) -> list[int]:
 
 
 def machine(backend: str, isa: str | None) -> dict[str, Any]:
-    """Return processor and versions; None stands for a package that is not installed."""
+    """
+    Return processor, GPU where the backend uses one, and versions.
+
+    None stands for a package that is not installed.
+    """
     facts: dict[str, Any] = {
         "cpu": _processor(),
         "cores": len(available_cores()),
         "system": f"{platform.system()} {platform.machine()}",
         "backend": backend,
         "isa": isa,
-        "scratchgan": _version("scratchgan"),
+        "scratchgan": __version__,
         "python": platform.python_version(),
     }
-    return facts | {package: _version(package) for package in PACKAGES}
+    packages = list(PACKAGES)
+    if uses_gpu(backend):
+        from scratchgan.bench.gpu import gpu_facts
+
+        facts["gpu"] = gpu_facts()
+        packages += GPU_PACKAGES
+    return facts | {package: _version(package) for package in packages}
 
 
 def describe(facts: Mapping[str, Any]) -> str:
-    """Return the same in two lines."""
+    """Return the same in two lines, with a GPU in three."""
     cores = f"{facts['cores']} core" + ("s" if facts["cores"] != 1 else "")
     isa = f", {facts['isa']}" if facts["isa"] else ""
     versions = [f"Python {facts['python']}"]
-    versions += [f"{title} {facts[name]}" for name, title in PACKAGES.items() if facts[name]]
-    return f"{facts['cpu']}, {cores}{isa}, {facts['system']}\n{', '.join(versions)}"
+    titles = PACKAGES | GPU_PACKAGES
+    versions += [f"{title} {facts[name]}" for name, title in titles.items() if facts.get(name)]
+    lines = [f"{facts['cpu']}, {cores}{isa}, {facts['system']}", ", ".join(versions)]
+    if facts.get("gpu"):
+        lines.insert(1, _gpu_line(facts["gpu"]))
+    return "\n".join(lines)
+
+
+def _gpu_line(gpu: Mapping[str, Any]) -> str:
+    """Return what is known of a GPU; what is not is left out."""
+    parts = {
+        "name": "{}",
+        "compute_capability": "compute capability {}",
+        "multiprocessors": "{} multiprocessors",
+        "memory_gib": "{} GiB",
+        "driver": "driver {}",
+        "cuda": "CUDA {}",
+    }
+    return ", ".join(text.format(gpu[key]) for key, text in parts.items() if gpu[key] is not None)
 
 
 def _processor() -> str:

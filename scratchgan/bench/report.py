@@ -6,12 +6,20 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scratchgan.bench.cases import REPLAYED
 from scratchgan.bench.peers import PEERS, Library
 
 __all__ = ["absence", "geometric_mean", "ratio_to", "table"]
 
+ON_CPU, ON_GPU = ("numpy",), ("torch-graphs", "torch-eager")
+"""Whom means compare us with: of these, the first that was measured in a case."""
+
 RATES = ("GFLOP/s",)  # units of which more is better
-GROUPS = {"gemm": ("gan", "fused", "square", "small"), "kernels": ("",), "step": ("",)}
+GROUPS = {
+    "gemm": ("gan", "fused", "square", "small", f"{REPLAYED}gan", f"{REPLAYED}fused"),
+    "kernels": ("",),
+    "step": ("",),
+}
 """The beginnings of the names of cases that are averaged together."""
 
 
@@ -37,8 +45,11 @@ def table(report: Mapping[str, Any], suite: str, threads: int) -> str:
         ``machine``, ``records`` and ``failures``.
     """
     records = [r for r in report["records"] if (r["suite"], r["threads"]) == (suite, threads)]
-    text = _lines(records, suite, threads, report["machine"]["backend"])
-    text += _means(records, GROUPS[suite])
+    facts = report["machine"]
+    bases = ON_GPU if facts.get("gpu") else ON_CPU
+    where = facts["gpu"]["name"] if facts.get("gpu") else _threads(threads)
+    text = _lines(records, f"{suite}, {where}", facts["backend"], bases)
+    text += _means(records, GROUPS[suite], bases)
     text += [
         f"{failure['peer']} failed{_place(failure)}: {failure['reason']}"
         for failure in report["failures"]
@@ -58,28 +69,36 @@ def absence(absent: Mapping[str, Library]) -> str:
     return f"not installed, so not measured: {', '.join(named)}; pip install {packages}"
 
 
+def _threads(threads: int) -> str:
+    return f"{threads} thread" + ("s" if threads > 1 else "")
+
+
 def _lines(
-    records: Sequence[Mapping[str, Any]], suite: str, threads: int, backend: str
+    records: Sequence[Mapping[str, Any]], what: str, backend: str, bases: Sequence[str]
 ) -> list[str]:
-    count = f"{threads} thread" + ("s" if threads > 1 else "")
     if not records:
-        return [f"{suite}, {count}: nothing was measured"]
+        return [f"{what}: nothing was measured"]
     unit = records[0]["unit"]
     better = "more is better" if unit in RATES else "less is better"
-    per = {"kernels": " a call", "step": " an iteration"}.get(suite, "")
+    per = {"kernels": " a call", "step": " an iteration"}.get(records[0]["suite"], "")
     peers = [name for name in PEERS if any(name in r["peers"] for r in records)]
-    rows = [["case", backend, *peers, "× numpy", "× best"]]
-    rows += [_row(record, peers) for record in records]
-    head = f"{suite}, {count}: {unit}{per}, {better}; × says how many times as fast {backend} is"
+    rows = [["case", backend, *peers, f"× {bases[0].partition('-')[0]}", "× best"]]
+    rows += [_row(record, peers, bases) for record in records]
+    head = f"{what}: {unit}{per}, {better}; × says how many times as fast {backend} is"
     return [head, *_aligned(rows)]
 
 
-def _row(record: Mapping[str, Any], peers: Sequence[str]) -> list[str]:
+def _row(record: Mapping[str, Any], peers: Sequence[str], bases: Sequence[str]) -> list[str]:
     name = record["case"] + (" f64" if record["dtype"] == "float64" else "")
     values = [_number(record["peers"].get(peer)) for peer in peers]
-    to_numpy = f"{ratio_to(record, 'numpy'):.2f}" if "numpy" in record["peers"] else "–"
+    base = _base(record, bases)
+    to_base = f"{ratio_to(record, base):.2f}" if base else "–"
     fastest = "–" if record["ratio"] is None else f"{record['ratio']:.2f}"
-    return [name, _number(record["value"]), *values, to_numpy, fastest]
+    return [name, _number(record["value"]), *values, to_base, fastest]
+
+
+def _base(record: Mapping[str, Any], bases: Sequence[str]) -> str | None:
+    return next((name for name in bases if name in record["peers"]), None)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -100,22 +119,28 @@ def _number(value: float | None) -> str:
     return f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f}"
 
 
-def _means(records: Sequence[Mapping[str, Any]], groups: Sequence[str]) -> list[str]:
-    """Return a line a group: the geometric mean against NumPy, in float32, and the worst case."""
+def _means(
+    records: Sequence[Mapping[str, Any]], groups: Sequence[str], bases: Sequence[str]
+) -> list[str]:
+    """Return a line a group: the geometric mean against a base, in float32, and the worst case."""
     lines = []
     for group in groups:
-        ratios = {
-            r["case"]: ratio_to(r, "numpy")
+        of_group = [
+            r
             for r in records
-            if r["case"].startswith(group) and r["dtype"] == "float32" and "numpy" in r["peers"]
-        }
-        if len(ratios) > 1:
-            worst = min(ratios, key=lambda name: ratios[name])
-            mean = geometric_mean(list(ratios.values()))
-            lines.append(
-                f"geometric mean of {group or 'all'}: {mean:.2f} × numpy;"
-                f" lowest {ratios[worst]:.2f} ({worst})"
-            )
+            if r["case"].startswith(group) and r["dtype"] == "float32" and _base(r, bases)
+        ]
+        if len(of_group) < 2:
+            continue
+        base = _base(of_group[0], bases)  # cases of a group have the same peers, unless one fails
+        assert base is not None
+        ratios = {r["case"]: ratio_to(r, base) for r in of_group if base in r["peers"]}
+        worst = min(ratios, key=lambda name: ratios[name])
+        mean = geometric_mean(list(ratios.values()))
+        lines.append(
+            f"geometric mean of {group or 'all'}: {mean:.2f} × {base};"
+            f" lowest {ratios[worst]:.2f} ({worst.removeprefix(REPLAYED)})"
+        )
     return lines
 
 

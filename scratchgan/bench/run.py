@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scratchgan.backends import Backend, default_backend, get_backend
-from scratchgan.bench import PEER_CHOICES, SUITES
+from scratchgan.backends import default_backend, get_backend
+from scratchgan.bench import PEER_CHOICES, SUITES, uses_gpu
 from scratchgan.bench.cases import suite_cases
 from scratchgan.bench.children import events
 from scratchgan.bench.machine import available_cores, describe, machine
@@ -21,7 +21,7 @@ from scratchgan.bench.worker import Job
 from scratchgan.errors import RunError, unknown
 from scratchgan.runs.files import write_atomically
 
-__all__ = ["Settings", "run"]
+__all__ = ["Settings", "measure", "require_writable", "run", "write"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Settings:
     backend : str, optional
         The default backend without it.
     threads : tuple of int
-        Each is measured in its own process. 1 and 2 unless given, where there are 2 cores.
+        Each is measured in its own process. 1 and 2 unless given, where there are 2 cores; on a
+        GPU, which they do not concern, there is one process, of which records say 1.
     peers : str
         One of ``PEER_CHOICES``.
     json : Path, optional
@@ -66,22 +67,38 @@ class Settings:
             raise unknown("suite", self.suite, SUITES)
         if self.peers not in PEER_CHOICES:
             raise unknown("choice of peers", self.peers, PEER_CHOICES)
+        gpu = uses_gpu(self.backend)
+        if gpu and self.peers == "numpy":
+            raise ValueError(
+                f"--peers numpy: NumPy does not compute on a GPU, as '{self.backend}' does;"
+                " expected none, installed or all"
+            )
         asked = SUITES if self.suite is None else (self.suite,)
-        suites = [suite for suite in asked if suite_cases(suite, self.quick, self.only)]
+        suites = [suite for suite in asked if suite_cases(suite, self.quick, self.only, gpu)]
         if not suites:
-            known = [case.name for suite in asked for case in suite_cases(suite, self.quick)]
+            known = [c.name for suite in asked for c in suite_cases(suite, self.quick, gpu=gpu)]
             raise ValueError(f"no case's name holds '{self.only}'; they are: {', '.join(known)}")
+        threads = self._checked_threads(gpu)
+        if self.json is not None:
+            require_writable(self.json)
+        object.__setattr__(self, "suites", suites)
+        object.__setattr__(self, "threads", tuple(dict.fromkeys(threads)))
+
+    def _checked_threads(self, gpu: bool) -> tuple[int, ...]:
+        if gpu:
+            if self.threads:
+                raise ValueError(
+                    f"--threads: '{self.backend}' computes on a GPU, which threads do not concern;"
+                    " leave it out"
+                )
+            return (1,)
         cores = len(available_cores())
-        threads = self.threads or tuple(range(1, min(cores, 2) + 1))
-        for n in threads:
+        for n in self.threads:
             if not 1 <= n <= cores:
                 raise ValueError(
                     f"--threads {n}: this process may use {cores} cores; expected 1 … {cores}"
                 )
-        if self.json is not None:
-            _require_writable(self.json)
-        object.__setattr__(self, "suites", suites)
-        object.__setattr__(self, "threads", tuple(dict.fromkeys(threads)))
+        return self.threads or tuple(range(1, min(cores, 2) + 1))
 
 
 def run(settings: Settings, say: Callable[[str], object] = print) -> dict[str, Any]:
@@ -102,30 +119,44 @@ def run(settings: Settings, say: Callable[[str], object] = print) -> dict[str, A
     }
     say(describe(report["machine"]))
     for threads in settings.threads:
-        _measure(settings, backend, threads, report, say)
-    names = peer_names(settings.peers)
+        measure(settings, backend.name, threads, report, say)
+    names = peer_names(settings.peers, uses_gpu(backend.name))
     if settings.json is not None:
-        content = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
-        write_atomically(settings.json, lambda stream: stream.write(content.encode()))
+        write(report, settings.json)
         say(f"\nrecords: {settings.json}")
     if absent := absent_peers(names):
         say("\n" + absence(absent))
     return report
 
 
-def _measure(
+def write(report: dict[str, Any], path: Path) -> None:
+    """Write a report as JSON, whole or not at all."""
+    content = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    write_atomically(path, lambda stream: stream.write(content.encode()))
+
+
+def measure(
     settings: Settings,
-    backend: Backend,
+    backend: str,
     threads: int,
     report: dict[str, Any],
     say: Callable[[str], object],
+    limit: float | None = None,
 ) -> None:
-    """Let a worker measure all suites, and print each as it ends."""
-    names = peer_names(settings.peers)
+    """
+    Let a worker measure all suites; add what it finds to the report, say each table as it ends.
+
+    Raises
+    ------
+    RunError
+        If the worker dies or, after ``limit`` seconds, is ended; what it had measured is kept.
+    """
+    gpu = uses_gpu(backend)
+    names = peer_names(settings.peers, gpu)
     absent = absent_peers(names)
     job = Job(
         suites=settings.suites,
-        backend=backend.name,
+        backend=backend,
         threads=threads,
         peers=[name for name in names if name not in absent],
         quick=settings.quick,
@@ -133,7 +164,7 @@ def _measure(
     )
     progress = _Progress()
     try:
-        for kind, content in events(job):
+        for kind, content in events(job, limit):
             if kind == "begin":
                 progress.show(content)
             elif kind == "record":
@@ -163,7 +194,7 @@ class _Progress:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def _require_writable(path: Path) -> None:
+def require_writable(path: Path) -> None:
     """Refuse a place for the records now, rather than after minutes of measuring."""
     folder = path.parent
     if path.is_dir():

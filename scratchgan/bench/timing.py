@@ -38,11 +38,14 @@ class Contender:
         ``make()`` prepares everything and returns a ``Run``; it may raise, as may the run.
     chunk : int
         ``run`` takes multiples of this.
+    remarks : list of str
+        What ``make`` adds here is told beside the time.
     """
 
     name: str
     make: Callable[[], Run]
     chunk: int = 1
+    remarks: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -56,6 +59,8 @@ class Measured:
         For each contender the median time of one call.
     failed : dict of str to str
         For each of the others the reason.
+    remarks : dict of str to list of str
+        Of those who made any.
     rounds : int
     used : float
         Seconds that it took, without what the first calls compile.
@@ -63,6 +68,7 @@ class Measured:
 
     seconds: dict[str, float] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
     rounds: int = 0
     used: float = 0.0
 
@@ -128,15 +134,27 @@ def measure(
     result.used = clock() - start
     times = {runner.name: runner.times for runner in runners}
     result.seconds = {c.name: median(times[c.name]) for c in contenders if c.name in times}
+    result.remarks = {c.name: c.remarks for c in contenders if c.remarks}
     return result
 
 
-def repeated(call: Callable[[], object]) -> Run:
-    """Return the run that makes a call n times."""
+def repeated(call: Callable[[], object], wait: Callable[[], object] | None = None) -> Run:
+    """
+    Return the run that makes a call n times.
+
+    Parameters
+    ----------
+    call : callable
+    wait : callable, optional
+        Called once, after the last call: where calls return before their work is done, as
+        launches on a GPU do, it returns when all of it is.
+    """
 
     def run(n: int) -> None:
         for _ in range(n):
             call()
+        if wait is not None:
+            wait()
 
     return run
 

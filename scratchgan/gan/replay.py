@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchgan.backends import Array
-from scratchgan.backends.program import Program, Recorder, Varying
+from scratchgan.backends.program import Program, Recorder, Varying, address
 from scratchgan.errors import NotRecordableError
 from scratchgan.optim import SGD, Adam, Schedule
 
@@ -137,7 +136,7 @@ class StepRecorder:
         expected = self._sources.values(np.zeros(1, np.int64), starts)
         for varying, (value,) in zip(program.varying, expected, strict=True):
             if value != varying.value:
-                name = program.rows[varying.row].kernel.name
+                name = program.rows[varying.row].name
                 raise NotRecordableError(
                     f"{name} has {varying.name} = {varying.value}, where {value} was expected"
                 )
@@ -257,7 +256,7 @@ class _Sources:
     def _of_optimizer(self, varying: Varying) -> Callable[[NDArray[Any]], NDArray[Any]]:
         trainer = self._trainer
         written = varying.writes
-        players = [p for p in (trainer.D, trainer.G) if _address(p.network.flat) == written]
+        players = [p for p in (trainer.D, trainer.G) if address(p.network.flat) == written]
         if not players:
             raise NotRecordableError("an optimiser changes an array that is not D's or G's")
         player = players[0]
@@ -315,7 +314,3 @@ class _State:
         return self._counters == other._counters and all(
             a.tobytes() == b.tobytes() for a, b in zip(ours, theirs, strict=True)
         )
-
-
-def _address(a: Array) -> int:
-    return int(a.__array_interface__["data"][0])

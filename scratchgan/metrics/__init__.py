@@ -1,5 +1,6 @@
 """How good are the samples: measures with their papers and their failings."""
 
+from scratchgan.metrics.classifier import Classifier, trained_classifier
 from scratchgan.metrics.classifier_score import (
     ClassifierScore,
     LabelAgreement,
@@ -16,6 +17,7 @@ from scratchgan.metrics.parzen import Parzen, parzen_log_likelihood
 from scratchgan.metrics.precision_recall import PrecisionRecall, precision_recall
 
 __all__ = [
+    "Classifier",
     "ClassifierScore",
     "Confidence",
     "Evaluation",
@@ -36,4 +38,5 @@ __all__ = [
     "parzen_log_likelihood",
     "precision_recall",
     "train_classifier",
+    "trained_classifier",
 ]

@@ -41,6 +41,7 @@ SUMMED = {
     "activation_grad",
     "activation_grad_bias",
     "sum_rows",
+    "softmax_cross_entropy",
     "uniform",
     "normal",
     "sgd_",
@@ -300,6 +301,18 @@ def log_sigmoid_mean(d):
 
 
 @case
+def softmax_cross_entropy(d):
+    one_hot = np.eye(d.n, dtype=d.dtype)[d.integers(d.n, d.m)]
+    yield given(logits=5 * d.floats(d.m, d.n), labels=one_hot)
+    weights = d.positive(d.m, d.n) / d.n  # that do not sum to 1
+    yield given(logits=5 * d.floats(d.m, d.n), labels=weights)
+    if d.special:  # classes that cannot be, without a NaN in which all the others end
+        impossible = (d.rng.random((d.m, d.n)) < 0.3) & (one_hot == 0)
+        logits = np.where(impossible, -np.inf, d.rng.normal(size=(d.m, d.n))).astype(d.dtype)
+        yield given(logits=logits, labels=one_hot)
+
+
+@case
 def random_words(d):
     yield given(shape=(d.m, d.n), stream=d.stream)
     last = Stream(2**64 - 1, 2**32 - 1, 2**16 - 1, 2**16 - 1, row=2**32 - d.m)
@@ -475,6 +488,19 @@ class Oracle:
     def log_sigmoid_mean(self, logits, sign):
         value = -sum(np.logaddexp(0, -sign * logits.ravel())) / logits.size
         return np.array([value]), sign / (1 + np.exp(sign * logits)) / logits.size
+
+    def softmax_cross_entropy(self, logits, labels):
+        # e^∞ / Σ is NaN for itself and 0 for the others; the definition has NaN for all.
+        unbounded = (logits == np.inf).any(axis=1, keepdims=True)
+        a = np.where(unbounded, np.nan, logits.astype(np.longdouble))
+        p = np.exp(a) / np.exp(a).sum(axis=1, keepdims=True)
+        value, gradient = np.longdouble(0), np.zeros(a.shape, np.longdouble)
+        for i, k in np.ndindex(a.shape):
+            y = labels[i].astype(np.longdouble)
+            if y[k] != 0:
+                value += y[k] * (np.logaddexp.reduce(a[i]) - a[i, k]) / len(a)
+            gradient[i, k] = (p[i, k] * sum(y) - y[k]) / len(a)
+        return np.array([value]), gradient
 
     def random_words(self, shape, stream):
         words = np.zeros(shape, np.uint32)

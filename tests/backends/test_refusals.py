@@ -92,6 +92,8 @@ WRONG = [
     ("columns", {"a": (2, 3), "start": 1, "stop": 4}, "1 … 4 do not lie in an array of"),
     ("columns", {"a": (2, 3), "start": 2, "stop": 2}, "2 … 2"),
     ("columns", {"a": (2, 3), "start": -1, "stop": 2}, "-1 … 2"),
+    ("softmax_cross_entropy", {"logits": (2, 3), "labels": (2, 4)}, "labels is (2, 4) float32"),
+    ("softmax_cross_entropy", {"logits": (3,), "labels": (3,)}, "logits has shape (3,)"),
     ("sum_rows", {"a": (3,)}, "a has shape (3,)"),
     ("sum_rows", {"a": (2, 3), "out": (2,)}, "out is (2,)"),
     ("ema_", {"average": (3,), "params": (4,), "decay": 0.9}, "average is (3,) float32 and params"),

@@ -171,6 +171,47 @@ def test_log_sigmoid_mean_at_the_ends(ops, dtype, size):
 
 @every_backend
 @every_dtype
+@pytest.mark.parametrize("size", [1e2, 1e4, 1e30])
+def test_softmax_cross_entropy_at_the_ends(ops, dtype, size):
+    """Sure and right: 0, with gradient 0. Sure and wrong: the difference of the logits, ±1."""
+    logits = np.array([[size, 0, -size], [-size, 0, size]], dtype)
+    labels = np.array([[1, 0, 0], [1, 0, 0]], dtype)
+    value, gradient = map(
+        ops.to_numpy, ops.softmax_cross_entropy(ops.asarray(logits), ops.asarray(labels))
+    )
+    np.testing.assert_allclose(value, [size], rtol=1e-6)
+    np.testing.assert_allclose(gradient, [[0, 0, 0], [-0.5, 0, 0.5]], atol=1e-40)
+
+
+@every_backend
+@every_dtype
+def test_softmax_cross_entropy_of_equal_logits(ops, dtype):
+    """log 10 whatever the label, and whatever is added to all logits."""
+    for shift in (0, 1e3, -1e3):
+        logits = ops.asarray(np.full((4, 10), shift, dtype))
+        labels = ops.asarray(np.eye(10, dtype=dtype)[[0, 3, 9, 3]])
+        value, gradient = map(ops.to_numpy, ops.softmax_cross_entropy(logits, labels))
+        np.testing.assert_allclose(value, [np.log(10)], rtol=1e-6)
+        expected = (0.1 - np.eye(10)[[0, 3, 9, 3]]) / 4
+        np.testing.assert_allclose(gradient, expected, rtol=1e-6)
+
+
+@every_backend
+@every_dtype
+def test_a_class_that_cannot_be_costs_nothing_until_it_is_asked_for(ops, dtype):
+    logits = ops.asarray(np.array([[0.0, -np.inf, 0.0]], dtype))
+    for label, value, gradient in (
+        ([1, 0, 0], np.log(2), [-0.5, 0, 0.5]),
+        ([0, 1, 0], np.inf, [0.5, -1, 0.5]),
+        ([0, 0, 0], 0, [0, 0, 0]),
+    ):
+        got = ops.softmax_cross_entropy(logits, ops.asarray(np.array([label], dtype)))
+        np.testing.assert_allclose(ops.to_numpy(got[0]), [value], rtol=1e-6)
+        np.testing.assert_allclose(ops.to_numpy(got[1]), [gradient], rtol=1e-6)
+
+
+@every_backend
+@every_dtype
 def test_maxout_takes_the_first_of_equals(ops, dtype):
     a = ops.asarray(np.array([[2, 2, 1, 0, 5, 5, -0.0, 0.0, -0.0]], dtype))
     y, index = ops.maxout(a, 3)
@@ -224,6 +265,22 @@ def value_times(factor, f, logits, sign):
     return value * factor(logits), gradient
 
 
+def gradient_of_the_sum(f, logits, labels):
+    value, gradient = f(logits, labels)
+    return value, gradient * len(logits)
+
+
+def without_the_label(f, logits, labels):
+    value, gradient = f(logits, labels)
+    return value, gradient + labels / len(logits)
+
+
+def keeps_what_is_dropped(f, logits, labels):
+    log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    value = -(labels * log_p).sum(axis=1).mean(keepdims=True)  # 0 · −∞ is NaN
+    return value, f(logits, labels)[1]
+
+
 # A wrong operation, made from the right one f and its arguments.
 DEFECTS = [
     ("gemm", "reads bᵀ as b", lambda f, b, **k: f(b=b.T.reshape(b.shape), **k)),
@@ -241,6 +298,10 @@ DEFECTS = [
     ("columns", "a view", lambda f, a, start, stop: a[:, start:stop]),
     ("log_sigmoid_mean", "sum", partial(value_times, np.size)),
     ("log_sigmoid_mean", "sign lost", partial(value_times, lambda logits: -1)),
+    ("softmax_cross_entropy", "sum", gradient_of_the_sum),
+    ("softmax_cross_entropy", "the label lost", without_the_label),
+    ("softmax_cross_entropy", "other labels", lambda f, labels, **k: f(labels=labels[::-1], **k)),
+    ("softmax_cross_entropy", "0 · −∞", keeps_what_is_dropped),
     ("normal", "float64", lambda f, **k: f(**k).astype(np.float64)),
     ("normal", "sine first", lambda f, **k: f(**k)[:, ::-1].copy()),
     ("gather_rows", "from 0", lambda f, **k: f(**k | {"start": 0})),

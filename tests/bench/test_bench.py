@@ -6,15 +6,20 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
+from scratchgan.backends import why_unavailable
 from scratchgan.bench import SUITES, children
+from scratchgan.bench.cases import suite_cases
 from scratchgan.bench.machine import available_cores
 from scratchgan.bench.peers import absent_peers, load_peers, peer_names
 from scratchgan.bench.run import Settings
-from scratchgan.bench.worker import Job
+from scratchgan.bench.timing import Contender
+from scratchgan.bench.worker import OURS, Job, run_suite
 from scratchgan.cli import main
+from scratchgan.errors import RunError
 
 QUICK = ["bench", "--quick", "--backend", "reference", "--threads", "1"]
 KEYS = {"suite", "case", "dtype", "threads", "value", "unit", "peers", "ratio"}
@@ -80,6 +85,32 @@ def test_a_library_that_does_not_load(tmp_path, capsys, monkeypatch):
     assert "hello" not in said
 
 
+def test_a_worker_that_is_late(monkeypatch):
+    """It is ended at its limit, not gently; what it had said is kept by whoever reads."""
+    started = []
+    popen = subprocess.Popen
+
+    def recorded(*arguments, **options):
+        started.append(popen(*arguments, **options))
+        return started[-1]
+
+    monkeypatch.setattr(children.subprocess, "Popen", recorded)
+    heard = []
+
+    def listen():
+        for kind, _ in children.events(JOB, limit=6.0):
+            heard.append(kind)
+
+    with pytest.raises(RunError, match="the worker was ended after 6 s, its limit"):
+        listen()
+    assert "end" not in heard
+    (worker,) = started
+    assert worker.returncode is not None
+    # One that is in time hears nothing of it.
+    quick = replace(JOB, quick=True, only="square 256")
+    assert [kind for kind, _ in children.events(quick, limit=60.0)] == ["begin", "record", "end"]
+
+
 def test_a_worker_that_dies(tmp_path, capsys, monkeypatch):
     (tmp_path / "torch.py").write_text(
         "import os, sys\nprint('a crash', file=sys.stderr, flush=True)\nos._exit(9)\n"
@@ -95,9 +126,27 @@ def test_our_own_failure_is_the_commands(capsys, monkeypatch):
     """A case in which our side fails is told, and the exit status says so."""
     failure = {"suite": "gemm", "case": "square 256", "threads": 1, "peer": "reference"}
     lines = [("failure", {**failure, "reason": "ValueError: no"}), ("end", failure)]
-    monkeypatch.setattr("scratchgan.bench.run.events", lambda job: iter(lines))
+    monkeypatch.setattr("scratchgan.bench.run.events", lambda job, limit: iter(lines))
     assert main([*QUICK, "gemm"]) == 1
     assert "reference failed in square 256: ValueError: no" in capsys.readouterr().out
+
+
+def test_a_remark_is_told_and_the_time_is_kept():
+    """What keeps our step from being replayed is no reason to throw its time away."""
+    case = suite_cases("step", only="toy")[0]
+    told = []
+
+    class Remarking:
+        def contenders(self, case):
+            remarks = ["one by one", "one by one"]
+            return [Contender(OURS, lambda: lambda n: time.sleep(1e-4 * n), remarks=remarks)]
+
+    job = Job(suites=["step"], backend="reference", threads=1, peers=[], quick=True)
+    run_suite([case], [Remarking()], job, lambda *event: told.append(event))
+    kinds = [kind for kind, _ in told]
+    assert kinds == ["begin", "failure", "record"]
+    assert told[1][1]["peer"] == "reference"
+    assert told[1][1]["reason"] == "measured, but one by one"
 
 
 def test_not_installed(monkeypatch):
@@ -119,6 +168,42 @@ def test_the_worker_gets_its_threads(monkeypatch):
     environment = children.worker_environment(2)
     for name in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
         assert environment[f"{name}_NUM_THREADS"] == "2"
+
+
+def test_the_worker_of_a_gpu_has_all_of_it(monkeypatch):
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    for name in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
+        monkeypatch.delenv(f"{name}_NUM_THREADS", raising=False)
+    environment = children.worker_environment(1, gpu=True)
+    assert "JAX_PLATFORMS" not in environment
+    assert environment["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
+    assert environment["NVIDIA_TF32_OVERRIDE"] == "0"
+    assert not any(name.endswith("_NUM_THREADS") for name in environment)
+    on_threads = children.worker_environment(1)
+    assert on_threads["JAX_PLATFORMS"] == "cpu"
+    assert environment["JAX_COMPILATION_CACHE_DIR"] != on_threads["JAX_COMPILATION_CACHE_DIR"]
+
+
+def test_a_job_on_a_gpu():
+    job = Job(suites=["gemm"], backend="cuda", threads=1, peers=[])
+    assert job.gpu
+    assert Job(**json.loads(job.to_json())) == job
+    assert not JOB.gpu
+    assert Settings(backend="cuda").threads == (1,)
+    assert Settings(backend="cuda", peers="none", only="4096", suite="gemm").suites == ["gemm"]
+
+
+@pytest.mark.skipif(why_unavailable("cuda") is None, reason="a GPU is here: no refusal to check")
+def test_without_a_gpu(capsys, tmp_path):
+    """The reason and the remedy, and nothing is measured or written."""
+    path = tmp_path / "records.json"
+    for suite in ([], ["gemm"], ["kernels"], ["step"]):
+        assert main(["bench", *suite, "--backend", "cuda", "--json", str(path)]) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err == f"scratchgan: error: {why_unavailable('cuda')}\n"
+        assert "pip install 'scratchgan[cuda]'" in said.err
+    assert not path.exists()
 
 
 def test_default_threads():
@@ -190,6 +275,9 @@ def children_of(process):
         (["--threads", "1", "0"], "--threads 0: this process may use"),
         (["--threads", "99999"], "expected 1 …"),
         (["--threads", "1", "gem"], "unknown suite 'gem'; did you mean 'gemm'?"),
+        (["--backend", "cuda", "--threads", "1"], "which threads do not concern; leave it out"),
+        (["--backend", "cuda", "--peers", "numpy"], "expected none, installed or all"),
+        (["gemm", "--only", "4096"], "no case's name holds '4096'"),
         (["step", "--threads", "two"], "--threads two: expected whole numbers, such as 1 2"),
         (["--json", "nowhere/x.json"], "nowhere is no folder that can be written"),
         (["--json", "."], "that is a folder"),

@@ -6,7 +6,7 @@ import pytest
 
 from scratchgan.bench.cases import Case, Product, suite_cases
 from scratchgan.bench.machine import describe, machine, one_thread_a_core
-from scratchgan.bench.peers import PEERS
+from scratchgan.bench.peers import PEERS, peer_names
 from scratchgan.bench.report import absence, geometric_mean, ratio_to, table
 from scratchgan.bench.timing import Measured
 from scratchgan.bench.worker import OURS, record
@@ -63,7 +63,7 @@ def test_means_are_of_their_group():
 
 def test_a_table_fits_and_is_aligned():
     """All peers, long names and large numbers, in 100 columns."""
-    measured = Measured(seconds={OURS: 0.7, **dict.fromkeys(PEERS, 0.8)})
+    measured = Measured(seconds={OURS: 0.7, **dict.fromkeys(peer_names("all"), 0.8)})
     for suite in ("gemm", "step"):
         records = [record(case, 2, measured) for case in suite_cases(suite)]
         for r in records:
@@ -86,6 +86,46 @@ def test_a_failure_of_all_cases_is_told_in_every_table():
     assert "failed" not in table(report, "gemm", 2)
 
 
+GPU = {
+    "name": "NVIDIA H200", "compute_capability": "9.0", "multiprocessors": 132,
+    "memory_gib": 139.8, "driver": "580.1", "cuda": "13.0",
+}  # fmt: skip
+ON_GPU = {**FACTS, "backend": "cuda", "gpu": GPU, "numba-cuda": "0.30.4", "cuda-core": "1.2.2"}
+
+
+def test_tables_of_a_gpu():
+    """They name the GPU, and compare with PyTorch: with its graph where there is one."""
+    names = peer_names("all", gpu=True)
+    for suite in ("gemm", "step", "kernels"):
+        measured = Measured(seconds={OURS: 0.7, **dict.fromkeys(names, 0.8)})
+        records = [record(case, 1, measured) for case in suite_cases(suite, gpu=True)]
+        for r in records:
+            r["value"] = 50_000  # as fast as an H200
+            kept = [n for n in r["peers"] if suite == "step" or n != "jax-scan"]
+            r["peers"] = dict.fromkeys(kept, 50_000)
+        text = table({"machine": ON_GPU, "records": records, "failures": []}, suite, 1)
+        lines = text.splitlines()
+        assert lines[0].startswith(f"{suite}, NVIDIA H200: ")
+        assert "× torch" in lines[1]
+        assert "numpy" not in text
+        assert "thread" not in text
+        assert max(map(len, lines)) <= 100
+
+
+def test_means_of_a_gpu():
+    gan, replayed = suite_cases("gemm", only="gan forward 100", gpu=True)[::-1]
+    other, other_replayed = suite_cases("gemm", only="gan dW 100", gpu=True)[::-1]
+    records = [
+        made(gan, torch_eager=4.0),
+        made(other, torch_eager=1.0),
+        made(replayed, torch_graphs=4.0, torch_eager=200.0),
+        made(other_replayed, torch_graphs=4.0),
+    ]
+    text = table({"machine": ON_GPU, "records": records, "failures": []}, "gemm", 1)
+    assert "geometric mean of gan: 1.00 × torch-eager; lowest 0.50 (gan dW" in text
+    assert "geometric mean of replayed gan: 2.00 × torch-graphs; lowest 2.00 (" in text
+
+
 def test_absence():
     absent = {name: PEERS[name] for name in ("torch-eager", "jax-jit", "jax-scan")}
     assert absence(absent) == (
@@ -100,6 +140,19 @@ def test_the_machine_in_words():
     assert said.startswith("Some CPU, 1 core, AVX2, ")
     assert f"NumPy {facts['numpy']}" in said
     assert "JAX" not in said
+    assert len(said.splitlines()) == 2
+
+
+def test_a_machine_with_a_gpu_in_words():
+    cpu, gpu, versions = describe(ON_GPU).splitlines()
+    assert cpu.startswith(FACTS["cpu"])
+    assert gpu == (
+        "NVIDIA H200, compute capability 9.0, 132 multiprocessors, 139.8 GiB, driver 580.1,"
+        " CUDA 13.0"
+    )
+    assert "numba-cuda 0.30.4, cuda-core 1.2.2" in versions
+    unknown = {**ON_GPU, "gpu": {**GPU, "driver": None, "memory_gib": None}}
+    assert describe(unknown).splitlines()[1].endswith("132 multiprocessors, CUDA 13.0")
 
 
 def test_cores_that_share_come_last(tmp_path):

@@ -160,6 +160,48 @@ def test_repeated():
     assert len(calls) == 5
 
 
+def test_repeated_waits_once_after_the_last_call():
+    log = []
+    run = repeated(lambda: log.append("call"), lambda: log.append("wait"))
+    run(3)
+    run(1)
+    assert log == ["call"] * 3 + ["wait"] + ["call", "wait"]
+
+
+def test_work_that_goes_on_is_measured_only_if_it_is_waited_for(clock):
+    """Calls that take 1 s to ask for and 9 s to be done, as on a GPU whose queue is long."""
+    asked = []
+
+    def call():
+        asked.append(9.0)
+        clock.now += 1.0
+
+    def wait():
+        clock.now += sum(asked)
+        asked.clear()
+
+    def seconds(run):
+        contender = Contender("a", lambda: run)
+        measured = measure([contender], budget=50, at_least=20, clock=clock, wait=clock.wait)
+        return measured.seconds["a"]
+
+    assert seconds(repeated(call, wait)) == pytest.approx(10.0)
+    assert seconds(repeated(call)) == pytest.approx(1.0)  # what not to do
+
+
+def test_remarks_are_handed_on(clock):
+    remarks = []
+
+    def make():
+        remarks.append("by the way")
+        return clock.contender("a", 1.0).make()
+
+    contenders = [Contender("a", make, remarks=remarks), clock.contender("b", 1.0)]
+    measured = measure(contenders, budget=1, at_least=1, clock=clock, wait=clock.wait)
+    assert measured.remarks == {"a": ["by the way"]}
+    assert set(measured.seconds) == {"a", "b"}
+
+
 def test_reasons_name_no_folders():
     error = OSError("cannot load '/opt/some where/lib.so' or C:\\x\\y.dll: 3/4 of it, float32/64")
     said = reason(error)

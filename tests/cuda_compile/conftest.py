@@ -3,8 +3,10 @@ Every kernel of the cuda backend compiled for real GPUs, on a machine without on
 
 Nothing here is collected where numba-cuda is not installed. Where it is::
 
-    pip install -e '.[cuda]' pytest
+    pip install -e '.[cuda]' pytest nvidia-cuda-nvdisasm
     pytest --confcutdir=tests/cuda_compile tests/cuda_compile
+
+(nvidia-cuda-nvdisasm may be left out: instructions are then counted in PTX.)
 """
 
 from importlib.util import find_spec

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import numpy as np
-from compiling import _choose, compile_kernel, report, signature
 from numba import cuda
+
+from scratchgan.backends.cuda.compiled import choose, compile_kernel, report, signature
 
 CAPABILITY = (9, 0)
 
@@ -48,7 +49,7 @@ def spilling(a, b, factor):
 
 
 if __name__ == "__main__":
-    _choose(CAPABILITY)
+    choose(CAPABILITY)
     for kernel in (sound, hidden_float64, indexed, spilling):
         code = compile_kernel(kernel, signature("aar", "float32"), CAPABILITY)
-        print(json.dumps(report(kernel.py_func.__name__, "float32", 256, *code)))
+        print(json.dumps(report(kernel.py_func.__name__, "float32", 256, code)))

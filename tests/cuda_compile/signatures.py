@@ -1,7 +1,8 @@
 """
 What each kernel is called with, a letter an argument, in the dtypes that the backend passes.
 
-a: an array of floats; i, w: of int32, of uint32. r: a float; n: a uint32; c: an int32.
+The letters are those of ``scratchgan.backends.cuda.compiled.signature``: a an array of floats;
+i, w: of int32, of uint32. r: a float; n: a uint32; c: an int32.
 A kernel that is not here is an error, and so is a line here without a kernel.
 """
 
@@ -19,6 +20,7 @@ SIGNATURES = {
     "reduce.sum_rows": "aa nnnn",
     "reduce.activation_grad_bias": "aaaa nnnnn r",
     "reduce.log_sigmoid_mean": "aaa n r",
+    "reduce.softmax_cross_entropy": "aaaa nn r",
     "rows.maxout": "aai nn",
     "rows.maxout_spread": "aia nn",
     "rows.maxout_pick": "aia nn",
@@ -34,4 +36,10 @@ SIGNATURES = {
     "optim.sgd": "aaa a nn",
     "optim.adam": "aaaa a n rrrrr",
     "optim.ema": "aa n rr",
+    "replay.advance": "www n",
+    "ladder.naive": "aaa nnn",
+    "ladder.coalesced": "aaa nnn",
+    "ladder.shared_tile": "aaa nnn",
+    "ladder.register_tile": "aaa nnn",
+    "ladder.vectorised": "aaa nnn",
 }

@@ -11,6 +11,7 @@ import hypothesis.strategies as st
 import numpy as np
 
 from scratchgan.backends import ACTIVATIONS, get_backend
+from scratchgan.backends.program import address
 from scratchgan.errors import NonFiniteError
 from scratchgan.gan import Noise, Trainer
 from scratchgan.nn import (
@@ -77,9 +78,10 @@ def bits(a, b):
 def replays(trainer):
     """Whether the latest iteration came out of a program: what it left lies in the arena."""
     program = trainer.recorder.program
-    return program is not None and all(
-        np.may_share_memory(a, program.arena) for a in trainer.last_arrays()
-    )
+    if program is None:
+        return False
+    start = address(program.arena)
+    return all(start <= address(a) < start + program.arena.nbytes for a in trainer.last_arrays())
 
 
 # -- random games -------------------------------------------------------------------------------

@@ -385,6 +385,17 @@ class CpuBackend(HostMemory, Backend):
         )  # fmt: skip
         return value, gradient
 
+    def softmax_cross_entropy(self, logits: Array, labels: Array) -> tuple[Array, Array]:
+        shapes.require_same("softmax_cross_entropy", logits=logits, labels=labels)
+        shapes.require_matrix("softmax_cross_entropy", logits=logits)
+        real = _real("softmax_cross_entropy", logits)
+        value, gradient = self.empty((1,), logits.dtype), self.empty(logits.shape, logits.dtype)
+        self._do(
+            reduce.softmax_cross_entropy, real, 1, (_plain(logits), _plain(labels)),
+            (value, gradient), logits.shape,
+        )  # fmt: skip
+        return value, gradient
+
     # -- random numbers -------------------------------------------------------------------------
 
     def random_words(self, shape: tuple[int, int], stream: Stream) -> Array:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from numba import njit
 
+from scratchgan.backends.cpu.elementary import exp, log
 from scratchgan.backends.cpu.elementwise import apply_grad
 from scratchgan.backends.cpu.kernel import INLINE, integer, kernel, number, vector
 from scratchgan.backends.cpu.maths import MATHS
 from scratchgan.backends.cpu.simd import size_of
 
-__all__ = ["COLUMNS", "activation_grad_bias", "log_sigmoid_mean", "sum_rows"]
+__all__ = [
+    "COLUMNS", "activation_grad_bias", "log_sigmoid_mean", "softmax_cross_entropy", "sum_rows",
+]  # fmt: skip
 
 COLUMNS = 256  # of one chunk: whole cache lines, so that threads do not share any
 ROWS = 64  # summed one after the other before the sum of sums: rounding grows with both roots
@@ -109,3 +112,33 @@ def log_sigmoid_mean(args, chunk, scratch, real):
         for i in range(count):
             total += terms[i]
     vector(integer(args, 1), 1, real)[0] = total / n
+
+
+@kernel
+def softmax_cross_entropy(args, chunk, scratch, real):
+    """
+    Mean of −Σ y log softmax(l) over the examples and its gradient, in one chunk.
+
+    Cells: logits, labels, value, gradient, batch, classes. The gradient's row holds the
+    powers e^l, less the largest l, until their sum is known.
+    """
+    batch, n, size = integer(args, 4), integer(args, 5), size_of(real)
+    value = 0.0
+    for i in range(batch):
+        logits = vector(integer(args, 0) + i * n * size, n, real)
+        labels = vector(integer(args, 1) + i * n * size, n, real)
+        gradient = vector(integer(args, 3) + i * n * size, n, real)
+        largest = logits[0]
+        for k in range(1, n):
+            largest = logits[k] if logits[k] > largest else largest
+        total, weight = real(0), real(0)
+        for k in range(n):
+            gradient[k] = exp(logits[k] - largest)
+            total += gradient[k]
+            weight += labels[k]
+        log_total = log(total) if total == total else total  # our logarithm knows no NaN
+        for k in range(n):
+            if labels[k] != real(0):
+                value -= labels[k] * (logits[k] - largest - log_total)
+            gradient[k] = (gradient[k] / total * weight - labels[k]) / real(batch)
+    vector(integer(args, 2), 1, real)[0] = value / batch

@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,38 +23,17 @@ from scratchgan.backends.cuda.device import (
     is_here,
     require_device,
 )
-from scratchgan.backends.cuda.gemm import product
+from scratchgan.backends.cuda.gemm import combine, product
+from scratchgan.backends.cuda.replay import Cells, Launch, Replay
+from scratchgan.backends.cuda.tiles import ACCUMULATE, BIAS
+from scratchgan.backends.program import Program, Recorder
 from scratchgan.backends.random import Stream
 from scratchgan.backends.scalar import CODES
 from scratchgan.errors import ShapeError, unknown
 
-__all__ = ["Cells", "CudaBackend", "Launch"]
+__all__ = ["CudaBackend"]
 
 REAL = (np.dtype(np.float32), np.dtype(np.float64))
-
-
-class Cells(NamedTuple):
-    """Numbers of a kernel that change from step to step: it reads them from device memory."""
-
-    array: Array  # on the device
-    names: tuple[str, ...]  # "step", "start", "t", "rate", "momentum"
-    values: tuple[float, ...]  # of these names, as they were given
-    of: Callable[..., tuple[Any, ...]]
-    """From the values under ``names``, numbers or arrays over many steps, to the cells' own."""
-
-
-class Launch(NamedTuple):
-    """One launch of a kernel, as it was made."""
-
-    name: str  # of the operation
-    kernel: Any
-    grid: tuple[int, ...]
-    block: tuple[int, ...]
-    args: tuple[Any, ...]  # flat arrays and NumPy's scalars; a recorded launch keeps them alive
-    reads: tuple[Array, ...]
-    writes: tuple[Array, ...]
-    cells: Cells | None = None  # ``cells.array`` is one of ``args``
-    note: str = ""  # for the reader of a listing
 
 
 class CudaBackend(Backend):
@@ -102,29 +81,33 @@ class CudaBackend(Backend):
         real = writes[0].dtype.type
         args = (*arrays, *map(np.uint32, integers), *map(real, numbers))
         grid = work if isinstance(work, tuple) else (blocks_of(work),)
+        name = name.rstrip("_")
         self._launch(Launch(name, kernel, grid, (BLOCK,), args, reads, writes, cells, note))
 
     def _launch(self, launch: Launch) -> None:
-        """Launch a kernel: the one place where that is done."""
-        launch.kernel[launch.grid, launch.block](*launch.args)
+        """Launch a kernel, and have it noted."""
+        launch.run()
         if self._notes.recorder is not None:
             self._notes.recorder.add(launch)
 
     @contextmanager
-    def taking_notes(self, recorder: Any) -> Iterator[None]:
+    def recording(self, recorder: Recorder) -> Iterator[None]:
         """
         Let a recorder take notes of what this thread launches.
 
         Its ``add`` is given each ``Launch``, its ``allocated`` each new array, and its
-        ``refuse`` the reason where something is done that is no launch. Nothing replays
-        launches yet, so this is not called ``recording``, by which a trainer would know
-        a backend that does.
+        ``refuse`` the reason where something is done that is no launch.
         """
         self._notes.recorder = recorder
+        recorder.allocate = _memory
         try:
             yield
         finally:
             self._notes.recorder = None
+
+    def replay(self, program: Program, most: int) -> Replay:
+        """Return a recorded step as a CUDA graph, for up to ``most`` steps a call."""
+        return Replay(program, most)
 
     def _outside(self, what: str) -> None:
         """Say that something is done that is no launch."""
@@ -214,6 +197,10 @@ class CudaBackend(Backend):
             self.copy_(target, computed)
         return target
 
+    def synchronize(self) -> None:
+        """Wait until all that was launched is done: operations return before they are."""
+        cuda.synchronize()
+
     # -- products -------------------------------------------------------------------------------
 
     def gemm(
@@ -260,18 +247,27 @@ class CudaBackend(Backend):
         slope: float = 0.0,
     ) -> None:
         """C = op(A) · op(B), by as many launches as gemm.py takes."""
-        writes, note = [c], f"a{'ᵀ' * flags[0]}b{'ᵀ' * flags[1]}{' +=' * flags[2]}"
-        note += f" {list(CODES)[code]}" * bool(code)
+        m, n, _ = sizes
+        parts: list[Array] = []  # of the sums, where k is cut
 
         def launch(
             kernel: Any, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]
         ) -> None:
-            written = tuple(writes)
-            self._launch(Launch(name, kernel, grid, block, tuple(args), reads, written, None, note))
+            does, phi, _ = args[-3:]  # of the product's flags and φ, what this launch does
+            note = " +=" * bool(does & ACCUMULATE) + f" {list(CODES)[phi]}" * bool(phi)
+            bias, sums = reads[2:] if does & BIAS else (), parts[0] if parts else c
+            if kernel is combine:  # of the parts; or φ by itself, in place
+                what, read, written = "combine", (sums, *bias), c
+            else:
+                what, read, written = "gemm", (*reads[:2], *bias), sums
+                note = f"a{'ᵀ' * flags[0]}b{'ᵀ' * flags[1]}{note}"
+            self._launch(
+                Launch(what, kernel, grid, block, args, read, (written,), None, note.strip())
+            )
 
         def workspace(size: int, dtype: Any) -> Array:
-            writes.append(self.empty((size,), dtype))
-            return writes[-1]
+            parts.append(self.empty((size // (m * n), m, n), dtype))
+            return _flat(name, parts[0])
 
         a, b, *rest = (_flat(name, read) for read in reads)
         bias = rest[0] if rest else None
@@ -354,7 +350,7 @@ class CudaBackend(Backend):
             (batch, n, share, first is sums, code), (slope,), note=activation,
         )  # fmt: skip
         if first is not sums:
-            self._sum(name, first, sums, True)
+            self._sum(first, sums, True)
         self._delivered(sums, target)
         return da
 
@@ -416,12 +412,12 @@ class CudaBackend(Backend):
         shapes.require_matrix("sum_rows", a=a)
         _require_real("sum_rows", a)
         target, sums = self._target("sum_rows", out, (a.shape[1],), a.dtype, a)
-        self._sum("sum_rows", a, sums, out is not None and accumulate)
+        self._sum(a, sums, out is not None and accumulate)
         return self._delivered(sums, target)
 
-    def _sum(self, name: str, a: Array, sums: Array, accumulate: bool) -> None:
+    def _sum(self, a: Array, sums: Array, accumulate: bool) -> None:
         """Sum over the rows, in pieces where there are many."""
-        batch, n = a.shape
+        name, (batch, n) = "sum_rows", a.shape
         grid, share = _pieces(batch, n)
         if grid[1] > 1:
             some = self.empty((grid[1], n), a.dtype)
@@ -436,6 +432,17 @@ class CudaBackend(Backend):
         self._do(
             "log_sigmoid_mean", reduce.log_sigmoid_mean, (1,), (logits,), (value, gradient),
             (logits.size,), (sign,),
+        )  # fmt: skip
+        return value, gradient
+
+    def softmax_cross_entropy(self, logits: Array, labels: Array) -> tuple[Array, Array]:
+        shapes.require_same("softmax_cross_entropy", logits=logits, labels=labels)
+        shapes.require_matrix("softmax_cross_entropy", logits=logits)
+        gradient = self._like("softmax_cross_entropy", logits)
+        value = self.empty((1,), logits.dtype)
+        self._do(
+            "softmax_cross_entropy", reduce.softmax_cross_entropy, (1,), (logits, labels),
+            (value, gradient), logits.shape, (1 / logits.shape[0],),
         )  # fmt: skip
         return value, gradient
 
@@ -548,7 +555,10 @@ class CudaBackend(Backend):
         _require_real("adam_", params)
 
         def cells_of(rate: Any, t: Any) -> tuple[Any, Any]:
-            return optim.adam_cells(rate, t, beta1, beta2)
+            # A power of one exponent alone may be another by its last bit (NumPy squares where
+            # that is 2), so there are always several: the same bits for a step as for many.
+            step, correction = optim.adam_cells(np.append(rate, 0), np.append(t, 1), beta1, beta2)
+            return step[:-1].reshape(np.shape(t)), correction[:-1].reshape(np.shape(t))
 
         cells = self._cells(params.dtype, ("rate", "t"), (float(rate), t), cells_of)
         numbers = (beta1, 1 - beta1, beta2, 1 - beta2, eps)
@@ -566,10 +576,15 @@ class CudaBackend(Backend):
 class _Notes(threading.local):
     """Who takes notes, for each thread."""
 
-    recorder: Any = None
+    recorder: Recorder | None = None
 
 
 # -- arrays -------------------------------------------------------------------------------------
+
+
+def _memory(size: int) -> Array:
+    """Return bytes on the device; an allocation there begins on a multiple of 256."""
+    return cuda.device_array(max(size, 1), np.uint8)
 
 
 def _here(name: str, a: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ if not hasattr(np, "row_stack"):  # numba-cuda 0.30 asks for it; NumPy 2.5 has d
 
 from numba import cuda
 
+from scratchgan.backends.program import address
+
 __all__ = [
     "BLOCK", "LARGEST", "SIMULATED", "address", "blocks_of", "cuda", "device_function", "is_here",
     "kernel", "require_device",
@@ -21,6 +24,30 @@ config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # a small array needs a small grid
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
 """Whether kernels run in Numba's simulator: Python threads, for tests on tiny arrays."""
+
+
+def _share_once() -> None:
+    """
+    Give all threads of a simulated block the same shared array.
+
+    The simulator looks whether a line of the kernel has one already, and if not makes it: now
+    and then two threads make one each, and a sum is wrong. ``setdefault`` does both at once.
+    """
+    from numba import types
+    from numba.cuda.simulator.kernelapi import FakeCUDAShared
+    from numba.np.numpy_support import as_dtype
+
+    def array(self: Any, shape: Any, dtype: Any) -> Any:
+        line = sys._getframe(1)
+        dtype = as_dtype(dtype) if isinstance(dtype, types.Type) else dtype
+        key = line.f_code.co_filename, line.f_lineno
+        return self._allocations.setdefault(key, np.empty(shape, dtype))
+
+    FakeCUDAShared.array = array
+
+
+if SIMULATED:
+    _share_once()
 
 BLOCK = 4 if SIMULATED else 256  # threads of a block
 MOST_BLOCKS = 2 if SIMULATED else 4096  # beyond, each thread takes several elements
@@ -50,13 +77,6 @@ def blocks_of(size: int) -> int:
 def is_here(a: Any) -> bool:
     """Whether ``a`` is an array of the device, such as ``cuda.device_array`` makes."""
     return bool(getattr(a, "__cuda_ndarray__", False))
-
-
-def address(a: Any) -> int:
-    """Return where an array of the device begins."""
-    if SIMULATED:
-        return int(a.__array_interface__["data"][0])
-    return int(a.__cuda_array_interface__["data"][0])
 
 
 def require_device() -> None:

@@ -12,9 +12,12 @@ from numba import uint32
 
 from scratchgan.backends.cuda.device import BLOCK, SIMULATED, cuda, device_function, kernel
 from scratchgan.backends.cuda.elementwise import apply_grad
-from scratchgan.backends.cuda.maths import MATHS
+from scratchgan.backends.cuda.maths import MATHS, exp, log
 
-__all__ = ["BLOCK", "COLUMNS", "ROWS", "activation_grad_bias", "log_sigmoid_mean", "sum_rows"]
+__all__ = [
+    "BLOCK", "COLUMNS", "ROWS", "activation_grad_bias", "log_sigmoid_mean",
+    "softmax_cross_entropy", "sum_rows",
+]  # fmt: skip
 
 COLUMNS = 2 if SIMULATED else 32
 LANES = BLOCK // COLUMNS
@@ -32,6 +35,18 @@ def over_lanes(sums, thread, total):
         for lane in range(1, LANES):
             total += sums[uint32(thread + uint32(COLUMNS * lane))]
     return total
+
+
+@device_function
+def over_block(sums, thread, total):
+    """Add up every thread's sum in sums[0], by a tree; it is right in thread 0."""
+    sums[thread] = total
+    half = uint32(BLOCK // 2)
+    while half > uint32(0):
+        cuda.syncthreads()
+        if thread < half:
+            sums[thread] += sums[uint32(thread + half)]
+        half = uint32(half // uint32(2))
 
 
 @kernel
@@ -95,12 +110,48 @@ def log_sigmoid_mean(logits, value, gradient, size, sign):
         total += log_sigmoid(signed)
         gradient[i] = sigmoid(-signed, sign) * each  # (log σ)′(l) = σ(−l)
         i = uint32(i + uint32(BLOCK))
-    sums[thread] = total
-    half = uint32(BLOCK // 2)
-    while half > uint32(0):
-        cuda.syncthreads()
-        if thread < half:
-            sums[thread] += sums[uint32(thread + half)]
-        half = uint32(half // uint32(2))
+    over_block(sums, thread, total)
     if thread == uint32(0):
         value[0] = sums[0] / real(size)
+
+
+@kernel
+def softmax_cross_entropy(logits, labels, value, gradient, batch, n, each):
+    """
+    Mean of −Σ y log softmax(l) over the examples and its gradient, by one block.
+
+    A thread takes whole examples, then a tree sums. ``each`` is 1 / batch. The gradient's row
+    holds the powers e^l, less the largest l, until their sum is known.
+    """
+    sums = cuda.shared.array(BLOCK, logits.dtype)
+    thread = uint32(cuda.threadIdx.x)
+    real = type(each)
+    loss = real(0)
+    i = thread
+    while i < batch:
+        first, end = uint32(i * n), uint32(i * n + n)
+        largest = logits[first]
+        k = uint32(first + uint32(1))
+        while k < end:
+            if logits[k] > largest:
+                largest = logits[k]
+            k = uint32(k + uint32(1))
+        total, weight = real(0), real(0)
+        k = first
+        while k < end:
+            power = exp(logits[k] - largest)
+            gradient[k] = power
+            total += power
+            weight += labels[k]
+            k = uint32(k + uint32(1))
+        log_total = log(total)
+        k = first
+        while k < end:
+            if labels[k] != real(0):
+                loss -= labels[k] * (logits[k] - largest - log_total)
+            gradient[k] = (gradient[k] / total * weight - labels[k]) * each
+            k = uint32(k + uint32(1))
+        i = uint32(i + uint32(BLOCK))
+    over_block(sums, thread, loss)
+    if thread == uint32(0):
+        value[0] = sums[0] * each

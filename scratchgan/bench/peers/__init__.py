@@ -33,11 +33,14 @@ _JAX = Library("jax", "JAX", "with_jax")
 PEERS = {
     "numpy": _NUMPY,
     "torch-eager": _TORCH,
+    "torch-graphs": _TORCH,
     "torch-compile": _TORCH,
     "jax-jit": _JAX,
     "jax-scan": _JAX,
 }
 """All peers in the order of the tables, each with its library."""
+
+HOST_ALONE, GPU_ALONE = ("numpy", "torch-compile"), ("torch-graphs",)
 
 
 class Peer(Protocol):
@@ -47,11 +50,20 @@ class Peer(Protocol):
         """Return those of the case; the work of preparing them is left to their ``make``."""
 
 
-def peer_names(choice: str) -> tuple[str, ...]:
-    """Return the peers that one of ``PEER_CHOICES`` asks for, whether or not installed."""
-    if choice == "numpy":
-        return ("numpy",)
-    return tuple(name for name in PEERS if choice == "all" or name != "torch-compile")
+def peer_names(choice: str, gpu: bool = False) -> tuple[str, ...]:
+    """
+    Return the peers that one of ``PEER_CHOICES`` asks for, whether or not installed.
+
+    Parameters
+    ----------
+    choice : str
+    gpu : bool
+        Whether they are to compute on a GPU, where NumPy does not, and graphs are captured.
+    """
+    here = [name for name in PEERS if name not in (HOST_ALONE if gpu else GPU_ALONE)]
+    if choice in ("none", "numpy"):
+        return tuple(name for name in here if name == choice)
+    return tuple(name for name in here if choice == "all" or name != "torch-compile")
 
 
 def absent_peers(names: Sequence[str]) -> dict[str, Library]:
@@ -59,14 +71,31 @@ def absent_peers(names: Sequence[str]) -> dict[str, Library]:
     return {name: PEERS[name] for name in names if find_spec(PEERS[name].package) is None}
 
 
-def load_peers(names: Sequence[str], threads: int) -> tuple[list[Peer], dict[str, str]]:
-    """Load the libraries of some peers; return them, and for those that do not load the reason."""
+def load_peers(
+    names: Sequence[str], threads: int, gpu: bool = False
+) -> tuple[list[Peer], dict[str, str]]:
+    """
+    Load the libraries of some peers.
+
+    Parameters
+    ----------
+    names : sequence of str
+    threads : int
+        Those that they may use, on the host.
+    gpu : bool
+        Let them compute on the GPU.
+
+    Returns
+    -------
+    list of Peer, dict of str to str
+        Those that were loaded, and for each of the others the reason.
+    """
     loaded, failed = [], {}
     for library in dict.fromkeys(PEERS[name] for name in names):
         wanted = [name for name in names if PEERS[name] == library]
         try:
             module = importlib.import_module(f"scratchgan.bench.peers.{library.module}")
-            loaded.append(module.load(wanted, threads))
+            loaded.append(module.load(wanted, threads, gpu))
         except Exception as error:  # a broken library may raise anything as it is imported
             failed.update(dict.fromkeys(wanted, reason(error)))
     return loaded, failed

@@ -6,9 +6,12 @@ import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from scratchgan.bench.cases import Case, Fused, Product
 from scratchgan.bench.games import Game
 from scratchgan.bench.peers.jax_game import JaxGame
+from scratchgan.bench.right import require_right
 from scratchgan.bench.timing import Contender, Run
 
 __all__ = ["JaxPeer", "load"]
@@ -16,15 +19,39 @@ __all__ = ["JaxPeer", "load"]
 JIT, SCAN = "jax-jit", "jax-scan"
 
 
-def load(names: Sequence[str], threads: int) -> JaxPeer:
-    """Load JAX; its threads follow from the cores that this process may use."""
+def load(names: Sequence[str], threads: int, gpu: bool = False) -> JaxPeer:
+    """
+    Load JAX; its threads follow from the cores that this process may use.
+
+    Raises
+    ------
+    RuntimeError
+        If a GPU is asked for and JAX sees none.
+    """
     jax = importlib.import_module("jax")
-    jax.devices("cpu")  # fails here if it fails at all
+    if gpu:
+        _require_gpu(jax)
+        # Its own choice on recent GPUs is TF32, which keeps 10 of a float32's 23 bits.
+        jax.config.update("jax_default_matmul_precision", "highest")
+    else:
+        jax.devices("cpu")  # fails here if it fails at all
     return JaxPeer(jax, names)
 
 
+def _require_gpu(jax: Any) -> None:
+    try:
+        found = jax.default_backend()
+    except RuntimeError as error:
+        found = str(error).strip().partition("\n")[0]
+    if found != "gpu":
+        raise RuntimeError(
+            f"JAX {jax.__version__} would not compute on a GPU here, but on: {found};"
+            " pip install 'jax[cuda13]'"
+        )
+
+
 class JaxPeer:
-    """JAX on the CPU, under the names among ``names``. It has no part in the kernels suite."""
+    """JAX, under the names among ``names``. It has no part in the kernels suite."""
 
     def __init__(self, jax: Any, names: Sequence[str]) -> None:
         self.jax = jax
@@ -46,7 +73,9 @@ class JaxPeer:
         # Without this, JAX takes float64 for float32.
         self.jax.config.update("jax_enable_x64", dtype == "float64")
         function = self.jax.jit(_matmul(work) if isinstance(work, Product) else self._layer)
-        arrays = [self.jax.numpy.asarray(values) for values in work.inputs(dtype)]
+        inputs = work.inputs(dtype)
+        arrays = [self.jax.numpy.asarray(values) for values in inputs]
+        require_right(work, inputs, np.asarray(function(*arrays)))
         return _in_flight(lambda: function(*arrays))
 
     def _layer(self, x: Any, w: Any, b: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from scratchgan.backends import get_backend
-from scratchgan.bench.cases import Case, Fused, Product
+from scratchgan.bench.cases import Case, Fused, Product, Replayed
 from scratchgan.bench.games import Game
 from scratchgan.bench.kernels import Kernel
 from scratchgan.bench.peers.ours import BackendGame
@@ -16,24 +16,26 @@ from scratchgan.bench.timing import Contender, Run, repeated
 __all__ = ["NumpyPeer", "load"]
 
 
-def load(names: Sequence[str], threads: int) -> NumpyPeer:
+def load(names: Sequence[str], threads: int, gpu: bool = False) -> NumpyPeer:
     """Return the peer; its threads were fixed by the environment when NumPy was loaded."""
     return NumpyPeer()
 
 
 class NumpyPeer:
-    """What a reader would write without us."""
+    """What a reader would write without us. It records nothing, so it replays nothing."""
 
     def contenders(self, case: Case) -> list[Contender]:
-        return [Contender("numpy", lambda: _run(case))]
+        work = case.work
+        if isinstance(work, Replayed):
+            return []
+        return [Contender("numpy", lambda: _run(work, case.dtype))]
 
 
-def _run(case: Case) -> Run:
-    work = case.work
+def _run(work: Product | Fused | Kernel | Game, dtype: str) -> Run:
     if isinstance(work, Product):
-        return _product(work, case.dtype)
+        return _product(work, dtype)
     if isinstance(work, Fused):
-        return _fused(work, case.dtype)
+        return _fused(work, dtype)
     if isinstance(work, Kernel):
         arrays = work.inputs(np.random.default_rng(0))
         return repeated(lambda: work.numpy(*arrays))

@@ -95,6 +95,13 @@ def test_log_sigmoid_mean_at_the_ends(ops, dtype, size):
     vocabulary.test_log_sigmoid_mean_at_the_ends(ops, dtype, size)
 
 
+@every_dtype
+@pytest.mark.parametrize("size", [1e2, 1e30])
+def test_softmax_cross_entropy_at_the_ends(ops, dtype, size):
+    vocabulary.test_softmax_cross_entropy_at_the_ends(ops, dtype, size)
+    vocabulary.test_a_class_that_cannot_be_costs_nothing_until_it_is_asked_for(ops, dtype)
+
+
 def test_results_that_overlap_an_argument(ops):
     """What is read is read before anything is written over it."""
     start = np.arange(12.0)
@@ -108,7 +115,15 @@ def test_results_that_overlap_an_argument(ops):
 
 
 @pytest.mark.parametrize(
-    "operation", ["sum_rows", "activation_grad_bias", "log_sigmoid_mean", "dropout", "normal"]
+    "operation",
+    [
+        "sum_rows",
+        "activation_grad_bias",
+        "log_sigmoid_mean",
+        "softmax_cross_entropy",
+        "dropout",
+        "normal",
+    ],
 )
 def test_repeated_runs_give_the_same_bits(ops, operation):
     for call in calls(operation, (9, 3, 5), np.float32):
@@ -239,7 +254,7 @@ class Notes:
                 cells, a = launch.cells, launch.cells.array
                 now = [values.get(n, v) for n, v in zip(cells.names, cells.values, strict=True)]
                 a.copy_to_device(np.array(cells.of(*now), a.dtype))
-            launch.kernel[launch.grid, launch.block](*launch.args)
+            launch.run()
 
 
 @every_dtype
@@ -261,10 +276,10 @@ def test_noted_launches_can_be_made_again_with_other_values(ops, dtype):
 
     stream, notes = Stream(7, step=3), Notes()
     recorded = fresh()
-    with ops.taking_notes(notes):
+    with ops.recording(notes):
         results = step(recorded, stream, 0, 1, 0.1)
     assert [launch.name for launch in notes.launches] == [
-        "gather_rows", "dropout", "normal", "add", "sum_rows", "adam_", "sgd_",
+        "gather_rows", "dropout", "normal", "add", "sum_rows", "adam", "sgd",
     ]  # fmt: skip
     changing = [launch.cells.names for launch in notes.launches if launch.cells]
     assert changing == [("start",), ("step",), ("step",), ("rate", "t"), ("rate", "momentum")]
@@ -282,7 +297,7 @@ def test_noted_launches_can_be_made_again_with_other_values(ops, dtype):
 
 def test_a_look_by_the_host_is_told_while_notes_are_taken(ops):
     a, notes = ops.zeros((2,), np.float32), Notes()
-    with ops.taking_notes(notes):
+    with ops.recording(notes):
         ops.to_numpy(a)
     ops.to_numpy(a)
     (reason,) = notes.reasons

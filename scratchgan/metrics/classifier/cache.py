@@ -1,0 +1,101 @@
+"""Classifiers that are trained once and kept in the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from scratchgan.backends import Backend
+from scratchgan.data import Dataset
+from scratchgan.errors import RunError
+from scratchgan.metrics.classifier.files import FORMAT, read_classifier, write_classifier
+from scratchgan.metrics.classifier.model import Classifier
+from scratchgan.metrics.classifier.settings import ClassifierSettings, settings_for
+from scratchgan.metrics.classifier.training import digest, train
+
+__all__ = ["cache_path", "trained_classifier"]
+
+
+def _on_stderr(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def trained_classifier(
+    data: Dataset,
+    settings: ClassifierSettings | None = None,
+    seed: int = 0,
+    *,
+    ops: Backend | None = None,
+    folder: Path | None = None,
+    again: bool = False,
+    tell: Callable[[str], object] = _on_stderr,
+) -> Classifier:
+    """
+    Return the classifier of a data set: from the cache, or trained now and kept there.
+
+    The same data, settings and seed give the same classifier, so that figures which rest on
+    it can be compared.
+
+    Parameters
+    ----------
+    data : Dataset
+        With labels.
+    settings : ClassifierSettings, optional
+        Those for the data set's name unless given.
+    seed : int
+    ops : Backend, optional
+        Where arithmetic happens. A classifier of the cache may have been trained on another
+        backend.
+    folder : Path, optional
+        ``pooch.os_cache("scratchgan") / "classifiers"`` unless given.
+    again : bool
+        Train it even if the cache has it.
+    tell : callable
+        Called with a line of text before a training and after it; they go to stderr unless
+        given.
+
+    Raises
+    ------
+    UnknownNameError, DataError, NonFiniteError
+        As ``train``. A cache that cannot be read or written only costs a warning.
+    """
+    settings = settings or settings_for(data.name)
+    path = cache_path(data, settings, seed, folder)
+    if path.exists() and not again:
+        try:
+            return read_classifier(path, ops)
+        except RunError as error:
+            warnings.warn(f"{error} (this is done now)", stacklevel=2)
+    tell(f"training a classifier for '{data.name}', once: {settings} …")
+    begin = time.perf_counter()
+    classifier = train(data, settings, seed, ops)
+    accuracy = 100 * classifier.history[-1]["validation_accuracy"]
+    tell(
+        f"trained in {time.perf_counter() - begin:.0f} s; right for {accuracy:.2f} % of the"
+        f" {settings.validation:,} training examples held back. Kept in {path}"
+    )
+    try:
+        write_classifier(path, classifier)
+        classifier.path = str(path)
+    except RunError as error:
+        warnings.warn(f"{error}. Until then it is trained each time", stacklevel=2)
+    return classifier
+
+
+def cache_path(
+    data: Dataset, settings: ClassifierSettings, seed: int, folder: Path | None = None
+) -> Path:
+    """Return the file of a classifier; its name follows from data, settings, seed and format."""
+    if folder is None:
+        import pooch  # only here: it takes a while
+
+        folder = Path(pooch.os_cache("scratchgan")) / "classifiers"
+    key = json.dumps([FORMAT, digest(data), asdict(settings), seed], sort_keys=True)
+    short = hashlib.sha256(key.encode()).hexdigest()[:16]
+    return folder / f"{data.name}-seed{seed}-{short}.npz"

@@ -1,0 +1,125 @@
+"""
+A classifier as a file: one .npz without pickle.
+
+``params`` is the flat array of all parameters, and ``meta`` a JSON text with the format, the
+settings, the seed, the data's checksum, the layout, the history and a SHA-256 over it all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scratchgan.backends import Backend
+from scratchgan.errors import RunError
+from scratchgan.metrics.classifier.model import Classifier, build
+from scratchgan.metrics.classifier.settings import ClassifierSettings
+from scratchgan.runs.files import write_atomically
+
+__all__ = ["FORMAT", "read_classifier", "write_classifier"]
+
+FORMAT = 1
+KIND = "classifier"
+
+
+def write_classifier(path: Path, classifier: Classifier) -> None:
+    """
+    Write a classifier; a reader sees the old file or the new one, never a part.
+
+    Raises
+    ------
+    RunError
+        If the disk is full or the folder cannot be written.
+    """
+    network = classifier.network
+    params: NDArray[Any] = network.ops.to_numpy(network.flat)
+    meta = {
+        "kind": KIND,
+        "format": FORMAT,
+        "settings": asdict(classifier.settings),
+        "seed": classifier.seed,
+        "data_sha256": classifier.data_sha256,
+        "features": network.layer.in_features,
+        "classes": network.layer.output_width(network.layer.in_features),
+        "layout": network.layout.describe(),
+        "history": classifier.history,
+    }
+    meta["sha256"] = _digest(meta, params)
+
+    def write(stream: IO[bytes]) -> None:
+        np.savez(stream, meta=np.array(json.dumps(meta)), params=params)
+
+    try:
+        write_atomically(path, write)
+    except RunError as error:
+        reason = getattr(error.__cause__, "strerror", None) or error.__cause__
+        raise RunError(
+            f"the classifier could not be written to {path}: {reason}; make room there, or name"
+            " a folder that can be written"
+        ) from error
+
+
+def read_classifier(path: Path, ops: Backend | None = None) -> Classifier:
+    """
+    Read a classifier and check that it is whole, to the bit.
+
+    Raises
+    ------
+    RunError
+        If the file is missing, damaged, no classifier or of another format.
+    """
+    try:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        meta = json.loads(str(arrays["meta"]))
+        kind, version = meta.get("kind"), meta["format"]
+        if kind == KIND and version == FORMAT:
+            params = arrays["params"]
+            if meta.pop("sha256") != _digest(meta, params):
+                raise ValueError("its checksum does not fit")
+    except FileNotFoundError:
+        raise RunError(f"there is no classifier {path}; train one and write it there") from None
+    except PermissionError as error:
+        raise RunError(f"classifier {path} cannot be read: {error.strerror}") from None
+    except Exception as error:  # a damaged file makes zipfile and NumPy fail in a dozen ways
+        raise RunError(
+            f"classifier {path} is truncated or corrupted ({error}); remove it and train it again"
+        ) from None
+    if kind != KIND:
+        raise RunError(f"{path} is no classifier, but another .npz file; name one of a classifier")
+    if version != FORMAT:
+        raise RunError(
+            f"classifier {path} has format {version}, this version reads {FORMAT}; remove it and"
+            " train it again"
+        )
+    settings = dict(meta["settings"])
+    settings["hidden"] = tuple(settings["hidden"])
+    network = build(ClassifierSettings(**settings), meta["features"], meta["classes"], ops=ops)
+    if network.layout.describe() != meta["layout"] or params.dtype != network.dtype:
+        raise RunError(
+            f"classifier {path} is of another architecture than this version builds; remove it"
+            " and train it again"
+        )
+    network.ops.copy_(network.flat, network.ops.asarray(params))
+    return Classifier(
+        network,
+        ClassifierSettings(**settings),
+        meta["seed"],
+        meta["data_sha256"],
+        meta["history"],
+        str(path),
+    )
+
+
+def _digest(meta: dict[str, Any], params: NDArray[Any]) -> str:
+    """SHA-256 of the meta data and of the parameters."""
+    total = hashlib.sha256(json.dumps(meta, sort_keys=True).encode())
+    total.update(f"{params.dtype} {params.shape}".encode())
+    total.update(np.ascontiguousarray(params).tobytes())
+    return total.hexdigest()
