@@ -94,8 +94,16 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="measure samples beside real data")
     evaluate.set_defaults(run=_evaluate)
     evaluate.add_argument("folder", type=Path, help="the run's folder")
-    evaluate.add_argument("--n", type=int, metavar="N", help="samples (1,000; toy sets 2,500)")
+    evaluate.add_argument(
+        "--n", type=int, metavar="N", help="samples (as many as test images, 1,000 at least; 2,500)"
+    )
     evaluate.add_argument("--seed", type=int, default=0, metavar="N", help="for the samples")
+    evaluate.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write figures of images there, with the run's own",
+    )
 
     bench = commands.add_parser(
         "bench",
@@ -276,15 +284,29 @@ def _sample(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     from scratchgan.data import load
     from scratchgan.metrics import evaluate
-    from scratchgan.runs import RunFolder, load_trainer
+    from scratchgan.runs import RunFolder, load_generator, load_trainer
+    from scratchgan.runs.results import write_result
 
     folder = RunFolder.open(options.folder)
     data: Dataset = load(folder.config.data)
-    n = (1000 if data.image_shape else 2500) if options.n is None else options.n
+    n = 2500 if options.n is None else options.n
+    if options.n is None and data.x_test is not None:
+        n = min(10_000, max(1000, len(data.x_test)))
+    if options.json is not None and data.x_test is None:
+        raise ValueError(f"--json: figures are written of images; '{data.name}' are none")
     samples = _draw(folder, n, options.seed)
     print(f"{options.folder}, checkpoint {folder.chosen_checkpoint().name}")
-    print(evaluate(samples, data))
+    evaluation = evaluate(
+        samples,
+        data,
+        asked=load_generator(folder).labels_for(n, None),
+        validation=folder.config.validation,
+    )
+    print(evaluation)
     _print_exact(load_trainer(folder, data), data)
+    if options.json is not None:
+        write_result(options.json, folder, evaluation, options.seed)
+        print(f"written: {options.json}")
     return 0
 
 

@@ -329,13 +329,14 @@ class Program:
         return sum(a.nbytes for a in (*reads, *writes) if a is not None)
 
     def __str__(self) -> str:
-        lines = [f"{'':>3}  {'operation':<22}{'FLOPs':>9}{'bytes':>9}  reads → writes"]
+        names = [f"{row.name} {row.note}" for row in self.rows]
+        width = max([22, *map(len, names)])
+        lines = [f"{'':>3}  {'operation':<{width}}{'FLOPs':>9}{'bytes':>9}  reads → writes"]
         for r, (row, (reads, writes)) in enumerate(zip(self.rows, self.operands, strict=True)):
             arrays = f"{_listed(reads)} → {_listed(writes)}".strip()
             changing = ", ".join(name for name, _ in row.varying)
-            name = f"{row.name} {row.note}"
             lines.append(
-                f"{r:>3}  {name:<22}{_short(self.flops(r)):>9}"
+                f"{r:>3}  {names[r]:<{width}}{_short(self.flops(r)):>9}"
                 f"{_short(self.bytes(r)):>9}  {arrays}" + (f"  [{changing}]" if changing else "")
             )
         total = range(len(self.rows))

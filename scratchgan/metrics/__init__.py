@@ -10,6 +10,7 @@ from scratchgan.metrics.classifier_score import (
 from scratchgan.metrics.confidence import Confidence, classifier_confidence, train_classifier
 from scratchgan.metrics.evaluation import Evaluation, evaluate
 from scratchgan.metrics.frechet import frechet_distance
+from scratchgan.metrics.images import ImageFigures, image_figures
 from scratchgan.metrics.kernel_distance import KernelDistance, kernel_distance
 from scratchgan.metrics.modes import ModeCoverage, mode_coverage
 from scratchgan.metrics.neighbours import Nearest, nearest
@@ -21,6 +22,7 @@ __all__ = [
     "ClassifierScore",
     "Confidence",
     "Evaluation",
+    "ImageFigures",
     "KernelDistance",
     "LabelAgreement",
     "ModeCoverage",
@@ -31,6 +33,7 @@ __all__ = [
     "classifier_score",
     "evaluate",
     "frechet_distance",
+    "image_figures",
     "kernel_distance",
     "label_agreement",
     "mode_coverage",

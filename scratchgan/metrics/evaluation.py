@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan.data import Dataset
+from scratchgan.metrics.classifier import SETTINGS, ClassifierSettings, trained_classifier
 from scratchgan.metrics.confidence import classifier_confidence, train_classifier
+from scratchgan.metrics.images import image_figures
 from scratchgan.metrics.modes import mode_coverage
-from scratchgan.metrics.neighbours import nearest
 from scratchgan.theory import GaussianMixture
 
 __all__ = ["Evaluation", "Measure", "evaluate"]
@@ -31,6 +33,9 @@ class Evaluation(NamedTuple):
     samples: int
     measures: list[Measure]
     note: str  # what the columns hold, for a person
+    figures: dict[str, Any] | None = (
+        None  # of images: the same as plain data, by column and measure
+    )
 
     def __str__(self) -> str:
         rows = [("", "generated", "real", "control"), *(tuple(m) for m in self.measures)]
@@ -41,12 +46,19 @@ class Evaluation(NamedTuple):
         return "\n".join([*(line.format(*row) for row in rows), "", self.note])
 
 
-def evaluate(samples: NDArray[Any], data: Dataset, seed: int = 0) -> Evaluation:
+def evaluate(
+    samples: NDArray[Any],
+    data: Dataset,
+    seed: int = 0,
+    *,
+    asked: NDArray[np.integer] | None = None,
+    validation: int = 0,
+) -> Evaluation:
     """
     Measure samples in the way that suits the data, beside real ones.
 
-    Labelled images: a classifier's confidence and the classes it sees, and the
-    distance to the nearest training image. Mixtures of normals in the plane: mode
+    Labelled images: all of ``image_figures``, by a classifier that is trained once and kept
+    in the cache. Mixtures of normals in the plane: mode
     coverage. Otherwise: mean and standard deviation.
 
     Parameters
@@ -54,42 +66,77 @@ def evaluate(samples: NDArray[Any], data: Dataset, seed: int = 0) -> Evaluation:
     samples : array (n, features)
     data : Dataset
     seed : int
-        For the classifier, the control and fresh real samples.
+        For the control and fresh real samples.
+    asked, validation
+        As in ``image_figures``.
     """
     if data.labels is not None and data.x_test is not None:
-        return _evaluate_images(samples, data, seed)
+        return _evaluate_images(samples, data, seed, asked, validation)
     real = _fresh(data, len(samples), seed)
     if isinstance(data.density, GaussianMixture):
         return _evaluate_modes(samples, real, data.density)
     return _evaluate_moments(samples, real)
 
 
-def _evaluate_images(samples: NDArray[Any], data: Dataset, seed: int) -> Evaluation:
+def _evaluate_images(
+    samples: NDArray[Any],
+    data: Dataset,
+    seed: int,
+    asked: NDArray[np.integer] | None,
+    validation: int,
+) -> Evaluation:
     assert data.labels is not None
     assert data.x_test is not None
-    classifier = train_classifier(data.x, data.labels, seed)
-    rng = np.random.default_rng(seed)
-    control = rng.permuted(data.x[: len(samples)], axis=0)  # each pixel from another image
-    sets = (samples, data.x_test, control)
-    seen = [classifier_confidence(classifier, x) for x in sets]
-    # Far below the real figure means copying.
-    near = [np.median(nearest(x[:1000], data.x).distances) for x in sets]
-    counts = [" ".join(map(str, s.counts)) for s in seen[:2]]
-    names = data.label_names
+    other = train_classifier(data.x, data.labels, seed)
+    control = np.random.default_rng(seed).permuted(data.x[: len(samples)], axis=0)
+    seen = [classifier_confidence(other, x) for x in (samples, data.x_test, control)]
+    classifier = trained_classifier(data, SETTINGS.get(data.name) or _untuned(data))
+    found = image_figures(samples, data, classifier, asked=asked, validation=validation, seed=seed)
+
+    def row(name: str, measure: str, show: Callable[[dict[str, Any]], str]) -> Measure:
+        return Measure(name, *(show(f[measure]) if measure in f else "" for f in found))
+
+    def percent(key: str) -> Callable[[dict[str, Any]], str]:
+        return lambda f: f"{100 * f[key]:.1f} %"
+
+    rows = [
+        Measure("classifier ≥ 0.9 sure", *(f"{100 * c.confident:.1f} %" for c in seen)),
+        Measure("classes seen", *(f"{np.count_nonzero(c.counts)}" for c in seen)),
+        row("classifier score", "classifier_score", lambda f: f"{f['mean']:.2f}"),
+        row("Fréchet distance", "frechet", lambda f: f"{f['value']:.2f}"),
+        row("kernel distance", "kernel", lambda f: f"{f['value']:.3f} ± {f['error']:.3f}"),
+        row("precision", "precision_recall", lambda f: f"{f['precision']:.3f}"),
+        row("recall", "precision_recall", lambda f: f"{f['recall']:.3f}"),
+        row("nearest training image", "nearest", lambda f: f"{f['median']:.2f}"),
+        row("Parzen (nats)", "parzen", lambda f: f"{f['mean']:.1f} ± {f['error']:.1f}"),
+    ]
+    if asked is not None:
+        rows.append(row("label as asked for", "label_agreement", percent("share")))
+    images, names = found.generated["frechet"]["images"], data.label_names
+    counts = [" ".join(map(str, c.counts)) for c in seen[:2]]
     return Evaluation(
         len(samples),
-        [
-            Measure("classifier ≥ 0.9 sure", *(f"{100 * s.confident:.1f} %" for s in seen)),
-            Measure("classes seen", *(f"{np.count_nonzero(s.counts)}" for s in seen)),
-            Measure("nearest training image", *(f"{d:.2f}" for d in near)),
-        ],
+        rows,
         f"{len(samples):,} generated samples, {len(data.x_test):,} real held-out images; control:"
         " every pixel taken from another real image.\n"
         f"Sure samples by class ({names[0]} … {names[-1]}): generated {counts[0]};"
         f" real {counts[1]}.\n"
-        "Classifier: scikit-learn's MLP, trained on the real training images."
-        " Nearest: median L2 distance.",
+        "Sure: scikit-learn's MLP, trained on the real training images. Score, distances, precision"
+        f" and recall: {classifier}; {images:,} images of each beside training images."
+        " Nearest: median L2 distance of pixels. Parzen:"
+        f" σ {found.generated['parzen']['sigma']:.3f}, {len(samples):,} centres"
+        f" (real: σ {found.real['parzen']['sigma']:.3f}, {found.real['parzen']['samples']:,}"
+        " training images).",
+        {"generated": found.generated, "real": found.real, "control": found.control},
     )
+
+
+def _untuned(data: Dataset) -> ClassifierSettings:
+    """Return settings for images that none were chosen for."""
+    return ClassifierSettings(
+        data.name, hidden=(256, 256), keep=0.7, epochs=30, batch_size=min(128, data.n // 12 or 1),
+        rate=1e-3, shift=0 if data.image_shape is None else 1, validation=data.n // 6 or 1,
+    )  # fmt: skip
 
 
 def _evaluate_modes(

@@ -14,9 +14,9 @@ from scratchgan.errors import RunError
 from scratchgan.runs.config import Config
 from scratchgan.runs.files import explain, remove_unfinished, write_atomically
 
-__all__ = ["MEASURED", "METRICS", "RunFolder", "environment"]
+__all__ = ["MEASURED", "METRICS", "SECONDS", "RunFolder", "environment"]
 
-METRICS, MEASURED = "metrics.jsonl", "measured.jsonl"
+METRICS, MEASURED, SECONDS = "metrics.jsonl", "measured.jsonl", "seconds.jsonl"
 KEEP = 3  # checkpoints; the older ones are removed
 
 
@@ -72,7 +72,8 @@ class RunFolder:
         write_atomically(self.path / name, lambda stream: stream.write(text.encode()))
 
     # -- metrics --------------------------------------------------------------------------------
-    # metrics.jsonl: values of the game; measured.jsonl: figures on held-back examples.
+    # metrics.jsonl: values of the game; measured.jsonl: figures on held-back examples;
+    # seconds.jsonl: how long it took, which two runs alike in all else do not share.
 
     def append_metrics(self, record: dict[str, float], name: str = METRICS) -> None:
         """Append one line to metrics.jsonl, or to ``name``."""
@@ -103,8 +104,8 @@ class RunFolder:
 
     def seconds(self) -> float:
         """Return how long the run has been trained so far, without the time between resumptions."""
-        records = self.read_metrics()
-        return float(records[-1].get("seconds", 0.0)) if records else 0.0
+        records = self.read_metrics(SECONDS)
+        return records[-1]["seconds"] if records else 0.0
 
     def best_measured(self) -> dict[str, float] | None:
         """Return the record of measured.jsonl with the highest score, the first of equals."""

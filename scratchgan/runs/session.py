@@ -17,7 +17,7 @@ from scratchgan.gan import Trainer
 from scratchgan.runs.build import build_trainer, describe_data
 from scratchgan.runs.checkpoint import load_into, read_checkpoint, write_checkpoint
 from scratchgan.runs.config import Config
-from scratchgan.runs.folder import MEASURED, RunFolder
+from scratchgan.runs.folder import MEASURED, SECONDS, RunFolder
 from scratchgan.runs.measures import MEASURES
 from scratchgan.runs.render import Renderer, write_animation, write_losses
 
@@ -76,6 +76,7 @@ class Session:
                 )
             folder.change_steps(steps)
         trainer.history[:] = folder.cut_metrics(trainer.iteration)
+        folder.cut_metrics(trainer.iteration, SECONDS)
         if folder.config.measure:
             folder.cut_metrics(trainer.iteration, MEASURED)
         folder.remove_frames_after(trainer.iteration)
@@ -125,8 +126,9 @@ class Session:
         """What is due at this iteration. Metrics first: a checkpoint never runs ahead of them."""
         config, step = self.folder.config, trainer.iteration
         if step % config.log_every == 0:
+            self.folder.append_metrics(trainer.history[-1])
             seconds = round(time.monotonic() - self._began, 1)
-            self.folder.append_metrics({**trainer.history[-1], "seconds": seconds})
+            self.folder.append_metrics({"step": step, "seconds": seconds}, SECONDS)
         if config.measure and step % config.measure_every == 0:
             self._measure(config.measure)
         if step % config.sample_every == 0:

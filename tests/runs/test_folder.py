@@ -46,7 +46,7 @@ def test_files(done):
     checkpoints = {f"checkpoints/step_{s:06d}.npz" for s in (2, 4, 6)}  # the newest three
     pictures = {"samples.png", "losses.png", "training.gif"}
     frames = {"samples/step_000000.png", "samples/step_000006.png"}
-    texts = {"config.json", "env.json", "metrics.jsonl"}
+    texts = {"config.json", "env.json", "metrics.jsonl", "seconds.jsonl"}
     assert found == checkpoints | pictures | frames | texts
     assert [r["step"] for r in done.read_metrics()] == [2, 4, 6]
     environment = json.loads((done.path / "env.json").read_text())

@@ -216,4 +216,4 @@ def test_seconds_are_counted_over_resumptions_and_not_between_them(tmp_path, mon
     second = resume(first.folder, steps=6)
     second.trainer.callbacks.append((2, later))
     second.run()
-    assert [r["seconds"] for r in second.folder.read_metrics()] == [10.0, 20.0, 30.0]
+    assert [r["seconds"] for r in second.folder.read_metrics("seconds.jsonl")] == [10.0, 20.0, 30.0]

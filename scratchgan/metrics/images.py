@@ -1,0 +1,120 @@
+"""All measures of generated images at once, each beside the same measure of real ones."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scratchgan.data import Dataset
+from scratchgan.errors import DataError
+from scratchgan.metrics.classifier import Classifier
+from scratchgan.metrics.classifier_score import classifier_score, label_agreement
+from scratchgan.metrics.frechet import frechet_distance
+from scratchgan.metrics.kernel_distance import kernel_distance
+from scratchgan.metrics.neighbours import nearest
+from scratchgan.metrics.parzen import FIRST, parzen_log_likelihood
+from scratchgan.metrics.precision_recall import precision_recall
+
+__all__ = ["ImageFigures", "image_figures"]
+
+REFERENCE = 10_000  # training images that sets are compared with
+NEAREST = 1000  # images whose nearest neighbours are looked for
+
+Images = NDArray[Any]
+
+
+Figures: TypeAlias = dict[str, dict[str, Any]]
+"""Plain data by measure, such as ``figures["frechet"]["value"]``."""
+
+
+class ImageFigures(NamedTuple):
+    """What ``image_figures`` returns."""
+
+    generated: Figures
+    real: Figures  # of the test images
+    control: Figures  # of images whose every pixel comes from another training image
+
+
+def image_figures(
+    samples: Images,
+    data: Dataset,
+    classifier: Classifier,
+    *,
+    asked: NDArray[np.integer] | None = None,
+    validation: int = 0,
+    seed: int = 0,
+) -> ImageFigures:
+    """
+    Measure generated images; real held-out ones and a control in their place.
+
+    Sets are compared with training images by the features of the classifier's last hidden
+    layer, as many of each set as there are of all, since a Fréchet distance falls with the
+    number. For Parzen's figure of real images, as many training images are the centres as
+    samples are otherwise.
+
+    Parameters
+    ----------
+    samples : array (n, features)
+    data : Dataset
+        Labelled images with a test set.
+    classifier : Classifier
+        Trained on the same data.
+    asked : integer array (n,), optional
+        The labels that a conditional generator was asked for.
+    validation : int
+        How many of the training images, the last ones, were held back from the GAN: Parzen's
+        width is chosen by the first 1,000 of them. By the last 1,000 training images if 0.
+    seed : int
+        For the choice of training images, and the control.
+    """
+    if data.x_test is None or data.labels_test is None:
+        raise DataError(f"data set '{data.name}' has no labelled test images to measure beside")
+    rng = np.random.default_rng(seed)
+    seen = data.x[: data.n - validation]
+    reference = seen[rng.permutation(len(seen))[:REFERENCE]]
+    control = rng.permuted(reference[: len(samples)], axis=0)
+    held_back = data.x[-validation:] if validation else data.x[-FIRST:]
+    features = classifier.features(reference)
+    count = min(len(samples), len(data.x_test), len(control))
+    sets = [
+        _of_a_set(x, count, features, seen, classifier) for x in (samples, data.x_test, control)
+    ]
+    for figures, centres in zip(sets, (samples, reference[: len(samples)], control), strict=True):
+        found = parzen_log_likelihood(centres, data.x_test, held_back)
+        figures["parzen"] = {**found._asdict(), "curve": [list(point) for point in found.curve]}
+    if asked is not None:
+        for figures, x, labels in zip(
+            sets[:2], (samples, data.x_test), (asked, data.labels_test), strict=True
+        ):
+            agreement = label_agreement(classifier.probabilities(x), labels)
+            figures["label_agreement"] = {
+                "share": agreement.share,
+                "error": agreement.error,
+                "by_class": list(agreement.by_class),
+            }
+    return ImageFigures(*sets)
+
+
+def _of_a_set(
+    x: Images, count: int, reference: Images, seen: Images, classifier: Classifier
+) -> Figures:
+    probabilities = classifier.probabilities(x)
+    score = classifier_score(probabilities)
+    features = classifier.features(x[:count])
+    kernel = kernel_distance(features, reference)
+    covered = precision_recall(reference[:count], features)
+    return {
+        "classifier_score": {"mean": score.mean, "error": score.std, "whole": score.whole},
+        "frechet": {"value": frechet_distance(features, reference), "images": count},
+        "kernel": {"value": kernel.value, "error": kernel.error},
+        "precision_recall": {
+            "precision": covered.precision,
+            "recall": covered.recall,
+            "density": covered.density,
+            "coverage": covered.coverage,
+            "k": covered.k,
+        },
+        "nearest": {"median": float(np.median(nearest(x[:NEAREST], seen).distances))},
+    }

@@ -1,0 +1,164 @@
+"""
+Runs kept as results: a JSON file and a grid of samples for each, and one table of them all.
+
+``scratchgan evaluate FOLDER --json docs/results/NAME.json`` writes the file and the grid;
+``python -m scratchgan.runs.results docs/results docs/results.md`` writes the table anew.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scratchgan.errors import RunError
+from scratchgan.runs.checkpoint import read_checkpoint
+from scratchgan.runs.files import write_atomically
+from scratchgan.runs.folder import MEASURED, RunFolder
+
+if TYPE_CHECKING:
+    from scratchgan.metrics import Evaluation
+
+__all__ = ["main", "read_results", "results_table", "write_result"]
+
+START, END = "<!-- results: begin -->", "<!-- results: end -->"
+CHANGED = ("data", "updates", "objective", "batch_size", "k", "ema", "steps", "seed")
+
+
+def write_result(path: Path, folder: RunFolder, evaluation: Evaluation, seed: int) -> None:
+    """
+    Write what a run was, what it reached, and a grid of samples beside (``path`` as .png).
+
+    Parameters
+    ----------
+    path : Path
+        Ends in .json.
+    folder : RunFolder
+    evaluation : Evaluation
+        Of images.
+    seed : int
+        Of the samples.
+    """
+    from scratchgan.backends import Purpose, Stream
+    from scratchgan.runs.build import load_generator
+    from scratchgan.runs.render import sample_figure, save_figure
+
+    if path.suffix != ".json":
+        raise ValueError(f"--json {path}: expected a name that ends in .json")
+    config, figures = folder.config, evaluation.figures or {}
+    chosen = read_checkpoint(folder.chosen_checkpoint())
+    records = folder.read_metrics()
+    last = records[-1] if records else {"step": 0, "epoch": 0.0}
+    content = {
+        "recipe": config.recipe,
+        "command": _command(folder),
+        "seed": config.seed,
+        "samples_seed": seed,
+        "config": asdict(config),
+        "environment": json.loads((folder.path / "env.json").read_text(encoding="utf-8")),
+        "seconds": folder.seconds() or None,
+        "trained": {"iterations": last["step"], "epochs": last["epoch"]},
+        "chosen": {
+            "iteration": chosen.counters["iteration"],
+            "by": config.measure or "the end of training",
+        },
+        "metrics": figures.get("generated", {}),
+        "real": figures.get("real", {}),
+        "over_epochs": folder.read_metrics(MEASURED),
+    }
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=True) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    generator = load_generator(folder)
+    samples = generator.sample(100, Stream(seed).purpose(Purpose.USER))
+    if config.image_shape is not None:
+        save_figure(path.with_suffix(".png"), sample_figure(samples, config.image_shape))
+    write_atomically(path, lambda stream: stream.write(text.encode()))
+
+
+def _command(folder: RunFolder) -> str:
+    """Return the command that makes the run: its recipe, and what differs from the recipe."""
+    from scratchgan.runs.config import Config
+
+    config = folder.config
+    recipe = Config.from_recipe(config.recipe, {})
+    words = ["scratchgan", "train", config.recipe]
+    for name in CHANGED:
+        value = getattr(config, name)
+        if value != getattr(recipe, name):
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return " ".join(words)
+
+
+# -- the table ------------------------------------------------------------------------------------
+
+
+def read_results(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return all results of a folder by the names of their files, in alphabetical order."""
+    found = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            found[path.stem] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise RunError(f"{path} is no result: {error}; make it anew") from None
+    return found
+
+
+def results_table(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return results as a Markdown table, a row each, and last the real images."""
+    if not results:
+        return ""
+    rows = [
+        [
+            "run", "epochs", "best at", "Parzen (nats)", "classifier score", "Fréchet",
+            "kernel", "precision", "recall", "label as asked",
+        ]
+    ]  # fmt: skip
+    for name, result in results.items():
+        per_epoch = result["trained"]["iterations"] / max(result["trained"]["epochs"], 1e-9)
+        rows.append(
+            [
+                f"[{name}](results/{name}.json)",
+                f"{result['trained']['epochs']:.0f}",
+                f"{result['chosen']['iteration'] / max(per_epoch, 1e-9):.0f}",
+                *_cells(result["metrics"]),
+            ]
+        )
+    rows.append(["real test images", "", "", *_cells(next(iter(results.values()))["real"])])
+    rule = ["---"] * len(rows[0])
+    return "\n".join("| " + " | ".join(row) + " |" for row in [rows[0], rule, *rows[1:]])
+
+
+def _cells(metrics: Mapping[str, Any]) -> list[str]:
+    parzen, covered = metrics["parzen"], metrics["precision_recall"]
+    agreement = metrics.get("label_agreement")
+    return [
+        f"{parzen['mean']:.1f} ± {parzen['error']:.1f} (σ {parzen['sigma']:.3f},"
+        f" N {parzen['samples']:,})",
+        f"{metrics['classifier_score']['mean']:.2f}",
+        f"{metrics['frechet']['value']:.2f}",
+        f"{metrics['kernel']['value']:.3f}",
+        f"{covered['precision']:.3f}",
+        f"{covered['recall']:.3f}",
+        "" if agreement is None else f"{100 * agreement['share']:.1f} %",
+    ]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the table between its two marks in a page; return the exit status."""
+    folder, page = map(Path, arguments)
+    text = page.read_text(encoding="utf-8")
+    before, mark, rest = text.partition(START)
+    _, ending, after = rest.partition(END)
+    if not (mark and ending):
+        raise RunError(f"{page} has no lines {START} and {END} to put the table between")
+    table = results_table(read_results(folder))
+    new = f"{before}{START}\n{table}\n{END}{after}"
+    write_atomically(page, lambda stream: stream.write(new.encode()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
