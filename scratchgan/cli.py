@@ -74,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--k", type=int, metavar="N", help="updates of D for each of G")
     train.add_argument("--objective", metavar="NAME", help="minimax or non_saturating")
     train.add_argument("--updates", metavar="KIND", help="alternating or simultaneous")
+    train.add_argument(
+        "--conditional", action="store_true", default=None, help="the labels go into G and D"
+    )
     train.add_argument("--seed", type=int, metavar="N", help="for everything random")
     train.add_argument("--config", type=Path, metavar="FILE.toml", help="more settings")
     train.add_argument(
@@ -191,6 +194,7 @@ def _resumed(options: argparse.Namespace) -> Session:
 def _given(options: argparse.Namespace) -> dict[str, Any]:
     """Settings that the command line gives."""
     names = ["data", "backend", "steps", "batch_size", "k", "objective", "updates", "seed"]
+    names += ["conditional"]
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 
@@ -305,7 +309,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     print(evaluation)
     _print_exact(load_trainer(folder, data), data)
     if options.json is not None:
-        write_result(options.json, folder, evaluation, options.seed)
+        write_result(options.json, folder, evaluation, options.seed, data)
         print(f"written: {options.json}")
     return 0
 

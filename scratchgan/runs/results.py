@@ -1,7 +1,7 @@
 """
-Runs kept as results: a JSON file and a grid of samples for each, and one table of them all.
+Runs kept as results: a JSON file and pictures for each, and one table of them all.
 
-``scratchgan evaluate FOLDER --json docs/results/NAME.json`` writes the file and the grid;
+``scratchgan evaluate FOLDER --json docs/results/NAME.json`` writes the file and the pictures;
 ``python -m scratchgan.runs.results docs/results docs/results.md`` writes the table anew.
 """
 
@@ -20,6 +20,7 @@ from scratchgan.runs.files import write_atomically
 from scratchgan.runs.folder import MEASURED, RunFolder
 
 if TYPE_CHECKING:
+    from scratchgan.data import Dataset
     from scratchgan.metrics import Evaluation
 
 __all__ = ["main", "read_results", "results_table", "write_result"]
@@ -28,9 +29,13 @@ START, END = "<!-- results: begin -->", "<!-- results: end -->"
 CHANGED = ("data", "updates", "objective", "batch_size", "k", "ema", "steps", "seed")
 
 
-def write_result(path: Path, folder: RunFolder, evaluation: Evaluation, seed: int) -> None:
+def write_result(
+    path: Path, folder: RunFolder, evaluation: Evaluation, seed: int, data: Dataset
+) -> None:
     """
-    Write what a run was, what it reached, and a grid of samples beside (``path`` as .png).
+    Write what a run was and what it reached, and pictures beside.
+
+    For NAME.json these are NAME.png, NAME-neighbours.png and NAME-lines.png: ``result_figures``.
 
     Parameters
     ----------
@@ -41,10 +46,12 @@ def write_result(path: Path, folder: RunFolder, evaluation: Evaluation, seed: in
         Of images.
     seed : int
         Of the samples.
+    data : Dataset
+        What it was trained on.
     """
-    from scratchgan.backends import Purpose, Stream
     from scratchgan.runs.build import load_generator
-    from scratchgan.runs.render import sample_figure, save_figure
+    from scratchgan.runs.render import save_figure
+    from scratchgan.runs.result_figures import result_figures
 
     if path.suffix != ".json":
         raise ValueError(f"--json {path}: expected a name that ends in .json")
@@ -71,10 +78,10 @@ def write_result(path: Path, folder: RunFolder, evaluation: Evaluation, seed: in
     }
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=True) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    generator = load_generator(folder)
-    samples = generator.sample(100, Stream(seed).purpose(Purpose.USER))
-    if config.image_shape is not None:
-        save_figure(path.with_suffix(".png"), sample_figure(samples, config.image_shape))
+    pictures = result_figures(load_generator(folder), data, config.validation, seed)
+    for name, figure in pictures.items():
+        stem = path.stem if name == "samples" else f"{path.stem}-{name}"
+        save_figure(path.with_name(f"{stem}.png"), figure)
     write_atomically(path, lambda stream: stream.write(text.encode()))
 
 
@@ -89,6 +96,8 @@ def _command(folder: RunFolder) -> str:
         value = getattr(config, name)
         if value != getattr(recipe, name):
             words += [f"--{name.replace('_', '-')}", str(value)]
+    if config.conditional and not recipe.conditional:
+        words.append("--conditional")
     return " ".join(words)
 
 

@@ -19,8 +19,8 @@ def result(tmp_path_factory):
     """Of a conditional run of six iterations."""
     folder = tmp_path_factory.mktemp("result")
     settings = folder / "settings.toml"
-    settings.write_text("conditional = true\nvalidation = 100\nlog_every = 2\n")
-    quick = ["--steps", "6", "--k", "2", "--config", str(settings)]
+    settings.write_text("validation = 100\nlog_every = 2\n")
+    quick = ["--steps", "6", "--k", "2", "--conditional", "--config", str(settings)]
     assert main(["train", "digits", *quick, "--out", str(folder / "run")]) == 0
     target = folder / "kept" / "small.json"
     assert main(["evaluate", str(folder / "run"), "--n", "60", "--json", str(target)]) == 0
@@ -29,7 +29,7 @@ def result(tmp_path_factory):
 
 def test_what_is_written(result):
     kept = json.loads(result.read_text())
-    assert kept["command"] == "scratchgan train digits --k 2 --steps 6"
+    assert kept["command"] == "scratchgan train digits --k 2 --steps 6 --conditional"
     assert kept["trained"]["iterations"] == kept["chosen"]["iteration"] == 6
     assert kept["seconds"] > 0
     assert {"python", "numpy", "numba", "platform", "cores"} <= kept["environment"].keys()
@@ -41,7 +41,8 @@ def test_what_is_written(result):
     assert kept["metrics"]["label_agreement"]["share"] <= 0.6
     assert kept["real"]["label_agreement"]["share"] >= 0.9
     assert kept["metrics"]["frechet"]["value"] > 3 * kept["real"]["frechet"]["value"]
-    assert result.with_suffix(".png").stat().st_size > 100
+    for name in ("small", "small-neighbours", "small-lines"):
+        assert result.with_name(f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_table(result):

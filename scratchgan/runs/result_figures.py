@@ -1,0 +1,70 @@
+"""The pictures that are kept of a run: its samples, their nearest training images, its lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scratchgan import plots
+from scratchgan.backends import Purpose, Stream
+from scratchgan.data import Dataset
+from scratchgan.gan import Generator, interpolate
+from scratchgan.metrics import nearest
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["result_figures"]
+
+COLUMNS = 10
+NEAREST_ROWS, NEAREST_COLUMNS = 6, 8
+LINES = 6
+
+
+def result_figures(
+    generator: Generator, data: Dataset, validation: int, seed: int
+) -> dict[str, Figure]:
+    """
+    Return what is shown of a generator of images, none of it picked by hand.
+
+    Parameters
+    ----------
+    generator : Generator
+    data : Dataset
+        Of images.
+    validation : int
+        How many of its examples, the last ones, were held back from training: no neighbours.
+    seed : int
+        Of the noise.
+
+    Returns
+    -------
+    dict of str to Figure
+        ``"samples"``: a grid, of a conditional G with one label a row (Mirza & Osindero 2014,
+        Fig. 2). ``"neighbours"``: the last sample of each row beside its nearest training image
+        (Goodfellow et al. 2014, Fig. 2). ``"lines"``: straight lines in z (its Fig. 3).
+    """
+    if data.image_shape is None:
+        raise ValueError(f"data set '{data.name}' is none of images; there is nothing to show")
+    height, width = data.image_shape
+    shape, zoom = (height, width), max(2, 48 // height)
+    stream = Stream(seed).purpose(Purpose.USER)
+    rows = generator.classes or COLUMNS
+    samples = generator.sample(rows * COLUMNS, stream)
+    if generator.classes:
+        labels = generator.labels_for(len(samples), None)
+        assert labels is not None
+        grid = plots.label_grid(samples, labels, shape, data.label_names, COLUMNS, zoom)
+    else:
+        grid = plots.image_grid(samples, shape, COLUMNS, zoom)
+    some = samples[: NEAREST_ROWS * NEAREST_COLUMNS]
+    last = some[NEAREST_COLUMNS - 1 :: NEAREST_COLUMNS]
+    seen = data.x[: data.n - validation]
+    found = seen[nearest(np.asarray(last), seen).indices]
+    lines = interpolate(generator, LINES, COLUMNS, stream)
+    return {
+        "samples": grid,
+        "neighbours": plots.nearest_grid(some, found, shape, zoom),
+        "lines": plots.image_grid(lines, shape, COLUMNS, zoom),
+    }
