@@ -1,6 +1,7 @@
 """Held-back examples: not trained on, measured on, and the best generator kept by them."""
 
 import json
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -168,6 +169,16 @@ def test_paper_mnist_is_the_published_one():
     assert (z.kind, z.features) == ("uniform", 100)
     assert abs((z.high - z.low) ** 2 / 12 - 1) <= 1e-12  # unit variance
     assert (recipe.batch_size, recipe.validation, recipe.ema) == (100, 10_000, None)
+
+
+def test_paper_mnist_tuned_differs_in_what_it_says():
+    tuned, published = get_recipe("paper-mnist-tuned"), get_recipe("paper-mnist")
+    differs = {
+        field.name
+        for field in fields(tuned)
+        if getattr(tuned, field.name) != getattr(published, field.name)
+    }
+    assert differs == {"name", "about", "updates", "ema", "steps"}
 
 
 def test_paper_cgan_is_the_published_one():

@@ -16,6 +16,7 @@ _MODULES = {
     "grid": "grid",
     "mnist": "mnist",
     "paper-mnist": "paper_mnist",
+    "paper-mnist-tuned": "paper_mnist_tuned",
     "paper-cgan": "paper_cgan",
     "ml-tutorial-mlp": "ml_tutorial_mlp",
 }
