@@ -116,6 +116,16 @@ def test_average_follows_the_generator():
     assert (t.samples(5) != plain).any()
 
 
+def test_the_average_does_not_touch_the_game():
+    with_average, without = trainer(ema=0.9), trainer()
+    for t in (with_average, without):
+        t.train(5)
+    arrays = with_average.arrays()
+    assert (arrays.pop("G.average") != arrays["G.params"]).any()
+    for name, expected in without.arrays().items():
+        assert (arrays[name] == expected).all(), name
+
+
 def test_history_state_and_callbacks():
     seen = []
     t = trainer(log_every=2, callbacks=[lambda t: seen.append(t.iteration)])
