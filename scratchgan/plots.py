@@ -158,8 +158,12 @@ def _picture(page: NDArray[Any], zoom: int, margin: int = 0) -> Figure:
     from matplotlib.figure import Figure
 
     page = page.repeat(zoom, axis=0).repeat(zoom, axis=1)
-    figure = Figure(figsize=((page.shape[1] + margin) / 100, page.shape[0] / 100), dpi=100)
-    figure.figimage(page, xo=margin, cmap="gray", vmin=0, vmax=1)
+    height, width = page.shape[0], page.shape[1] + margin
+    figure = Figure(figsize=(width / 100, height / 100), dpi=100)
+    # In axes, though figimage would do: a notebook shows no figure without them.
+    axes = figure.add_axes((margin / width, 0, 1 - margin / width, 1))
+    axes.imshow(page, cmap="gray", vmin=0, vmax=1, interpolation="none", aspect="auto")
+    axes.set_axis_off()
     return figure
 
 

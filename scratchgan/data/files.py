@@ -101,7 +101,8 @@ def _from_cache(distribution: Distribution, file: IdxFile) -> NDArray[np.uint8]:
     download = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=1 << 16)
     for base in distribution.mirrors:
         url = f"{base}{file.name}.gz"
-        pooch.get_logger().info("Downloading %s to %s", url, cache)
+        if not os.environ.get("SCRATCHGAN_QUIET"):
+            pooch.get_logger().info("Downloading %s to %s", url, cache)
         buffer = io.BytesIO()
         try:
             download(url, buffer, None)

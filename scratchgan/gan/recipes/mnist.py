@@ -1,34 +1,41 @@
-"""mnist: handwritten digits of 28 × 28 pixels with plain MLPs."""
+"""mnist: handwritten digits of 28 × 28 pixels, as well as plain MLPs make them in half an hour."""
 
 from scratchgan.gan.noise import Noise
 from scratchgan.gan.recipes.recipe import Recipe, Sizes, joined
-from scratchgan.nn import Dropout, Layer, Linear, Sequential
+from scratchgan.nn import Dropout, Layer, Linear, Maxout, Sequential
 from scratchgan.nn.initializers import he
 from scratchgan.optim import Adam, Cosine
 
-STEPS = 20_000
+EPOCH = 500  # minibatches of 100 from the first 50,000 training images
+STEPS = 120 * EPOCH
 
 
 def networks(sizes: Sizes) -> tuple[Layer, Layer]:
-    """G widens towards the image; D is smaller, with dropout against memorising."""
+    """G widens towards the image; D is the paper's, with less dropout and larger first weights."""
     z_first, z_width = joined(sizes.noise, sizes.classes)
     x_first, x_width = joined(sizes.features, sizes.classes)
     G = Sequential(
         *z_first,
-        Linear(z_width, 256, "relu", weight=he()),
-        Linear(256, 512, "relu", weight=he()),
-        Linear(512, sizes.features, "sigmoid", bias=sizes.marginals),
+        Linear(z_width, 512, "relu", weight=he()),
+        Linear(512, 1024, "relu", weight=he()),
+        Linear(1024, sizes.features, "sigmoid", bias=sizes.marginals),
     )
     D = Sequential(
         *x_first,
-        Linear(x_width, 256, "leaky_relu", weight=he()),
-        Dropout(keep=0.7),
-        Linear(256, 256, "leaky_relu", weight=he()),
-        Dropout(keep=0.7),
-        Linear(256, 1),
+        Dropout(keep=0.9),
+        Linear(x_width, 240 * 5, weight=he()),
+        Maxout(240, 5),
+        Dropout(keep=0.6),
+        Linear(240, 240 * 5, weight=he()),
+        Maxout(240, 5),
+        Dropout(keep=0.6),
+        Linear(240, 1),
     )
     return G, D
 
+
+# β₁ = ½: with Adam's usual 0.9 the players overshoot each other.
+_adam = Adam(Cosine(3e-4, 1.5e-5, STEPS), beta1=0.5, beta2=0.99)
 
 recipe = Recipe(
     name="mnist",
@@ -36,12 +43,15 @@ recipe = Recipe(
     data="mnist",
     networks=networks,
     noise=Noise(64),
-    optimizer_g=Adam(Cosine(1e-3, 1e-4, STEPS), beta1=0.5, beta2=0.99),
-    optimizer_d=Adam(Cosine(1e-3, 1e-4, STEPS), beta1=0.5, beta2=0.99),
+    optimizer_g=_adam,
+    optimizer_d=_adam,
     steps=STEPS,
     batch_size=100,
     ema=0.999,
-    log_every=100,
-    sample_every=500,
-    checkpoint_every=1000,
+    log_every=EPOCH,
+    sample_every=5 * EPOCH,
+    checkpoint_every=5 * EPOCH,
+    validation=10_000,
+    measure="parzen",
+    measure_every=10 * EPOCH,
 )
