@@ -41,8 +41,9 @@ def kernel_distance(
     subsets from the same examples, whose spread shows less than the whole uncertainty.
 
     Its failings. With this kernel it compares moments up to the third and no more: sets that
-    agree in those are 0 apart, whatever they look like. And it depends on the network that the
-    features come from.
+    agree in those are 0 apart, whatever they look like. The error takes the examples of each set
+    to be drawn independently: where samples repeat, or were fitted to the other set, it is too
+    small. And all depends on the network that the features come from.
 
     Parameters
     ----------

@@ -46,7 +46,9 @@ def precision_recall(real: NDArray[Any], samples: NDArray[Any], k: int = 3) -> P
     trust the balls of the real examples alone and count how many of them. Precision and recall
     of two draws of one distribution are below 1; density's mean is then 1, coverage's is
     1 − Π_{j=1..k} (n − j) / (n + m − j), some 1 − 2^(−k) for sets of one size. All depend on the
-    numbers of examples, and on what the features are: in pixels, nearness is not likeness.
+    numbers of examples, and on what the features are: in pixels, nearness is not likeness, and a
+    classifier may put images of a kind that it has never seen amid the real ones. Averages of
+    real examples lie in many balls, and so cover more than real examples do.
 
     Parameters
     ----------
