@@ -38,6 +38,19 @@ def test_image_grid_is_exact():
     assert (small[4:6, 13:] == 0).all()  # the place of the eighth image
 
 
+def test_a_notebook_shows_grids():
+    """IPython leaves out a figure that has no axes."""
+    from IPython.core.pylabtools import print_figure
+
+    images = rng.random((4, 6))
+    for figure in (
+        plots.image_grid(images, (2, 3)),
+        plots.nearest_grid(images, images[:1], (2, 3)),
+        plots.label_grid(images, np.arange(4), (2, 3), "0123"),
+    ):
+        assert print_figure(figure) is not None
+
+
 def colours(figure):
     from PIL import Image
 
