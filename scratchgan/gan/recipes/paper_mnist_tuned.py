@@ -4,16 +4,21 @@ from dataclasses import replace
 
 from scratchgan.gan.recipes.paper_mnist import EPOCH
 from scratchgan.gan.recipes.paper_mnist import recipe as published
+from scratchgan.optim import Adam, Cosine
+
+STEPS = 100 * EPOCH
+
+# In place of SGD and its schedules. β₁ = ½: with Adam's usual 0.9 the players overshoot.
+_adam = Adam(Cosine(1e-3, 2e-5, STEPS), beta1=0.5, beta2=0.99)
 
 recipe = replace(
     published,
     name="paper-mnist-tuned",
-    about="paper-mnist with a moving average of G, for longer",
-    # As the 2014 code, not as its Algorithm 1: a fifth less arithmetic, and no worse.
-    updates="simultaneous",
-    # Parzen's windows reward a G that is smooth. The average over some 40 epochs is; it is a
-    # copy, and the game goes on as if it were not there.
-    ema=0.99995,
-    # Nobody published how long to train. After 500 epochs the figure still rises.
-    steps=1000 * EPOCH,
+    about="paper-mnist with Adam and a moving average of G",
+    optimizer_g=_adam,
+    optimizer_d=_adam,
+    steps=STEPS,
+    # Parzen's windows reward a G that is smooth, and the average of the last two epochs is. It is
+    # a copy: the game goes on as if it were not there.
+    ema=0.999,
 )
