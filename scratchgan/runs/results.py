@@ -121,7 +121,7 @@ def results_table(results: Mapping[str, Mapping[str, Any]]) -> str:
         return ""
     rows = [
         [
-            "run", "epochs", "best at", "Parzen (nats)", "classifier score", "Fréchet",
+            "run", "minutes", "epochs", "best at", "Parzen (nats)", "classifier score", "Fréchet",
             "kernel", "precision", "recall", "label as asked",
         ]
     ]  # fmt: skip
@@ -130,12 +130,13 @@ def results_table(results: Mapping[str, Mapping[str, Any]]) -> str:
         rows.append(
             [
                 f"[{name}](results/{name}.json)",
+                "" if result["seconds"] is None else f"{result['seconds'] / 60:.0f}",
                 f"{result['trained']['epochs']:.0f}",
                 f"{result['chosen']['iteration'] / max(per_epoch, 1e-9):.0f}",
                 *_cells(result["metrics"]),
             ]
         )
-    rows.append(["real test images", "", "", *_cells(next(iter(results.values()))["real"])])
+    rows.append(["real test images", "", "", "", *_cells(next(iter(results.values()))["real"])])
     rule = ["---"] * len(rows[0])
     return "\n".join("| " + " | ".join(row) + " |" for row in [rows[0], rule, *rows[1:]])
 
