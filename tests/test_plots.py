@@ -51,6 +51,14 @@ def test_a_notebook_shows_grids():
         assert print_figure(figure) is not None
 
 
+def test_grids_do_not_mind_the_readers_layout():
+    import matplotlib
+
+    with matplotlib.rc_context({"figure.constrained_layout.use": True}):
+        page = pixels(plots.label_grid(np.ones((2, 6)), np.arange(2), (2, 3), "ab"))  # no warning
+    assert page.max() == 1
+
+
 def colours(figure):
     from PIL import Image
 

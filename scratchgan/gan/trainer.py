@@ -53,7 +53,9 @@ class Trainer:
     ema : float, optional
         Decay of a moving average of G, from which samples are then drawn.
     labels : array (examples,), optional
-        With them the game is conditional: G takes (z, y), D takes (x, y), y one-hot.
+        With them the game is conditional: G takes (z, y), D takes (x, y), y one-hot. G is
+        asked for all labels equally often, whatever p(y) of the data is; that shifts D's logit
+        by log p(y)/q(y), and leaves G's optimum where it is (notebook 07).
     classes : int, optional
         Number of labels, by default the largest + 1.
     seed : int
