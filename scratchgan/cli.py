@@ -82,6 +82,10 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--out", type=Path, metavar="FOLDER", help="the run's own folder (runs/RECIPE-001, …)"
     )
+    train.add_argument(
+        "--from", dest="origin", type=Path, metavar="FOLDER",
+        help="begin where that run stands, with its settings changed",
+    )  # fmt: skip
     train.add_argument("--resume", type=Path, metavar="FOLDER", help="continue the run there")
 
     sample = commands.add_parser("sample", help="draw samples from a trained generator")
@@ -162,9 +166,18 @@ def _train(options: argparse.Namespace) -> int:
 def _started(options: argparse.Namespace) -> Session:
     from scratchgan.data import load
     from scratchgan.gan.recipes import get_recipe
-    from scratchgan.runs import Config, Session, next_free_folder, read_toml
+    from scratchgan.runs import Config, RunFolder, Session, next_free_folder, read_toml
 
     settings = read_toml(options.config) if options.config else {}
+    if options.origin is not None:
+        origin = RunFolder.open(options.origin)
+        for name in ("recipe", "quick"):
+            if getattr(options, name):
+                raise ValueError(f"--from FOLDER has its own recipe and steps; leave out {name}")
+        settings.pop("recipe", None)
+        config = origin.config.changed(settings | _given(options))
+        path = options.out or next_free_folder(Path("runs"), config.recipe)
+        return Session.start(path, config, load(config.data), origin.newest_checkpoint())
     recipe = options.recipe or settings.pop("recipe", None) or "digits"
     settings.pop("recipe", None)
     quick = get_recipe(recipe).quick() if options.quick else {}
@@ -180,8 +193,9 @@ def _resumed(options: argparse.Namespace) -> Session:
 
     given = _given(options)
     steps = given.pop("steps", None)
-    others = ("recipe", "quick", "config", "out")
+    others = ("recipe", "quick", "config", "out", "origin")
     also = [*given, *(name for name in others if getattr(options, name))]
+    also = ["from" if name == "origin" else name for name in also]
     if also:
         raise ValueError(
             f"--resume continues a run with its own settings; leave out {', '.join(also)}"

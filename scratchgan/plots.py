@@ -159,7 +159,8 @@ def _picture(page: NDArray[Any], zoom: int, margin: int = 0) -> Figure:
 
     page = page.repeat(zoom, axis=0).repeat(zoom, axis=1)
     height, width = page.shape[0], page.shape[1] + margin
-    figure = Figure(figsize=(width / 100, height / 100), dpi=100, layout="none")
+    figure = Figure(figsize=(width / 100, height / 100), dpi=100)
+    figure.set_layout_engine("none")  # whatever the reader's own settings are
     # In axes, though figimage would do: a notebook shows no figure without them.
     axes = figure.add_axes((margin / width, 0, 1 - margin / width, 1))
     axes.imshow(page, cmap="gray", vmin=0, vmax=1, interpolation="none", aspect="auto")

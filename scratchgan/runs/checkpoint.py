@@ -21,7 +21,7 @@ from scratchgan.errors import RunError
 from scratchgan.gan import Trainer
 from scratchgan.runs.files import write_atomically
 
-__all__ = ["Checkpoint", "load_into", "read_checkpoint", "write_checkpoint"]
+__all__ = ["Checkpoint", "begin_from", "load_into", "read_checkpoint", "write_checkpoint"]
 
 FORMAT = 1
 
@@ -99,13 +99,7 @@ def load_into(trainer: Trainer, checkpoint: Checkpoint) -> None:
         If it is a checkpoint of other networks or of another optimiser.
     """
     expected = {name: a.shape for name, a in trainer.arrays().items()}
-    for player, layout in _layouts(trainer).items():
-        saved = checkpoint.layouts.get(player, [])
-        if saved != layout:
-            raise RunError(
-                f"checkpoint {checkpoint.path} is of another architecture: its {player} has"
-                f" {_difference(saved, layout)}; use the recipe and data that it was made with"
-            )
+    _require_same_networks(trainer, checkpoint)
     found = {name: a.shape for name, a in checkpoint.arrays.items()}
     if found != expected or checkpoint.dtype != str(trainer.dtype):
         raise RunError(
@@ -114,6 +108,39 @@ def load_into(trainer: Trainer, checkpoint: Checkpoint) -> None:
             " (another optimiser, or an average of G switched on or off)"
         )
     trainer.restore(checkpoint.arrays, checkpoint.counters)
+
+
+def begin_from(trainer: Trainer, checkpoint: Checkpoint) -> None:
+    """
+    Let ``trainer`` begin where another run stands, with settings of its own.
+
+    Parameters and counters are taken over. So is what belongs to an optimiser or to the moving
+    average, where both runs have it: an average that is new begins at G, and a player with
+    another kind of optimiser begins with its schedules, and moments of 0.
+
+    Raises
+    ------
+    RunError
+        If it is a checkpoint of other networks.
+    """
+    _require_same_networks(trainer, checkpoint)
+    saved = {"G.average": checkpoint.arrays["G.params"], **checkpoint.arrays}
+    arrays, counters = trainer.arrays(), dict(checkpoint.counters)
+    for name, player, updates in (("G", trainer.G, "g_updates"), ("D", trainer.D, "d_updates")):
+        if any(f"{name}.{slot}" not in saved for slot in player.optimizer.slots):
+            counters[updates] = 0
+    taken = {name: saved[name].astype(a.dtype) for name, a in arrays.items() if name in saved}
+    trainer.restore(arrays | taken, counters)
+
+
+def _require_same_networks(trainer: Trainer, checkpoint: Checkpoint) -> None:
+    for player, layout in _layouts(trainer).items():
+        saved = checkpoint.layouts.get(player, [])
+        if saved != layout:
+            raise RunError(
+                f"checkpoint {checkpoint.path} is of another architecture: its {player} has"
+                f" {_difference(saved, layout)}; use the recipe and data that it was made with"
+            )
 
 
 def _digest(meta: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:

@@ -58,6 +58,7 @@ class Config:
     features: int = 0
     classes: int = 0
     image_shape: list[int] | None = None
+    origin: str | None = None  # the run that this one began from, and where: see Session.start
     scratchgan: str = field(default=__version__)
 
     def __post_init__(self) -> None:
@@ -97,16 +98,16 @@ class Config:
         optimizer_from_config(self.optimizer_d)
 
     @classmethod
-    def from_recipe(cls, name: str, changes: dict[str, Any]) -> Config:
+    def from_recipe(cls, name: str, *all_changes: dict[str, Any]) -> Config:
         """
-        Return the settings of a recipe, with ``changes`` in their place.
+        Return the settings of a recipe, with changes in their place, the later above the earlier.
 
         A change of ``noise``, ``optimizer_g`` or ``optimizer_d`` is a table; what it
         does not name stays as the recipe has it, unless it names another optimiser.
         """
         recipe = get_recipe(name)
         base = _plain(recipe)
-        for key, value in changes.items():
+        for key, value in (item for changes in all_changes for item in changes.items()):
             if key not in base:
                 raise unknown("setting", key, base)
             if isinstance(base[key], dict):
@@ -138,6 +139,12 @@ class Config:
     def to_json(self) -> str:
         """Return the text of config.json."""
         return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    def changed(self, changes: dict[str, Any]) -> Config:
+        """Return the same settings with ``changes`` in their place, as ``from_recipe`` does."""
+        known = _plain(get_recipe(self.recipe))
+        mine = {name: value for name, value in asdict(self).items() if name in known}
+        return Config.from_recipe(self.recipe, mine, changes)
 
     def with_steps(self, steps: int) -> Config:
         """Return the same settings with another number of iterations."""

@@ -90,7 +90,7 @@ def _command(folder: RunFolder) -> str:
     from scratchgan.runs.config import Config
 
     config = folder.config
-    recipe = Config.from_recipe(config.recipe, {})
+    recipe = Config.from_recipe(config.recipe)
     words = ["scratchgan", "train", config.recipe]
     for name in CHANGED:
         value = getattr(config, name)
@@ -98,6 +98,8 @@ def _command(folder: RunFolder) -> str:
             words += [f"--{name.replace('_', '-')}", str(value)]
     if config.conditional and not recipe.conditional:
         words.append("--conditional")
+    if config.origin is not None:
+        words.append(f"--from {config.origin.split()[0]}")
     return " ".join(words)
 
 

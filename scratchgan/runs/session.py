@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from math import gcd
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from scratchgan.data import Dataset
 from scratchgan.errors import NonFiniteError, RunError
 from scratchgan.gan import Trainer
 from scratchgan.runs.build import build_trainer, describe_data
-from scratchgan.runs.checkpoint import load_into, read_checkpoint, write_checkpoint
+from scratchgan.runs.checkpoint import begin_from, load_into, read_checkpoint, write_checkpoint
 from scratchgan.runs.config import Config
 from scratchgan.runs.folder import MEASURED, SECONDS, RunFolder
 from scratchgan.runs.measures import MEASURES
@@ -50,13 +51,24 @@ class Session:
         self._renderer = Renderer(trainer, data)
 
     @classmethod
-    def start(cls, path: Path, config: Config, data: Dataset) -> Session:
-        """Begin a run in a folder that holds none."""
+    def start(
+        cls, path: Path, config: Config, data: Dataset, origin: Path | None = None
+    ) -> Session:
+        """
+        Begin a run in a folder that holds none.
+
+        With ``origin``, a checkpoint, it begins where that one stands: see ``begin_from``.
+        """
         config = describe_data(config, data)
-        trainer = build_trainer(
-            config, data
-        )  # refuses what does not fit before anything is written
-        return cls(RunFolder.create(path, config), data, trainer)
+        # What does not fit is refused before anything is written.
+        trainer = build_trainer(config, data)
+        if origin is None:
+            return cls(RunFolder.create(path, config), data, trainer)
+        begin_from(trainer, read_checkpoint(origin))
+        where = f"{origin.parents[1].name} at iteration {trainer.iteration}"
+        session = cls(RunFolder.create(path, replace(config, origin=where)), data, trainer)
+        session._write_checkpoint()  # what it is resumed from
+        return session
 
     @classmethod
     def resume(cls, folder: RunFolder, data: Dataset, steps: int | None = None) -> Session:
@@ -68,6 +80,11 @@ class Session:
         trainer = build_trainer(folder.config, data)
         if folder.checkpoints():
             load_into(trainer, read_checkpoint(folder.newest_checkpoint()))
+        elif folder.config.origin is not None:
+            raise RunError(
+                f"{folder.path} was to begin from {folder.config.origin}, and has no checkpoint;"
+                " begin it again with `scratchgan train --from` in another folder"
+            )
         if steps is not None:
             if steps < trainer.iteration:
                 raise ValueError(
