@@ -762,6 +762,7 @@ import os, signal, threading, time
 from replays import differences, replays
 from test_replay import toy
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 t, plain = [toy().make(log_every=10**6) for _ in range(2)]
 t.train(10)
 for wait in (0.05, 0.06, 0.11, 0.13, 0.17):

@@ -251,6 +251,7 @@ def launches(monkeypatch):
 @pytest.mark.parametrize("behind", [0, 20])
 def test_ctrl_c_leaves_a_whole_step(ops, launches, behind):
     """It comes between two steps, or in the middle of the next, which is made to its end."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     described = game(examples=60)  # all in one epoch
     a, b = described.make(ops), plain(described.make(ops))
     a.train(3)
