@@ -1,4 +1,4 @@
-"""mnist: handwritten digits of 28 × 28 pixels, by plain MLPs in half an hour on two cores."""
+"""mnist: handwritten digits of 28 × 28 pixels, by plain MLPs."""
 
 from scratchgan.gan.noise import Noise
 from scratchgan.gan.recipes.recipe import Recipe, Sizes, joined
