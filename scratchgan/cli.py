@@ -18,7 +18,7 @@ from scratchgan.errors import (
 if TYPE_CHECKING:
     from scratchgan.data import Dataset
     from scratchgan.gan import Trainer
-    from scratchgan.runs import Outcome, RunFolder, Session
+    from scratchgan.runs import Outcome, Session
 
 __all__ = ["main"]
 
@@ -83,9 +83,8 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, metavar="FOLDER", help="the run's own folder (runs/RECIPE-001, …)"
     )
     train.add_argument(
-        "--from", dest="origin", type=Path, metavar="FOLDER",
-        help="begin where that run stands, with its settings changed",
-    )  # fmt: skip
+        "--from", type=Path, metavar="FOLDER", help="begin where that run stands, changing settings"
+    )
     train.add_argument("--resume", type=Path, metavar="FOLDER", help="continue the run there")
 
     sample = commands.add_parser("sample", help="draw samples from a trained generator")
@@ -144,7 +143,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(options: argparse.Namespace) -> int:
-    session = _resumed(options) if options.resume else _started(options)
+    if options.resume:
+        session = _resumed(options)
+    else:
+        session = _begun(options) if getattr(options, "from") else _started(options)
     folder, config = session.folder.path, session.folder.config
     done = session.trainer.iteration
     if done >= config.steps:
@@ -166,18 +168,9 @@ def _train(options: argparse.Namespace) -> int:
 def _started(options: argparse.Namespace) -> Session:
     from scratchgan.data import load
     from scratchgan.gan.recipes import get_recipe
-    from scratchgan.runs import Config, RunFolder, Session, next_free_folder, read_toml
+    from scratchgan.runs import Config, Session, next_free_folder, read_toml
 
     settings = read_toml(options.config) if options.config else {}
-    if options.origin is not None:
-        origin = RunFolder.open(options.origin)
-        for name in ("recipe", "quick"):
-            if getattr(options, name):
-                raise ValueError(f"--from FOLDER has its own recipe and steps; leave out {name}")
-        settings.pop("recipe", None)
-        config = origin.config.changed(settings | _given(options))
-        path = options.out or next_free_folder(Path("runs"), config.recipe)
-        return Session.start(path, config, load(config.data), origin.newest_checkpoint())
     recipe = options.recipe or settings.pop("recipe", None) or "digits"
     settings.pop("recipe", None)
     quick = get_recipe(recipe).quick() if options.quick else {}
@@ -187,15 +180,30 @@ def _started(options: argparse.Namespace) -> Session:
     return Session.start(path, config, load(config.data))
 
 
+def _begun(options: argparse.Namespace) -> Session:
+    """Begin where another run stands."""
+    from scratchgan.data import load
+    from scratchgan.runs import RunFolder, Session, next_free_folder, read_toml
+
+    for name in ("recipe", "quick"):
+        if getattr(options, name):
+            raise ValueError(f"--from FOLDER has its own recipe and steps; leave out {name}")
+    settings = read_toml(options.config) if options.config else {}
+    settings.pop("recipe", None)
+    origin = RunFolder.open(getattr(options, "from"))
+    config = origin.config.changed(settings | _given(options))
+    path = options.out or next_free_folder(Path("runs"), config.recipe)
+    return Session.start(path, config, load(config.data), origin.newest_checkpoint())
+
+
 def _resumed(options: argparse.Namespace) -> Session:
     from scratchgan.data import load
     from scratchgan.runs import RunFolder, Session
 
     given = _given(options)
     steps = given.pop("steps", None)
-    others = ("recipe", "quick", "config", "out", "origin")
+    others = ("recipe", "quick", "config", "out", "from")
     also = [*given, *(name for name in others if getattr(options, name))]
-    also = ["from" if name == "origin" else name for name in also]
     if also:
         raise ValueError(
             f"--resume continues a run with its own settings; leave out {', '.join(also)}"
@@ -207,8 +215,10 @@ def _resumed(options: argparse.Namespace) -> Session:
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
     """Settings that the command line gives."""
-    names = ["data", "backend", "steps", "batch_size", "k", "objective", "updates", "seed"]
-    names += ["conditional"]
+    names = (
+        "data", "backend", "steps", "batch_size", "k", "objective", "updates", "conditional",
+        "seed",
+    )  # fmt: skip
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 
@@ -279,12 +289,14 @@ def _print_exact(trainer: Trainer, data: Dataset) -> None:
 def _sample(options: argparse.Namespace) -> int:
     import numpy as np
 
-    from scratchgan.runs import RunFolder
+    from scratchgan.backends import Purpose, Stream
+    from scratchgan.runs import RunFolder, load_generator
     from scratchgan.runs.files import write_atomically
     from scratchgan.runs.render import sample_figure, samples_in_plane, save_figure
 
     folder = RunFolder.open(options.folder)
-    samples = _draw(folder, options.n, options.seed, options.label)
+    stream = Stream(options.seed).purpose(Purpose.USER)
+    samples = load_generator(folder).sample(options.n, stream, options.label)
     label = "" if options.label is None else f"-label-{options.label}"
     path = options.out or folder.path / f"sample-seed-{options.seed}{label}.png"
     if path.suffix == ".npy":
@@ -300,11 +312,14 @@ def _sample(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    from scratchgan.backends import Purpose, Stream
     from scratchgan.data import load
     from scratchgan.metrics import evaluate
     from scratchgan.runs import RunFolder, load_generator, load_trainer
-    from scratchgan.runs.results import write_result
+    from scratchgan.runs.results import require_json_name, write_result
 
+    if options.json is not None:
+        require_json_name(options.json)  # now, not after minutes of measuring
     folder = RunFolder.open(options.folder)
     data: Dataset = load(folder.config.data)
     n = 2500 if options.n is None else options.n
@@ -312,27 +327,21 @@ def _evaluate(options: argparse.Namespace) -> int:
         n = min(10_000, max(1000, len(data.x_test)))
     if options.json is not None and data.x_test is None:
         raise ValueError(f"--json: figures are written of images; '{data.name}' are none")
-    samples = _draw(folder, n, options.seed)
+    generator = load_generator(folder)
+    samples = generator.sample(n, Stream(options.seed).purpose(Purpose.USER))
     print(f"{options.folder}, checkpoint {folder.chosen_checkpoint().name}")
     evaluation = evaluate(
         samples,
         data,
-        asked=load_generator(folder).labels_for(n, None),
+        asked=generator.labels_for(n, None),
         validation=folder.config.validation,
     )
     print(evaluation)
     _print_exact(load_trainer(folder, data), data)
     if options.json is not None:
-        write_result(options.json, folder, evaluation, options.seed, data)
+        write_result(options.json, folder, generator, evaluation, options.seed, data)
         print(f"written: {options.json}")
     return 0
-
-
-def _draw(folder: RunFolder, n: int, seed: int, label: int | None = None) -> Any:
-    from scratchgan.backends import Purpose, Stream
-    from scratchgan.runs import load_generator
-
-    return load_generator(folder).sample(n, Stream(seed).purpose(Purpose.USER), label)
 
 
 # -- bench --------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ class Config:
     features: int = 0
     classes: int = 0
     image_shape: list[int] | None = None
-    origin: str | None = None  # the run that this one began from, and where: see Session.start
+    origin: dict[str, Any] | None = None  # "run" and "iteration" that it began from, if any
     scratchgan: str = field(default=__version__)
 
     def __post_init__(self) -> None:

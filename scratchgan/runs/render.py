@@ -23,6 +23,7 @@ __all__ = [
     "sample_figure",
     "samples_in_plane",
     "save_figure",
+    "visible_zoom",
     "write_animation",
     "write_losses",
 ]
@@ -55,10 +56,15 @@ class Renderer:
         return np.asarray(1 / (1 + np.exp(-logits.ravel().astype(np.float64))))
 
 
+def visible_zoom(image_shape: Sequence[int]) -> int:
+    """Return how many screen pixels show a pixel of images, for these to be large enough."""
+    return max(2, 48 // image_shape[0])
+
+
 def sample_figure(samples: NDArray[Any], image_shape: Sequence[int]) -> Figure:
     """Return a grid of images, ten in a row, large enough to be seen."""
     height, width = image_shape
-    return plots.image_grid(samples, (height, width), zoom=max(2, 48 // height))
+    return plots.image_grid(samples, (height, width), zoom=visible_zoom(image_shape))
 
 
 def samples_in_plane(samples: NDArray[Any]) -> Figure:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from scratchgan import plots
 from scratchgan.backends import Purpose, Stream
 from scratchgan.data import Dataset
 from scratchgan.gan import Generator, interpolate
 from scratchgan.metrics import nearest
+from scratchgan.runs.render import sample_figure, visible_zoom
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["result_figures"]
 
-COLUMNS = 10
+COLUMNS = 10  # as in sample_figure
 NEAREST_ROWS, NEAREST_COLUMNS = 6, 8
 LINES = 6
 
@@ -48,7 +47,7 @@ def result_figures(
     if data.image_shape is None:
         raise ValueError(f"data set '{data.name}' is none of images; there is nothing to show")
     height, width = data.image_shape
-    shape, zoom = (height, width), max(2, 48 // height)
+    shape, zoom = (height, width), visible_zoom(data.image_shape)
     stream = Stream(seed).purpose(Purpose.USER)
     rows = generator.classes or COLUMNS
     samples = generator.sample(rows * COLUMNS, stream)
@@ -57,14 +56,14 @@ def result_figures(
         assert labels is not None
         grid = plots.label_grid(samples, labels, shape, data.label_names, COLUMNS, zoom)
     else:
-        grid = plots.image_grid(samples, shape, COLUMNS, zoom)
+        grid = sample_figure(samples, shape)
     some = samples[: NEAREST_ROWS * NEAREST_COLUMNS]
     last = some[NEAREST_COLUMNS - 1 :: NEAREST_COLUMNS]
     seen = data.x[: data.n - validation]
-    found = seen[nearest(np.asarray(last), seen).indices]
+    found = seen[nearest(last, seen).indices]
     lines = interpolate(generator, LINES, COLUMNS, stream)
     return {
         "samples": grid,
         "neighbours": plots.nearest_grid(some, found, shape, zoom),
-        "lines": plots.image_grid(lines, shape, COLUMNS, zoom),
+        "lines": sample_figure(lines, shape),
     }

@@ -8,6 +8,7 @@ Runs kept as results: a JSON file and pictures for each, and one table of them a
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -21,16 +22,28 @@ from scratchgan.runs.folder import MEASURED, RunFolder
 
 if TYPE_CHECKING:
     from scratchgan.data import Dataset
+    from scratchgan.gan import Generator
     from scratchgan.metrics import Evaluation
 
-__all__ = ["main", "read_results", "results_table", "write_result"]
+__all__ = ["main", "read_results", "require_json_name", "results_table", "write_result"]
 
 START, END = "<!-- results: begin -->", "<!-- results: end -->"
 CHANGED = ("data", "updates", "objective", "batch_size", "k", "ema", "steps", "seed")
 
 
+def require_json_name(path: Path) -> None:
+    """Refuse a name for a result that does not end in .json."""
+    if path.suffix != ".json":
+        raise ValueError(f"--json {path}: expected a name that ends in .json")
+
+
 def write_result(
-    path: Path, folder: RunFolder, evaluation: Evaluation, seed: int, data: Dataset
+    path: Path,
+    folder: RunFolder,
+    generator: Generator,
+    evaluation: Evaluation,
+    seed: int,
+    data: Dataset,
 ) -> None:
     """
     Write what a run was and what it reached, and pictures beside.
@@ -42,6 +55,8 @@ def write_result(
     path : Path
         Ends in .json.
     folder : RunFolder
+    generator : Generator
+        Its own, by ``load_generator``.
     evaluation : Evaluation
         Of images.
     seed : int
@@ -49,12 +64,9 @@ def write_result(
     data : Dataset
         What it was trained on.
     """
-    from scratchgan.runs.build import load_generator
     from scratchgan.runs.render import save_figure
     from scratchgan.runs.result_figures import result_figures
 
-    if path.suffix != ".json":
-        raise ValueError(f"--json {path}: expected a name that ends in .json")
     config, figures = folder.config, evaluation.figures or {}
     chosen = read_checkpoint(folder.chosen_checkpoint())
     records = folder.read_metrics()
@@ -78,7 +90,7 @@ def write_result(
     }
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=True) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    pictures = result_figures(load_generator(folder), data, config.validation, seed)
+    pictures = result_figures(generator, data, config.validation, seed)
     for name, figure in pictures.items():
         stem = path.stem if name == "samples" else f"{path.stem}-{name}"
         save_figure(path.with_name(f"{stem}.png"), figure)
@@ -86,21 +98,20 @@ def write_result(
 
 
 def _command(folder: RunFolder) -> str:
-    """Return the command that makes the run: its recipe, and what differs from the recipe."""
+    """Return the command that makes the run: recipe or origin, and what differs from the recipe."""
     from scratchgan.runs.config import Config
 
     config = folder.config
     recipe = Config.from_recipe(config.recipe)
-    words = ["scratchgan", "train", config.recipe]
+    words = ["scratchgan", "train"]
+    words += [config.recipe] if config.origin is None else ["--from", config.origin["run"]]
     for name in CHANGED:
         value = getattr(config, name)
         if value != getattr(recipe, name):
             words += [f"--{name.replace('_', '-')}", str(value)]
     if config.conditional and not recipe.conditional:
         words.append("--conditional")
-    if config.origin is not None:
-        words.append(f"--from {config.origin.split()[0]}")
-    return " ".join(words)
+    return shlex.join(words)
 
 
 # -- the table ------------------------------------------------------------------------------------

@@ -65,8 +65,10 @@ class Session:
         if origin is None:
             return cls(RunFolder.create(path, config), data, trainer)
         begin_from(trainer, read_checkpoint(origin))
-        where = f"{origin.parents[1].name} at iteration {trainer.iteration}"
-        session = cls(RunFolder.create(path, replace(config, origin=where)), data, trainer)
+        config = replace(
+            config, origin={"run": origin.parents[1].name, "iteration": trainer.iteration}
+        )
+        session = cls(RunFolder.create(path, config), data, trainer)
         session._write_checkpoint()  # what it is resumed from
         return session
 
@@ -82,8 +84,8 @@ class Session:
             load_into(trainer, read_checkpoint(folder.newest_checkpoint()))
         elif folder.config.origin is not None:
             raise RunError(
-                f"{folder.path} was to begin from {folder.config.origin}, and has no checkpoint;"
-                " begin it again with `scratchgan train --from` in another folder"
+                f"{folder.path} was to begin from {folder.config.origin['run']}, and has no"
+                " checkpoint; begin it again with `scratchgan train --from` in another folder"
             )
         if steps is not None:
             if steps < trainer.iteration:

@@ -33,7 +33,7 @@ def test_with_the_same_settings_it_goes_on(origin, tmp_path):
     assert session.trainer.iteration == 6
     session.run()
     assert same(arrays(session.folder), arrays(finished(tmp_path / "whole", steps=10)))
-    assert session.folder.config.origin == "run at iteration 6"
+    assert session.folder.config.origin == {"run": "run", "iteration": 6}
     assert [r["step"] for r in session.folder.read_metrics()] == [8, 10]
 
 

@@ -2,12 +2,15 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from small import finished
 
 from scratchgan.cli import main
 from scratchgan.errors import RunError
+from scratchgan.runs import RunFolder
 from scratchgan.runs import results as run_results
 from scratchgan.runs.results import END, START, read_results, results_table
 
@@ -78,6 +81,19 @@ def test_what_is_no_image_has_no_result(tmp_path, capsys):
     assert main(["evaluate", str(tmp_path / "run"), "--json", str(tmp_path / "r.json")]) == 2
     assert "'gaussian-1d' are none" in capsys.readouterr().err
     assert not (tmp_path / "r.json").exists()
+
+
+def test_another_name_is_refused_before_measuring(tmp_path, capsys):
+    assert main(["evaluate", str(tmp_path), "--json", "result.txt"]) == 2
+    assert "expected a name that ends in .json" in capsys.readouterr().err
+
+
+def test_the_command_of_a_run_that_began_from_another(tmp_path):
+    """--from takes no recipe, so the command that is kept has none; a name may have spaces."""
+    config = finished(tmp_path / "the first").config
+    begun = replace(config, origin={"run": "the first", "iteration": 6}, batch_size=9)
+    command = run_results._command(RunFolder(tmp_path / "second", begun))
+    assert command == "scratchgan train --from 'the first' --batch-size 9 --steps 6"
 
 
 def test_the_page_and_the_files_agree():
