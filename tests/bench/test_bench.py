@@ -85,8 +85,9 @@ def test_a_library_that_does_not_load(tmp_path, capsys, monkeypatch):
     assert "hello" not in said
 
 
-def test_a_worker_that_is_late(monkeypatch):
-    """It is ended at its limit, not gently; what it had said is kept by whoever reads."""
+@pytest.fixture
+def started(monkeypatch):
+    """All processes that the benchmark starts, as they are started."""
     started = []
     popen = subprocess.Popen
 
@@ -95,6 +96,11 @@ def test_a_worker_that_is_late(monkeypatch):
         return started[-1]
 
     monkeypatch.setattr(children.subprocess, "Popen", recorded)
+    return started
+
+
+def test_a_worker_that_is_late(started):
+    """It is ended at its limit, not gently; what it had said is kept by whoever reads."""
     heard = []
 
     def listen():
@@ -222,15 +228,7 @@ def is_alive(process):
     return True
 
 
-def test_whoever_stops_reading_leaves_no_worker(monkeypatch):
-    started = []
-    popen = subprocess.Popen
-
-    def recorded(*arguments, **options):
-        started.append(popen(*arguments, **options))
-        return started[-1]
-
-    monkeypatch.setattr(children.subprocess, "Popen", recorded)
+def test_whoever_stops_reading_leaves_no_worker(started):
     stream = children.events(JOB)
     assert next(stream)[0] == "begin"
     stream.close()
