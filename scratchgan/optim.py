@@ -33,22 +33,28 @@ __all__ = [
 @dataclass(frozen=True)
 class ExponentialDecay:
     """
-    max(initial / factor^t, floor).
+    max(initial / factor^t, floor), where t may begin anew every ``period`` updates.
 
-    Goodfellow et al. 2014 used initial 0.1, factor 1.000004, floor 1e-6.
+    Goodfellow et al. 2014 used initial 0.1, factor 1.000004, floor 1e-6, and no period. To begin
+    anew with a large rate is a warm restart (Loshchilov & Hutter 2017, arXiv 1608.03983).
     """
 
     initial: float
     factor: float
     floor: float = 0.0
+    period: int | None = None
     name: ClassVar[str] = "exponential"
 
     def __post_init__(self) -> None:
         _require("ExponentialDecay", "initial", self.initial, self.initial >= 0, "0 or more")
         _require("ExponentialDecay", "factor", self.factor, self.factor >= 1, "1 or more")
         _require("ExponentialDecay", "floor", self.floor, self.floor >= 0, "0 or more")
+        if self.period is not None:
+            _require("ExponentialDecay", "period", self.period, self.period >= 1, "at least 1")
 
     def __call__(self, t: int) -> float:
+        if self.period is not None:
+            t %= self.period
         # exp(−t log factor) instead of factor^t: no overflow however long the run
         return max(self.initial * math.exp(-t * math.log(self.factor)), self.floor)
 

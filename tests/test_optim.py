@@ -23,6 +23,8 @@ def test_schedules():
     assert [decay(0), decay(1)] == [0.1, pytest.approx(0.1 / 1.000004, rel=1e-14)]
     assert decay(250_000) == pytest.approx(0.1 / np.e, rel=1e-5)
     assert decay(10**9) == 1e-6
+    again = ExponentialDecay(0.1, 1.000004, 1e-6, period=1000)
+    assert [again(t) for t in (0, 999, 1000, 2001)] == [decay(t) for t in (0, 999, 0, 1)]
     ramp = LinearRamp(0.5, 0.7, 249)
     assert [ramp(0), ramp(249), ramp(10**6)] == pytest.approx([0.5, 0.7, 0.7], rel=1e-15)
     cosine = Cosine(1.0, 0.2, 100)
@@ -68,6 +70,7 @@ def test_schedules_reach_the_update():
     [
         SGD(0.1, LinearRamp(0.5, 0.7, 10), nesterov=True),
         SGD(ExponentialDecay(0.1, 1.01, 1e-3)),
+        SGD(ExponentialDecay(0.1, 1.01, period=100)),
         Adam(Cosine(1e-3, 1e-4, 50), 0.5, 0.9, 1e-7),
     ],
 )
@@ -89,6 +92,7 @@ def test_config_round_trip(optimizer):
         (lambda: Cosine(0.1, -0.1, 5), "end is -0.1"),
         (lambda: LinearRamp(0.1, 0.2, 0), "steps is 0; expected at least 1"),
         (lambda: ExponentialDecay(0.1, 0.5), "factor is 0.5"),
+        (lambda: ExponentialDecay(0.1, 1.01, period=0), "period is 0; expected at least 1"),
         (lambda: optimizer_from_config({"name": "adm"}), "did you mean 'adam'"),
         (lambda: optimizer_from_config({"name": "adam", "lr": 1}), "unknown setting of adam 'lr'"),
         (lambda: optimizer_from_config({"name": "sgd"}), "sgd: .*rate"),

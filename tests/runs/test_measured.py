@@ -180,6 +180,15 @@ def test_paper_mnist_tuned_differs_in_what_it_says():
     }
     changed = {"updates", "optimizer_g", "optimizer_d", "ema", "steps"}
     assert differs == {"name", "about"} | changed
+    # the same game as long as that one goes on; then each player's first rate, once more
+    for mine, theirs in (
+        (tuned.optimizer_g, published.optimizer_g),
+        (tuned.optimizer_d, published.optimizer_d),
+    ):
+        last = published.steps - 1
+        assert [mine.rate_at(t) for t in (0, last)] == [theirs.rate_at(t) for t in (0, last)]
+        assert mine.rate_at(last + 1) == theirs.rate_at(0)
+        assert mine.momentum == theirs.momentum
 
 
 def test_paper_cgan_is_the_published_one():
