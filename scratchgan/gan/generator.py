@@ -42,17 +42,21 @@ class Generator:
         """
         Return G(z) for the z of ``stream``, (n, features), on the host.
 
-        A conditional G is asked for labels 0, 1, … in turn, or for ``label`` alone.
+        Where G has dropout that is always on, its masks are of this stream too. A conditional G
+        is asked for labels 0, 1, … in turn, or for ``label`` alone.
         """
         if n < 1:
             raise ValueError(f"{n} samples are asked for; expected at least 1")
         labels = self.labels_for(n, label)
         z = self.noise.sample(self.network.ops, n, stream, self.network.dtype)
-        return self._samples(z, labels)
+        return self._samples(z, labels, stream.at(1))  # z itself is drawn at 0
 
     def at(self, z: NDArray[Any], labels: NDArray[Any] | None = None) -> NDArray[Any]:
         """
         Return G(z) for a z of your own, (n, features), on the host.
+
+        Where G has dropout that is always on, the masks are the same at every call, and
+        another for every row.
 
         Parameters
         ----------
@@ -102,9 +106,11 @@ class Generator:
             )
         return labels.astype(np.int32)
 
-    def _samples(self, z: Array, labels: NDArray[np.int32] | None) -> NDArray[Any]:
+    def _samples(
+        self, z: Array, labels: NDArray[np.int32] | None, stream: Stream | None = None
+    ) -> NDArray[Any]:
         ops = self.network.ops
         if labels is not None:
             z = (z, ops.one_hot(ops.asarray(labels), self.classes, self.network.dtype))
-        samples: NDArray[Any] = ops.to_numpy(self.network(z, self.params))
+        samples: NDArray[Any] = ops.to_numpy(self.network(z, self.params, stream))
         return samples

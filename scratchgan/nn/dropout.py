@@ -26,6 +26,9 @@ class Dropout(Layer):
     keep : float
         Probability of keeping an input, in (0, 1]. (Many libraries ask for the
         probability of dropping it, 1 − keep.)
+    always : bool
+        Whether samples too are drawn with masks. In G they are noise then, as z is
+        (Isola et al. 2017, arXiv 1611.07004, §3.1).
 
     Examples
     --------
@@ -47,15 +50,16 @@ class Dropout(Layer):
 
     random_operations = 1
 
-    def __init__(self, keep: float) -> None:
+    def __init__(self, keep: float, always: bool = False) -> None:
         if not 0 < keep <= 1:
             raise ValueError(
                 f"Dropout: keep is {keep}; expected the probability of keeping, in (0, 1]"
             )
         self.keep = keep
+        self.always = always
 
     def __repr__(self) -> str:
-        return f"Dropout(keep={self.keep})"
+        return f"Dropout(keep={self.keep}{', always=True' if self.always else ''})"
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, DropoutCache]:
         self.check_width(x)
@@ -76,6 +80,6 @@ class Dropout(Layer):
         return self._mask(dx, ctx)
 
     def _mask(self, a: Array, ctx: Context) -> Array:
-        if not ctx.training or self.keep == 1:
+        if not (ctx.training or self.always) or self.keep == 1:
             return a
         return ctx.ops.dropout(a, self.keep, ctx.stream)

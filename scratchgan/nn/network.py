@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchgan.backends import Array, Backend, default_backend, get_backend
+from scratchgan.backends import Array, Backend, Stream, default_backend, get_backend
 from scratchgan.errors import ShapeError
 from scratchgan.nn.flat import Layout
 from scratchgan.nn.layer import Context, Features, Layer, Params
@@ -69,14 +69,15 @@ class Network:
         self.flat = self.ops.asarray(self.layout.pack(tree, self.dtype))
         self.params = self.layout.views(self.flat, self.ops)
 
-    def __call__(self, x: Any, params: Params | None = None) -> Any:
+    def __call__(self, x: Any, params: Params | None = None, stream: Stream | None = None) -> Any:
         """
-        Return y for x, dropout and the like off.
+        Return y for x, dropout and the like off, but for layers that ask for it always.
 
         NumPy in, NumPy out; an array of the backend gives an array of the backend.
         ``params`` may be another tree of this layout, an average for instance.
+        ``stream`` is where those layers draw, by default at seed 0.
         """
-        ctx = Context(self.ops)
+        ctx = Context(self.ops, stream=stream or Stream(seed=0))
         params = self.params if params is None else params
         parts = x if isinstance(x, tuple) else (x,)
         if not all(isinstance(part, np.ndarray) for part in parts):

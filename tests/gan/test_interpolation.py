@@ -67,6 +67,43 @@ class TestAt:
         assert isinstance(found, np.ndarray)
         assert (found == interpolate(plain, 2, 3, STREAM)).all()
 
+    @both
+    def test_with_dropout_that_is_always_on(self, labels):
+        """Its masks are of the stream of the samples; for a given z they are the same each time."""
+        G = generator(labels)
+        off = G.sample(50, STREAM)
+        dropout = G.network.layer.layers[1]
+        dropout.always = True
+        on = G.sample(50, STREAM)
+        assert (on == G.sample(50, STREAM)).all()
+        # not a row as without it, and nor is the mean of many as far away as each
+        assert (np.abs(on - off).max(axis=1) >= 1e-6).mean() >= 0.5
+        assert np.abs(on - G.sample(50, STREAM._replace(seed=5))).max() >= 1e-3
+        z = drawn(G, 50)
+        assert (G.at(z) == G.at(z)).all()
+        repeated = np.repeat(z[:1], 50, axis=0)
+        assert len(np.unique(G.at(repeated, np.zeros(50, int) if labels else None), axis=0)) >= 10
+
+    def test_masks_and_z_are_drawn_from_different_places(self):
+        """A mask that followed from z would let no unit of it pass by chance."""
+        G = generator()
+        G.network.layer.layers[1].always = True
+        seen = []
+        original = G.network.ops.dropout
+
+        class Watching:
+            def __getattr__(self, name):
+                return getattr(type(self).ops, name)
+
+            def dropout(self, a, keep, stream):
+                seen.append(stream)
+                return original(a, keep, stream)
+
+        Watching.ops = G.network.ops
+        G.network.ops = Watching()
+        G.sample(3, STREAM)
+        assert seen == [STREAM.at(1)]
+
     @pytest.mark.parametrize("shape", [(NOISE,), (3, NOISE + 1), (0, NOISE), (2, 2, NOISE)])
     def test_wrong_z(self, shape):
         with pytest.raises(ShapeError, match=rf"expected \(n, {NOISE}\)"):

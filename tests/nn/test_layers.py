@@ -318,6 +318,16 @@ def test_dropout_is_off_outside_training():
     np.testing.assert_array_equal(masks(Dropout(1), TRAINING), ONES)
 
 
+def test_dropout_that_is_always_on():
+    layer = Dropout(0.5, always=True)
+    evaluating = Context(OPS, training=False, stream=TRAINING.stream)
+    expected = masks(Dropout(0.5), TRAINING)
+    np.testing.assert_array_equal(masks(layer, evaluating), expected)
+    np.testing.assert_array_equal(masks(layer, TRAINING), expected)
+    assert str(layer) == "Dropout(keep=0.5, always=True)"
+    assert str(Dropout(0.5)) == "Dropout(keep=0.5)"
+
+
 def test_a_stream_is_a_mask():
     layer = Dropout(0.5)
     first = masks(layer, TRAINING)

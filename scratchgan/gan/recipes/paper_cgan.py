@@ -10,7 +10,12 @@ EPOCH = 500  # minibatches of 100 from the first 50,000 training images
 
 
 def networks(sizes: Sizes) -> tuple[Layer, Layer]:
-    """In both networks the label has a hidden layer of its own, which joins the other's."""
+    """
+    In both networks the label has a hidden layer of its own, which joins the other's.
+
+    G's dropout stays on when samples are drawn. The paper does not say; but G learns to pass z
+    by, and what makes its digits differ are these masks: without them, one image for each label.
+    """
     if not sizes.classes:
         raise ValueError("paper-cgan is conditional; for a game without labels take paper-mnist")
     # The paper does not say how it begins: as Goodfellow et al. 2014, whose code it used.
@@ -20,9 +25,9 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
             Linear(sizes.noise, 200, "relu", weight=wide),
             Linear(sizes.classes, 1000, "relu", weight=wide),
         ),
-        Dropout(keep=0.5),
+        Dropout(keep=0.5, always=True),
         Linear(1200, 1200, "relu", weight=wide),
-        Dropout(keep=0.5),
+        Dropout(keep=0.5, always=True),
         Linear(1200, sizes.features, "sigmoid", weight=wide, bias=sizes.marginals),
     )
     D = Sequential(
