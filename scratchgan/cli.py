@@ -83,7 +83,10 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, metavar="FOLDER", help="the run's own folder (runs/RECIPE-001, …)"
     )
     train.add_argument(
-        "--from", type=Path, metavar="FOLDER", help="begin where that run stands, changing settings"
+        "--from",
+        type=Path,
+        metavar="FOLDER",
+        help="begin where that run stands; what changes is named",
     )
     train.add_argument("--resume", type=Path, metavar="FOLDER", help="continue the run there")
 
@@ -181,17 +184,18 @@ def _started(options: argparse.Namespace) -> Session:
 
 
 def _begun(options: argparse.Namespace) -> Session:
-    """Begin where another run stands."""
+    """Begin where another run stands, with its settings or a recipe's."""
     from scratchgan.data import load
-    from scratchgan.runs import RunFolder, Session, next_free_folder, read_toml
+    from scratchgan.runs import Config, RunFolder, Session, next_free_folder, read_toml
 
-    for name in ("recipe", "quick"):
-        if getattr(options, name):
-            raise ValueError(f"--from FOLDER has its own recipe and steps; leave out {name}")
+    if options.quick:
+        raise ValueError("--from FOLDER counts its iterations on from there; leave out --quick")
     settings = read_toml(options.config) if options.config else {}
+    recipe = options.recipe or settings.pop("recipe", None)
     settings.pop("recipe", None)
+    changes = settings | _given(options)
     origin = RunFolder.open(getattr(options, "from"))
-    config = origin.config.changed(settings | _given(options))
+    config = Config.from_recipe(recipe, changes) if recipe else origin.config.changed(changes)
     path = options.out or next_free_folder(Path("runs"), config.recipe)
     return Session.start(path, config, load(config.data), origin.newest_checkpoint())
 

@@ -98,13 +98,14 @@ def write_result(
 
 
 def _command(folder: RunFolder) -> str:
-    """Return the command that makes the run: recipe or origin, and what differs from the recipe."""
+    """Return the command that makes the run: recipe, origin, and what differs from the recipe."""
     from scratchgan.runs.config import Config
 
     config = folder.config
     recipe = Config.from_recipe(config.recipe)
-    words = ["scratchgan", "train"]
-    words += [config.recipe] if config.origin is None else ["--from", config.origin["run"]]
+    words = ["scratchgan", "train", config.recipe]
+    if config.origin is not None:
+        words += ["--from", config.origin["run"]]
     for name in CHANGED:
         value = getattr(config, name)
         if value != getattr(recipe, name):

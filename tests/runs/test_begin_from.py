@@ -7,6 +7,7 @@ from small import finished, start
 from scratchgan.cli import main
 from scratchgan.data import load
 from scratchgan.errors import RunError
+from scratchgan.gan.recipes import get_recipe
 from scratchgan.runs import RunFolder, Session, read_checkpoint
 
 
@@ -95,6 +96,26 @@ def test_from_the_command_line(origin, tmp_path, capsys):
     out = ["--out", str(tmp_path / "run")]
     assert main(["train", "--from", str(origin.path), "--steps", "8", *out]) == 0
     assert RunFolder.open(tmp_path / "run").config.batch_size == 8  # as its origin has it
-    for wrong in (["ring"], ["--quick"], ["--resume", str(origin.path)]):
+    for wrong in (["--quick"], ["--resume", str(origin.path)]):
         assert main(["train", *wrong, "--from", str(origin.path)]) == 2
         assert "leave out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("named", ["command line", "file"])
+def test_with_the_settings_of_a_recipe(origin, tmp_path, named):
+    """A recipe that is named is taken whole, and not what the first run had changed."""
+    settings = tmp_path / "settings.toml"
+    settings.write_text('recipe = "gaussian-1d"' if named == "file" else "")
+    given = ["gaussian-1d"] if named == "command line" else []
+    command = ["train", *given, "--from", str(origin.path), "--config", str(settings)]
+    assert main([*command, "--steps", "8", "--out", str(tmp_path / "run")]) == 0
+    config = RunFolder.open(tmp_path / "run").config
+    assert config.batch_size == get_recipe("gaussian-1d").batch_size != origin.config.batch_size
+    assert config.origin == {"run": "run", "iteration": 6}
+
+
+def test_a_recipe_of_other_networks_is_refused(origin, tmp_path, capsys):
+    command = ["train", "ring", "--from", str(origin.path), "--out", str(tmp_path / "run")]
+    assert main(command) == 2
+    assert "another architecture" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

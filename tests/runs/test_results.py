@@ -89,11 +89,11 @@ def test_another_name_is_refused_before_measuring(tmp_path, capsys):
 
 
 def test_the_command_of_a_run_that_began_from_another(tmp_path):
-    """--from takes no recipe, so the command that is kept has none; a name may have spaces."""
+    """A name may have spaces."""
     config = finished(tmp_path / "the first").config
     begun = replace(config, origin={"run": "the first", "iteration": 6}, batch_size=9)
     command = run_results._command(RunFolder(tmp_path / "second", begun))
-    assert command == "scratchgan train --from 'the first' --batch-size 9 --steps 6"
+    assert command == "scratchgan train gaussian-1d --from 'the first' --batch-size 9 --steps 6"
 
 
 def test_the_page_and_the_files_agree():
