@@ -121,7 +121,7 @@ def _command(folder: RunFolder) -> str:
 def read_results(folder: Path) -> dict[str, dict[str, Any]]:
     """Return all results of a folder by the names of their files, in alphabetical order."""
     found = {}
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):
         try:
             found[path.stem] = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
@@ -144,7 +144,7 @@ def results_table(results: Mapping[str, Mapping[str, Any]]) -> str:
         rows.append(
             [
                 f"[{name}](results/{name}.json)",
-                "" if result["seconds"] is None else f"{result['seconds'] / 60:.0f}",
+                _minutes(result),
                 f"{result['trained']['epochs']:.0f}",
                 f"{result['chosen']['iteration'] / max(per_epoch, 1e-9):.0f}",
                 *_cells(result["metrics"]),
@@ -153,6 +153,14 @@ def results_table(results: Mapping[str, Mapping[str, Any]]) -> str:
     rows.append(["real test images", "", "", "", *_cells(next(iter(results.values()))["real"])])
     rule = ["---"] * len(rows[0])
     return "\n".join("| " + " | ".join(row) + " |" for row in [rows[0], rule, *rows[1:]])
+
+
+def _minutes(result: Mapping[str, Any]) -> str:
+    if result["seconds"] is None:
+        return ""
+    origin = result["config"].get("origin")
+    after = f" after {origin['run']}" if origin else ""
+    return f"{result['seconds'] / 60:.0f}{after}"
 
 
 def _cells(metrics: Mapping[str, Any]) -> list[str]:

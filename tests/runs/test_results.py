@@ -57,6 +57,20 @@ def test_the_table(result):
     assert f"{kept['real']['frechet']['value']:.2f}" in real
 
 
+def test_the_table_says_what_a_run_began_from(result):
+    kept = json.loads(result.read_text())
+    kept["seconds"], kept["config"]["origin"] = 125, {"run": "another", "iteration": 6}
+    assert "| 2 after another |" in results_table({"small": kept})
+    kept["config"]["origin"] = None
+    assert "| 2 |" in results_table({"small": kept})
+
+
+def test_results_are_in_the_order_of_their_names(tmp_path):
+    for name in ("a-b.json", "a.json"):
+        (tmp_path / name).write_text("{}")
+    assert list(read_results(tmp_path)) == ["a", "a-b"]
+
+
 def test_the_table_is_put_between_its_marks(result, tmp_path, capsys):
     page = tmp_path / "page.md"
     page.write_text(f"before\n{START}\nold\n{END}\nafter\n")
