@@ -55,6 +55,7 @@ class Config:
     validation: int = 0
     measure: str | None = None
     measure_every: int = 1000
+    keep_best: bool = True
     features: int = 0
     classes: int = 0
     image_shape: list[int] | None = None
@@ -75,8 +76,9 @@ class Config:
                     f"measure is '{self.measure}' and validation is 0; expected examples that"
                     " are held back to measure on"
                 )
-        if not isinstance(self.conditional, bool):
-            raise ValueError(f"conditional is {self.conditional!r}; expected true or false")
+        for name in ("conditional", "keep_best"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; expected true or false")
         if self.ema is not None and (
             isinstance(self.ema, bool)
             or not isinstance(self.ema, int | float)
@@ -184,5 +186,6 @@ def _plain(recipe: Recipe) -> dict[str, Any]:
         "validation": recipe.validation,
         "measure": recipe.measure,
         "measure_every": recipe.measure_every,
+        "keep_best": recipe.keep_best,
         "dtype": "float32",
     }

@@ -82,7 +82,7 @@ def write_result(
         "trained": {"iterations": last["step"], "epochs": last["epoch"]},
         "chosen": {
             "iteration": chosen.counters["iteration"],
-            "by": config.measure or "the end of training",
+            "by": (config.keep_best and config.measure) or "the end of training",
         },
         "metrics": figures.get("generated", {}),
         "real": figures.get("real", {}),

@@ -156,13 +156,13 @@ class Session:
             self._write_checkpoint()
 
     def _measure(self, name: str) -> None:
-        """Measure samples on the examples held back, and keep the generator if it is the best."""
+        """Measure samples on the examples held back; keep the generator that does best on them."""
         trainer, measure = self.trainer, MEASURES[name]
         held_back = self.data.x[self.data.n - self.folder.config.validation :]
         found = measure.of(trainer.samples(measure.samples), held_back)
         record = {"step": trainer.iteration, "epoch": trainer.record()["epoch"], **found}
         best = self.folder.best_measured()
-        if best is None or found["score"] > best["score"]:
+        if self.folder.config.keep_best and (best is None or found["score"] > best["score"]):
             write_checkpoint(self.folder.best_path, trainer)
         self.folder.append_metrics(record, MEASURED)
 

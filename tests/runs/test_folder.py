@@ -327,6 +327,7 @@ def test_changes_of_a_recipe():
         ({"optimizer_g": 0.1}, "optimizer_g is 0.1; expected a table"),
         ({"ema": "high"}, "ema is 'high'; expected a decay"),
         ({"conditional": 1}, "conditional is 1; expected true or false"),
+        ({"keep_best": "no"}, "keep_best is 'no'; expected true or false"),
         ({"noise": {"features": 2.5}}, "features is 2.5; expected a whole number"),
         ({"optimizer_g": {"beta1": {"name": "cosine"}}}, "unknown setting|cosine"),
         ({"noise": {"kind": "cauchy"}}, "unknown noise 'cauchy'"),

@@ -78,6 +78,16 @@ def test_the_best_is_kept_not_the_newest(scripted, tmp_path):
     assert (best.sample(5, Stream(1)) == same.sample(5, Stream(1))).all()
 
 
+def test_or_the_newest_where_the_measure_chooses_nothing(scripted, tmp_path):
+    scripted(1.0, 5.0, 4.0, 3.0, 2.0)
+    session = start(tmp_path, **{**SETTINGS, "keep_best": False})
+    session.run()
+    folder = session.folder
+    assert [score for _, score in measured(folder)] == [1, 5, 4, 3, 2]
+    assert not folder.best_path.exists()
+    assert read_checkpoint(folder.chosen_checkpoint()).counters["iteration"] == 10
+
+
 def test_measuring_changes_nothing_in_the_training(scripted, tmp_path):
     scripted(*range(5))
     a = start(tmp_path / "a", **SETTINGS)

@@ -61,7 +61,9 @@ class Recipe:
         How many of the training examples, the last ones, are held back from training.
     measure : str, optional
         What is measured on them as the training goes on, one of
-        ``scratchgan.runs.measures.MEASURES``; the generator with the best figure is kept.
+        ``scratchgan.runs.measures.MEASURES``.
+    keep_best : bool
+        Whether the generator with the best figure is kept and used, or the one of the end.
     measure_every : int
         Iterations between measurements.
     quick_steps : int
@@ -87,6 +89,7 @@ class Recipe:
     checkpoint_every: int = 500
     validation: int = 0
     measure: str | None = None
+    keep_best: bool = True
     measure_every: int = 1000
     quick_steps: int = 200
 
