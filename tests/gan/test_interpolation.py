@@ -76,7 +76,6 @@ class TestAt:
         dropout.always = True
         on = G.sample(50, STREAM)
         assert (on == G.sample(50, STREAM)).all()
-        # not a row as without it, and nor is the mean of many as far away as each
         assert (np.abs(on - off).max(axis=1) >= 1e-6).mean() >= 0.5
         assert np.abs(on - G.sample(50, STREAM._replace(seed=5))).max() >= 1e-3
         z = drawn(G, 50)
@@ -84,25 +83,17 @@ class TestAt:
         repeated = np.repeat(z[:1], 50, axis=0)
         assert len(np.unique(G.at(repeated, np.zeros(50, int) if labels else None), axis=0)) >= 10
 
-    def test_masks_and_z_are_drawn_from_different_places(self):
-        """A mask that followed from z would let no unit of it pass by chance."""
+    def test_masks_and_z_are_drawn_from_different_places(self, monkeypatch):
+        """Else a unit's mask would follow from the z that it hides."""
         G = generator()
         G.network.layer.layers[1].always = True
-        seen = []
-        original = G.network.ops.dropout
-
-        class Watching:
-            def __getattr__(self, name):
-                return getattr(type(self).ops, name)
-
-            def dropout(self, a, keep, stream):
-                seen.append(stream)
-                return original(a, keep, stream)
-
-        Watching.ops = G.network.ops
-        G.network.ops = Watching()
+        ops, places = G.network.ops, []
+        dropout = ops.dropout
+        monkeypatch.setattr(
+            ops, "dropout", lambda a, keep, at: (places.append(at), dropout(a, keep, at))[1]
+        )
         G.sample(3, STREAM)
-        assert seen == [STREAM.at(1)]
+        assert places == [STREAM.at(1)]
 
     @pytest.mark.parametrize("shape", [(NOISE,), (3, NOISE + 1), (0, NOISE), (2, 2, NOISE)])
     def test_wrong_z(self, shape):
