@@ -174,8 +174,8 @@ def _started(options: argparse.Namespace) -> Session:
     from scratchgan.runs import Config, Session, next_free_folder, read_toml
 
     settings = read_toml(options.config) if options.config else {}
-    recipe = options.recipe or settings.pop("recipe", None) or "digits"
-    settings.pop("recipe", None)
+    named = settings.pop("recipe", None)
+    recipe = options.recipe or named or "digits"
     quick = get_recipe(recipe).quick() if options.quick else {}
     settings = quick | settings | _given(options)
     config = Config.from_recipe(recipe, settings)
@@ -191,8 +191,8 @@ def _begun(options: argparse.Namespace) -> Session:
     if options.quick:
         raise ValueError("--from FOLDER counts its iterations on from there; leave out --quick")
     settings = read_toml(options.config) if options.config else {}
-    recipe = options.recipe or settings.pop("recipe", None)
-    settings.pop("recipe", None)
+    named = settings.pop("recipe", None)
+    recipe = options.recipe or named
     changes = settings | _given(options)
     origin = RunFolder.open(getattr(options, "from"))
     config = Config.from_recipe(recipe, changes) if recipe else origin.config.changed(changes)
