@@ -171,11 +171,10 @@ def _train(options: argparse.Namespace) -> int:
 def _started(options: argparse.Namespace) -> Session:
     from scratchgan.data import load
     from scratchgan.gan.recipes import get_recipe
-    from scratchgan.runs import Config, Session, next_free_folder, read_toml
+    from scratchgan.runs import Config, Session, next_free_folder
 
-    settings = read_toml(options.config) if options.config else {}
-    named = settings.pop("recipe", None)
-    recipe = options.recipe or named or "digits"
+    recipe, settings = _asked(options)
+    recipe = recipe or "digits"
     quick = get_recipe(recipe).quick() if options.quick else {}
     settings = quick | settings | _given(options)
     config = Config.from_recipe(recipe, settings)
@@ -186,13 +185,11 @@ def _started(options: argparse.Namespace) -> Session:
 def _begun(options: argparse.Namespace) -> Session:
     """Begin where another run stands, with its settings or a recipe's."""
     from scratchgan.data import load
-    from scratchgan.runs import Config, RunFolder, Session, next_free_folder, read_toml
+    from scratchgan.runs import Config, RunFolder, Session, next_free_folder
 
     if options.quick:
         raise ValueError("--from FOLDER counts its iterations on from there; leave out --quick")
-    settings = read_toml(options.config) if options.config else {}
-    named = settings.pop("recipe", None)
-    recipe = options.recipe or named
+    recipe, settings = _asked(options)
     changes = settings | _given(options)
     origin = RunFolder.open(getattr(options, "from"))
     config = Config.from_recipe(recipe, changes) if recipe else origin.config.changed(changes)
@@ -215,6 +212,15 @@ def _resumed(options: argparse.Namespace) -> Session:
         )
     folder = RunFolder.open(options.resume)
     return Session.resume(folder, load(folder.config.data), steps)
+
+
+def _asked(options: argparse.Namespace) -> tuple[str | None, dict[str, Any]]:
+    """Return the recipe, if one is named here or in the settings file, and the file's settings."""
+    from scratchgan.runs import read_toml
+
+    settings = read_toml(options.config) if options.config else {}
+    named = settings.pop("recipe", None)
+    return options.recipe or named, settings
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
