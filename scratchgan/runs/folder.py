@@ -102,10 +102,14 @@ class RunFolder:
         self.write_text(name, "".join(json.dumps(r) + "\n" for r in records))
         return records
 
-    def seconds(self) -> float:
-        """Return how long the run has been trained so far, without the time between resumptions."""
+    def seconds(self) -> float | None:
+        """
+        Return how long the run has been trained so far, without the time between resumptions.
+
+        None where it was not written down, which is not the same as no time at all.
+        """
         records = self.read_metrics(SECONDS)
-        return records[-1]["seconds"] if records else 0.0
+        return records[-1]["seconds"] if records else None
 
     def best_measured(self) -> dict[str, float] | None:
         """Return the record of measured.jsonl with the highest score, the first of equals."""

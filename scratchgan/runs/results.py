@@ -78,7 +78,7 @@ def write_result(
         "samples_seed": seed,
         "config": asdict(config),
         "environment": json.loads((folder.path / "env.json").read_text(encoding="utf-8")),
-        "seconds": folder.seconds() or None,
+        "seconds": folder.seconds(),
         "trained": {"iterations": last["step"], "epochs": last["epoch"]},
         "chosen": {
             "iteration": chosen.counters["iteration"],

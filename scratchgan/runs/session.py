@@ -47,7 +47,7 @@ class Session:
         self.folder = folder
         self.trainer = trainer
         self.data = data
-        self._began = time.monotonic() - folder.seconds()
+        self._began = time.monotonic() - (folder.seconds() or 0.0)
         self._renderer = Renderer(trainer, data)
 
     @classmethod
@@ -146,7 +146,7 @@ class Session:
         config, step = self.folder.config, trainer.iteration
         if step % config.log_every == 0:
             self.folder.append_metrics(trainer.history[-1])
-            seconds = round(time.monotonic() - self._began, 1)
+            seconds = round(time.monotonic() - self._began, 3)
             self.folder.append_metrics({"step": step, "seconds": seconds}, SECONDS)
         if config.measure and step % config.measure_every == 0:
             self._measure(config.measure)

@@ -248,3 +248,15 @@ def test_seconds_are_counted_over_resumptions_and_not_between_them(tmp_path, mon
     second.trainer.callbacks.append((2, later))
     second.run()
     assert [r["seconds"] for r in second.folder.read_metrics("seconds.jsonl")] == [10.0, 20.0, 30.0]
+
+
+def test_a_run_shorter_than_a_tenth_of_a_second_took_some_time(tmp_path, monkeypatch):
+    from scratchgan.runs import session as run_session
+
+    now = [1000.0]
+    monkeypatch.setattr(run_session.time, "monotonic", lambda: now[0])
+    session = start(tmp_path, steps=2)
+    assert session.folder.seconds() is None
+    session.trainer.callbacks.insert(0, (2, lambda trainer: now.__setitem__(0, 1000.004)))
+    session.run()
+    assert session.folder.seconds() == 0.004

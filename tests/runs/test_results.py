@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,6 +47,21 @@ def test_what_is_written(result):
     assert kept["metrics"]["frechet"]["value"] > 3 * kept["real"]["frechet"]["value"]
     for name in ("small", "small-neighbours", "small-lines"):
         assert result.with_name(f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.004, None])
+def test_a_run_of_no_time_is_not_one_whose_time_is_unknown(result, tmp_path, seconds):
+    run = tmp_path / "run"
+    shutil.copytree(result.parents[1] / "run", run)
+    if seconds is None:
+        (run / "seconds.jsonl").unlink()
+    else:
+        (run / "seconds.jsonl").write_text(json.dumps({"step": 6, "seconds": seconds}) + "\n")
+    target = tmp_path / "again.json"
+    assert main(["evaluate", str(run), "--n", "60", "--json", str(target)]) == 0
+    kept = json.loads(target.read_text())
+    assert kept["seconds"] == seconds
+    assert ("| 0 |" in results_table({"again": kept})) == (seconds is not None)
 
 
 def test_the_table(result):
