@@ -18,7 +18,7 @@ from scratchgan.errors import (
 if TYPE_CHECKING:
     from scratchgan.data import Dataset
     from scratchgan.gan import Trainer
-    from scratchgan.runs import Outcome, Session
+    from scratchgan.runs import Config, Outcome, Session
 
 __all__ = ["main"]
 
@@ -158,14 +158,22 @@ def _train(options: argparse.Namespace) -> int:
         return 0
     print(
         f"{'continuing' if done else 'training'} {config.recipe} in {folder}: data {config.data},"
-        f" backend {config.backend}, objective {config.objective}, iterations {done:,} →"
-        f" {config.steps:,}"
+        f" backend {config.backend}, objective {_played(config)},"
+        f" iterations {done:,} → {config.steps:,}"
     )
     with _Progress(session) as progress:
         outcome = session.run(progress)
     _report(folder, outcome)
     _print_exact(session.trainer, session.data)
     return INTERRUPTED if outcome.interrupted else 0
+
+
+def _played(config: Config) -> str:
+    """Name the objective, or several with the iterations from which they are played."""
+    from scratchgan.objectives import objectives_by_start
+
+    (_, first), *later = objectives_by_start(config.objective).items()
+    return " ".join([first.name, *(f"(from {start:,} on {o.name})" for start, o in later)])
 
 
 def _started(options: argparse.Namespace) -> Session:

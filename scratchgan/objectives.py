@@ -12,12 +12,21 @@ clipping and no scaling that the formula does not show.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeAlias
 
 from scratchgan.backends import Array, Backend, default_backend
 from scratchgan.errors import unknown
 
-__all__ = ["OBJECTIVES", "Minimax", "NonSaturating", "Objective", "get_objective"]
+__all__ = [
+    "OBJECTIVES",
+    "Minimax",
+    "NonSaturating",
+    "Objective",
+    "Objectives",
+    "get_objective",
+    "objectives_by_start",
+]
 
 
 class Objective(Protocol):
@@ -110,3 +119,54 @@ def get_objective(name: str) -> Objective:
     if name not in OBJECTIVES:
         raise unknown("objective", name, OBJECTIVES)
     return OBJECTIVES[name]
+
+
+ObjectiveOrName: TypeAlias = str | Objective
+Objectives: TypeAlias = ObjectiveOrName | Mapping[Any, ObjectiveOrName]
+"""One for the whole game, or several by the iteration from which each is played."""
+
+
+def objectives_by_start(objectives: Objectives) -> dict[int, Objective]:
+    """
+    Return objectives by the iteration from which each is played, in that order.
+
+    Parameters
+    ----------
+    objectives : str, Objective or mapping
+        ``{0: "non_saturating", 10_000: "minimax"}`` has G descend −log D(G(z)) for 10,000
+        iterations and log(1 − D(G(z))) from then on. The iterations may be texts of digits,
+        as in JSON and TOML.
+
+    Raises
+    ------
+    UnknownNameError
+        If a name is none of an objective.
+    ValueError
+        If an iteration is no whole number, or none of them is 0.
+    """
+    if not isinstance(objectives, Mapping):
+        objectives = {0: objectives}
+    found = {_start(key): _objective(value) for key, value in objectives.items()}
+    if 0 not in found or len(found) < len(objectives):
+        raise ValueError(
+            f"objectives begin at the iterations {', '.join(map(str, objectives)) or 'none'};"
+            " expected different ones, and the first at 0"
+        )
+    return dict(sorted(found.items()))
+
+
+def _objective(value: ObjectiveOrName) -> Objective:
+    if isinstance(value, str):
+        return get_objective(value)
+    if not hasattr(value, "g"):
+        raise unknown("objective", value, OBJECTIVES)
+    return value
+
+
+def _start(key: Any) -> int:
+    """Return an iteration that may be written as a text."""
+    if isinstance(key, str) and key.isascii() and key.isdigit():
+        return int(key)
+    if isinstance(key, bool) or not isinstance(key, int) or key < 0:
+        raise ValueError(f"an objective begins at {key!r}; expected an iteration, 0 or later")
+    return key

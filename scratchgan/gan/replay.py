@@ -23,6 +23,7 @@ from scratchgan.optim import SGD, Adam, Schedule
 
 if TYPE_CHECKING:
     from scratchgan.gan.trainer import Trainer
+    from scratchgan.objectives import Objective
 
 __all__ = ["StepRecorder"]
 
@@ -61,7 +62,8 @@ class StepRecorder:
     def iterate(self, most: int) -> int:
         """Make at least one iteration and at most ``most``; return how many."""
         trainer = self._trainer
-        settings = _settings(trainer)
+        objective = trainer.objective  # of these iterations; another may follow
+        settings = _settings(trainer, objective)
         if settings != self._settings:
             self._forget(settings)
             self.refusal = self._foreseen()
@@ -76,7 +78,7 @@ class StepRecorder:
         else:
             self._refused_if(self._check)
         # What a layer of one's own notes in itself while it plays is no change of settings.
-        self._settings = _settings(trainer)
+        self._settings = _settings(trainer, objective)
         return 1
 
     def _records(self) -> bool:
@@ -180,7 +182,7 @@ class StepRecorder:
         return int(done)
 
 
-def _settings(trainer: Trainer) -> tuple[Any, ...]:
+def _settings(trainer: Trainer, objective: Objective) -> tuple[Any, ...]:
     """What a recorded iteration rests on; if it changes, it is recorded again."""
     players = [
         (
@@ -190,7 +192,7 @@ def _settings(trainer: Trainer) -> tuple[Any, ...]:
         for p in (trainer.D, trainer.G)
     ]  # fmt: skip
     return (
-        *players, id(trainer.data), _fingerprint(trainer.objective), trainer.noise, trainer.k,
+        *players, id(trainer.data), _fingerprint(objective), trainer.noise, trainer.k,
         trainer.updates, trainer.seed, id(trainer.ops),
     )  # fmt: skip
 

@@ -24,7 +24,7 @@ from scratchgan.gan.steps import (
     simultaneous_step,
 )
 from scratchgan.nn import Network
-from scratchgan.objectives import Objective, get_objective
+from scratchgan.objectives import Objective, Objectives, objectives_by_start
 from scratchgan.optim import Optimizer
 
 __all__ = ["UPDATES", "Trainer"]
@@ -46,7 +46,7 @@ class Trainer:
     noise : Noise
         p_z; its width is what G takes.
     optimizer_g, optimizer_d : Optimizer
-    objective : str or Objective
+    objective : str, Objective, or mapping of them by the iteration from which each is played
     batch_size, k : int
     updates : str
         ``"alternating"`` (Algorithm 1) or ``"simultaneous"`` (the 2014 code; k = 1).
@@ -97,7 +97,7 @@ class Trainer:
         noise: Noise,
         optimizer_g: Optimizer,
         optimizer_d: Optimizer,
-        objective: str | Objective = "non_saturating",
+        objective: Objectives = "non_saturating",
         batch_size: int = 64,
         k: int = 1,
         updates: str = "alternating",
@@ -117,7 +117,7 @@ class Trainer:
             raise ValueError(f"k is {k}; simultaneous updates need k = 1")
         if not 0 <= seed < 2**64:
             raise ValueError(f"seed is {seed}; expected 0 ≤ seed < 2⁶⁴")
-        self.objective = get_objective(objective) if isinstance(objective, str) else objective
+        self._objectives = objectives_by_start(objective)
         self.noise = noise
         self.k = k
         self.updates = updates
@@ -137,6 +137,15 @@ class Trainer:
         self.recorder = StepRecorder(self)
         self._lock = threading.RLock()
         self._stop = False
+
+    @property
+    def objective(self) -> Objective:
+        """What is played at this iteration; what it is set to is played from now on."""
+        return [o for start, o in self._objectives.items() if start <= self.iteration][-1]
+
+    @objective.setter
+    def objective(self, objective: Objectives) -> None:
+        self._objectives = objectives_by_start(objective)
 
     # -- stepping -------------------------------------------------------------------------------
 
@@ -199,6 +208,9 @@ class Trainer:
                 return 1
             for every in (self.log_every, *(every for every, _ in self.callbacks)):
                 most = min(most, every - self.iteration % every)
+            for start in self._objectives:
+                if start > self.iteration:
+                    most = min(most, start - self.iteration)
             count = self.recorder.iterate(most)
             self._end_iterations()
             return count

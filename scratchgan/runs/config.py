@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from scratchgan.errors import RunError, unknown
 from scratchgan.gan.noise import Noise
 from scratchgan.gan.recipes import Recipe, get_recipe
 from scratchgan.gan.trainer import UPDATES
-from scratchgan.objectives import OBJECTIVES
+from scratchgan.objectives import objectives_by_start
 from scratchgan.optim import optimizer_from_config, optimizer_to_config
 from scratchgan.runs.measures import MEASURES
 
@@ -23,6 +24,7 @@ __all__ = ["Config", "read_toml"]
 _COUNTS = (
     "steps", "batch_size", "k", "log_every", "sample_every", "checkpoint_every", "measure_every",
 )  # fmt: skip
+_TABLES = ("noise", "optimizer_g", "optimizer_d")
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Config:
     steps: int
     batch_size: int
     k: int
-    objective: str
+    objective: str | dict[str, str]  # several by the iteration from which each is played
     updates: str
     ema: float | None
     conditional: bool
@@ -91,8 +93,7 @@ class Config:
             raise unknown("dtype", self.dtype, ("float32", "float64"))
         if self.backend not in backend_names():
             raise unknown("backend", self.backend, backend_names())
-        if self.objective not in OBJECTIVES:
-            raise unknown("objective", self.objective, OBJECTIVES)
+        objectives_by_start(self.objective)
         if self.updates not in UPDATES:
             raise unknown("kind of updates", self.updates, UPDATES)
         Noise(**self.noise)
@@ -112,7 +113,7 @@ class Config:
         for key, value in (item for changes in all_changes for item in changes.items()):
             if key not in base:
                 raise unknown("setting", key, base)
-            if isinstance(base[key], dict):
+            if key in _TABLES:
                 if not isinstance(value, dict):
                     raise ValueError(f"{key} is {value!r}; expected a table, such as {base[key]}")
                 same = value.get("name", base[key].get("name")) == base[key].get("name")
@@ -173,7 +174,7 @@ def _plain(recipe: Recipe) -> dict[str, Any]:
         "steps": recipe.steps,
         "batch_size": recipe.batch_size,
         "k": recipe.k,
-        "objective": recipe.objective,
+        "objective": _objective(recipe.objective),
         "updates": recipe.updates,
         "ema": recipe.ema,
         "conditional": recipe.conditional,
@@ -189,3 +190,10 @@ def _plain(recipe: Recipe) -> dict[str, Any]:
         "keep_best": recipe.keep_best,
         "dtype": "float32",
     }
+
+
+def _objective(objective: str | Mapping[int, str]) -> str | dict[str, str]:
+    """Return it as JSON has it, whose keys are texts."""
+    if isinstance(objective, str):
+        return objective
+    return {str(start): name for start, name in objective.items()}

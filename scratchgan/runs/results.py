@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 __all__ = ["main", "read_results", "require_json_name", "results_table", "write_result"]
 
 START, END = "<!-- results: begin -->", "<!-- results: end -->"
-CHANGED = ("data", "updates", "objective", "batch_size", "k", "ema", "steps", "seed")
+OPTIONS = ("data", "updates", "objective", "batch_size", "k", "steps", "seed")
+IN_A_FILE = (
+    "ema", "noise", "optimizer_g", "optimizer_d", "log_every", "sample_every", "checkpoint_every",
+    "validation", "measure", "measure_every", "keep_best", "dtype",
+)  # fmt: skip
 
 
 def require_json_name(path: Path) -> None:
@@ -98,7 +102,11 @@ def write_result(
 
 
 def _command(folder: RunFolder) -> str:
-    """Return the command that makes the run: recipe, origin, and what differs from the recipe."""
+    """
+    Return the command that makes the run: recipe, origin, and what differs from the recipe.
+
+    What has no option stands in FILE.toml; its content is among the run's settings.
+    """
     from scratchgan.runs.config import Config
 
     config = folder.config
@@ -106,12 +114,18 @@ def _command(folder: RunFolder) -> str:
     words = ["scratchgan", "train", config.recipe]
     if config.origin is not None:
         words += ["--from", config.origin["run"]]
-    for name in CHANGED:
-        value = getattr(config, name)
-        if value != getattr(recipe, name):
-            words += [f"--{name.replace('_', '-')}", str(value)]
+    changed = {
+        name: getattr(config, name)
+        for name in (*OPTIONS, *IN_A_FILE)
+        if getattr(config, name) != getattr(recipe, name)
+    }
+    for name in OPTIONS:
+        if name in changed and not isinstance(changed[name], dict):  # objectives in turn
+            words += [f"--{name.replace('_', '-')}", str(changed.pop(name))]
     if config.conditional and not recipe.conditional:
         words.append("--conditional")
+    if changed:
+        words += ["--config", "FILE.toml"]
     return shlex.join(words)
 
 

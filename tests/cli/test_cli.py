@@ -69,6 +69,20 @@ def test_options_reach_the_run(tmp_path):
     assert config.optimizer_d["rate"] == 0.25
 
 
+def test_objectives_in_turn(tmp_path, capsys):
+    from scratchgan.runs import RunFolder
+
+    settings, folder = tmp_path / "settings.toml", tmp_path / "run"
+    settings.write_text('recipe = "ring"\nobjective = { 4 = "minimax", 0 = "non_saturating" }\n')
+    assert main(["train", *QUICK, "--config", str(settings), "--out", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert "objective non_saturating (from 4 on minimax), iterations" in said
+    assert RunFolder.open(folder).config.objective == {"4": "minimax", "0": "non_saturating"}
+    again = [*QUICK, "--config", str(settings), "--out", str(tmp_path / "again")]
+    assert main(["train", "--objective", "minimax", *again]) == 0  # above the whole of the other
+    assert "objective minimax, iterations" in capsys.readouterr().out
+
+
 def test_conditional(tmp_path, capsys):
     """Labels in both networks by one setting; samples by label."""
     settings, folder = tmp_path / "s.toml", str(tmp_path / "run")

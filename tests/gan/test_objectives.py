@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from scratchgan.backends import get_backend
 from scratchgan.errors import UnknownNameError
 from scratchgan.gradcheck import gradcheck
-from scratchgan.objectives import OBJECTIVES, Minimax, NonSaturating, get_objective
+from scratchgan.objectives import (
+    OBJECTIVES,
+    Minimax,
+    NonSaturating,
+    get_objective,
+    objectives_by_start,
+)
 
 REFERENCE = get_backend("reference")  # it takes complex numbers
 logits = st.lists(st.integers(-4096, 4096), min_size=1, max_size=7).map(
@@ -64,3 +70,38 @@ def test_where_g_learns():
 def test_unknown():
     with pytest.raises(UnknownNameError, match="did you mean 'minimax'.*non_saturating"):
         get_objective("minmax")
+
+
+# -- one after another --------------------------------------------------------------------------
+
+
+def test_by_the_iteration_from_which_each_is_played():
+    own = NonSaturating()
+    assert objectives_by_start("minimax") == {0: OBJECTIVES["minimax"]}
+    assert objectives_by_start(own) == {0: own}
+    found = objectives_by_start({"20": "minimax", "0": own, 7: "non_saturating"})
+    assert list(found.items()) == [
+        (0, own),
+        (7, OBJECTIVES["non_saturating"]),
+        (20, OBJECTIVES["minimax"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("objectives", "message"),
+    [
+        ({}, "begin at the iterations none; expected .* the first at 0"),
+        ({5: "minimax"}, "begin at the iterations 5; expected"),
+        ({0: "minimax", "0": "minimax"}, "iterations 0, 0; expected different ones"),
+        ({0: "minimax", -1: "minimax"}, "begins at -1; expected an iteration, 0 or later"),
+        ({0: "minimax", "1e3": "minimax"}, "begins at '1e3'"),
+        ({0: "minimax", 2.5: "minimax"}, "begins at 2.5"),
+        ({0: "minimax", True: "minimax"}, "begins at True"),
+        ({0: "minmax"}, "did you mean 'minimax'"),
+        ({0: "minimax", 5: None}, "objective 'None'"),
+        (3, "objective '3'"),
+    ],
+)
+def test_what_is_no_order_of_objectives(objectives, message):
+    with pytest.raises(ValueError, match=message):
+        objectives_by_start(objectives)

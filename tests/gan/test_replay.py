@@ -154,7 +154,13 @@ COMMANDS = st.one_of(
     st.sampled_from([("step",), ("step_d",), ("step_g",), ("resume",), ("look",)]),
     st.tuples(st.just("call_every"), st.integers(1, 5)),
     st.tuples(st.just("k"), st.integers(1, 3)),
-    st.tuples(st.just("objective"), st.sampled_from(["minimax", "non_saturating"])),
+    st.tuples(
+        st.just("objective"),
+        st.one_of(
+            st.sampled_from(["minimax", "non_saturating"]),
+            st.integers(1, 12).map(lambda start: {0: "minimax", start: "non_saturating"}),
+        ),
+    ),
     st.tuples(st.just("rate"), st.sampled_from([1e-3, LinearRamp(0.02, 0.0, 20)])),
     st.tuples(st.just("keep"), KEEPS),
     st.tuples(st.just("ema"), st.sampled_from([0.5, 0.99])),
@@ -165,7 +171,7 @@ CHANGES = ("k", "objective", "rate", "keep", "ema", "log_every")
 
 def change(trainer, name, value):
     if name == "objective":
-        trainer.objective = get_objective(value)
+        trainer.objective = value
     elif name == "rate":
         trainer.D.optimizer = dataclasses.replace(trainer.D.optimizer, rate=value)
     elif name == "keep":

@@ -56,6 +56,42 @@ def test_stepping_by_hand_is_the_same():
     assert same(a, b)
 
 
+@pytest.mark.parametrize("start", range(1, 8))
+def test_objectives_in_turn_are_a_change_by_hand(start):
+    """Wherever the change falls: on an iteration that would be recorded, checked or replayed."""
+    a, b = trainer(objective={0: "non_saturating", start: "minimax"}), trainer()
+    a.train(9)
+    b.train(start)
+    b.objective = "minimax"
+    b.train(9 - start)
+    assert same(a, b)
+    never = trainer()
+    never.train(9)
+    assert not same(a, never)
+
+
+def test_which_objective_is_played_follows_from_the_iteration():
+    objectives = {0: "non_saturating", 4: "minimax"}
+    whole, before, after = (trainer(objective=objectives) for _ in range(3))
+    whole.train(3)
+    early = whole.arrays(), whole.counters()
+    assert whole.state()["objective"] == "non_saturating"
+    whole.step_d()  # in the middle of an iteration, too
+    whole.step_g()
+    assert whole.state()["objective"] == "minimax"
+    whole.train(2)
+    late = whole.arrays(), whole.counters()
+    whole.train(3)
+    before.restore(*early)
+    before.train(6)
+    after.restore(*late)
+    after.train(3)
+    assert same(whole, before)
+    assert same(whole, after)
+    whole.restore(*early)
+    assert whole.objective.name == "non_saturating"
+
+
 def test_simultaneous_differs_and_learns():
     a, b = trainer(), trainer(updates="simultaneous")
     a.train(2)

@@ -320,6 +320,9 @@ def test_changes_of_a_recipe():
         ({"seed": -1}, "seed is -1"),
         ({"backend": "referense"}, "did you mean 'reference'"),
         ({"objective": "minmax"}, "did you mean 'minimax'"),
+        ({"objective": {"0": "minimax", "9": "minmax"}}, "did you mean 'minimax'"),
+        ({"objective": {"9": "minimax"}}, "begin at the iterations 9; expected .* the first at 0"),
+        ({"objective": 1}, "unknown objective '1'"),
         ({"updates": "both"}, "Known: alternating, simultaneous"),
         ({"dtype": "float16"}, "unknown dtype 'float16'"),
         ({"optimizer_g": {"rate": -1.0}}, "adam: .*|Adam: rate is -1.0; expected 0 or more"),
@@ -345,6 +348,7 @@ def test_resumed_equals_undisturbed(tmp_path, updates, dtype):
     """A recipe with labels, dropout's kin and SGD, stopped in the middle."""
     changes = {
         "updates": updates,
+        "objective": {"0": "non_saturating", "4": "minimax"},
         "dtype": dtype,
         "conditional": False,
         "optimizer_g": {"name": "sgd", "rate": {"name": "cosine", "start": 0.1, "end": 0.0,

@@ -33,7 +33,9 @@ def result(tmp_path_factory):
 
 def test_what_is_written(result):
     kept = json.loads(result.read_text())
-    assert kept["command"] == "scratchgan train digits --k 2 --steps 6 --conditional"
+    assert kept["command"] == (
+        "scratchgan train digits --k 2 --steps 6 --conditional --config FILE.toml"
+    )
     assert kept["trained"]["iterations"] == kept["chosen"]["iteration"] == 6
     assert kept["seconds"] > 0
     assert {"python", "numpy", "numba", "platform", "cores"} <= kept["environment"].keys()
@@ -123,7 +125,10 @@ def test_the_command_of_a_run_that_began_from_another(tmp_path):
     config = finished(tmp_path / "the first").config
     begun = replace(config, origin={"run": "the first", "iteration": 6}, batch_size=9)
     command = run_results._command(RunFolder(tmp_path / "second", begun))
-    assert command == "scratchgan train gaussian-1d --from 'the first' --batch-size 9 --steps 6"
+    assert command == (
+        "scratchgan train gaussian-1d --from 'the first' --batch-size 9 --steps 6"
+        " --config FILE.toml"
+    )
 
 
 def test_the_page_and_the_files_agree():

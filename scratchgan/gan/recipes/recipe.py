@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -78,7 +78,7 @@ class Recipe:
     optimizer_g: Optimizer
     optimizer_d: Optimizer
     steps: int
-    objective: str = "non_saturating"
+    objective: str | Mapping[int, str] = "non_saturating"
     updates: str = "alternating"
     batch_size: int = 64
     k: int = 1
