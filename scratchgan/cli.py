@@ -96,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("--n", type=int, default=100, metavar="N", help="how many (100)")
     sample.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, others")
     sample.add_argument("--label", type=int, metavar="K", help="of a conditional generator")
+    _add_temperature(sample)
     sample.add_argument(
         "--out", type=Path, metavar="FILE", help=".png or .npy (FOLDER/sample-seed-N.png)"
     )
@@ -107,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
         "--n", type=int, metavar="N", help="samples (as many as test images, 1,000 at least; 2,500)"
     )
     evaluate.add_argument("--seed", type=int, default=0, metavar="N", help="for the samples")
+    _add_temperature(evaluate)
     evaluate.add_argument(
         "--json",
         type=Path,
@@ -140,6 +142,16 @@ def _parser() -> argparse.ArgumentParser:
     info.set_defaults(run=_info)
     info.add_argument("--warm", action="store_true", help="compile all kernels now, once")
     return parser
+
+
+def _add_temperature(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--temperature",
+        type=float,
+        default=1.0,
+        metavar="T",
+        help="z so many times as wide as in training: above 1 for recall, below for precision (1)",
+    )
 
 
 # -- train --------------------------------------------------------------------------------------
@@ -314,9 +326,11 @@ def _sample(options: argparse.Namespace) -> int:
 
     folder = RunFolder.open(options.folder)
     stream = Stream(options.seed).purpose(Purpose.USER)
-    samples = load_generator(folder).sample(options.n, stream, options.label)
+    generator = load_generator(folder, options.temperature)
+    samples = generator.sample(options.n, stream, options.label)
     label = "" if options.label is None else f"-label-{options.label}"
-    path = options.out or folder.path / f"sample-seed-{options.seed}{label}.png"
+    wide = "" if options.temperature == 1 else f"-temperature-{options.temperature:g}"
+    path = options.out or folder.path / f"sample-seed-{options.seed}{label}{wide}.png"
     if path.suffix == ".npy":
         write_atomically(path, lambda stream: np.save(stream, samples))
     elif path.suffix != ".png":
@@ -345,9 +359,10 @@ def _evaluate(options: argparse.Namespace) -> int:
         n = min(10_000, max(1000, len(data.x_test)))
     if options.json is not None and data.x_test is None:
         raise ValueError(f"--json: figures are written of images; '{data.name}' are none")
-    generator = load_generator(folder)
+    generator = load_generator(folder, options.temperature)
     samples = generator.sample(n, Stream(options.seed).purpose(Purpose.USER))
-    print(f"{options.folder}, checkpoint {folder.chosen_checkpoint().name}")
+    wide = "" if options.temperature == 1 else f", temperature {options.temperature:g}"
+    print(f"{options.folder}, checkpoint {folder.chosen_checkpoint().name}{wide}")
     evaluation = evaluate(
         samples,
         data,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -28,15 +29,33 @@ class Generator:
         Number of labels of a conditional G; 0 otherwise.
     params : Params, optional
         A tree to use instead of the network's own, its moving average for instance.
+    temperature : float
+        How many times as far from its mean z is drawn as in training. Above 1 samples differ
+        more and more of them are bad, below 1 the reverse: it trades precision for recall.
+        (Kingma & Dhariwal 2018, arXiv 1807.03039, §6; the truncation of Brock et al. 2019, arXiv
+        1809.11096, is kin to it.)
+
+    Raises
+    ------
+    ValueError
+        If the temperature is not a number above 0.
     """
 
     def __init__(
-        self, network: Network, noise: Noise, classes: int = 0, params: Params | None = None
+        self,
+        network: Network,
+        noise: Noise,
+        classes: int = 0,
+        params: Params | None = None,
+        temperature: float = 1.0,
     ) -> None:
+        if not 0 < temperature < math.inf:
+            raise ValueError(f"temperature is {temperature}; expected a number above 0, such as 1")
         self.network = network
         self.noise = noise
         self.classes = classes
         self.params = params
+        self.temperature = temperature
 
     def sample(self, n: int, stream: Stream, label: int | None = None) -> NDArray[Any]:
         """
@@ -48,8 +67,13 @@ class Generator:
         if n < 1:
             raise ValueError(f"{n} samples are asked for; expected at least 1")
         labels = self.labels_for(n, label)
-        z = self.noise.sample(self.network.ops, n, stream, self.network.dtype)
+        z = self.draw_noise(n, stream)
         return self._samples(z, labels, stream.at(1))  # z itself is drawn at 0
+
+    def draw_noise(self, n: int, stream: Stream) -> Array:
+        """Return the z from which ``sample`` makes its samples, (n, noise features)."""
+        network = self.network
+        return self.noise.sample(network.ops, n, stream, network.dtype, self.temperature)
 
     def at(self, z: NDArray[Any], labels: NDArray[Any] | None = None) -> NDArray[Any]:
         """

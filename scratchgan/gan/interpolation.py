@@ -53,8 +53,7 @@ def interpolate(
             f"{n_pairs} pairs and {steps} steps are asked for; expected at least 1 and 2"
         )
     network = generator.network
-    drawn = generator.noise.sample(network.ops, 2 * n_pairs, stream, network.dtype)
-    z = network.ops.to_numpy(drawn)
+    z = network.ops.to_numpy(generator.draw_noise(2 * n_pairs, stream))
     start, end = z[0::2, None, :], z[1::2, None, :]
     t = np.linspace(0, 1, steps, dtype=network.dtype)[None, :, None]
     lines = (1 - t) * start + t * end  # (n_pairs, steps, noise features)

@@ -40,12 +40,15 @@ class Noise:
         if not self.low < self.high:
             raise ValueError(f"Noise: low {self.low} must be below high {self.high}")
 
-    def sample(self, ops: Backend, rows: int, stream: Stream, dtype: Any) -> Array:
-        """Draw z, (rows, features)."""
+    def sample(
+        self, ops: Backend, rows: int, stream: Stream, dtype: Any, temperature: float = 1.0
+    ) -> Array:
+        """Draw z, (rows, features), ``temperature`` times as far from its mean as p_z has it."""
         shape = (rows, self.features)
         if self.kind == "normal":
-            return ops.normal(shape, stream, 0.0, 1.0, dtype)
-        return ops.uniform(shape, stream, self.low, self.high, dtype)
+            return ops.normal(shape, stream, 0.0, temperature, dtype)
+        inwards = (1 - temperature) * (self.high - self.low) / 2
+        return ops.uniform(shape, stream, self.low + inwards, self.high - inwards, dtype)
 
     def to_config(self) -> dict[str, Any]:
         """Return the noise as plain data."""

@@ -89,11 +89,11 @@ def load_trainer(folder: RunFolder, data: Dataset) -> Trainer:
     return trainer
 
 
-def load_generator(folder: RunFolder) -> Generator:
+def load_generator(folder: RunFolder, temperature: float = 1.0) -> Generator:
     """
     Return the generator of the best checkpoint, or else of the newest.
 
-    The data are not needed.
+    The data are not needed; ``temperature`` is ``Generator``'s.
     """
     config = folder.config
     checkpoint = read_checkpoint(folder.chosen_checkpoint())
@@ -105,4 +105,5 @@ def load_generator(folder: RunFolder) -> Generator:
         )
     flat = checkpoint.arrays.get("G.average", checkpoint.arrays["G.params"])
     G.ops.copy_(G.flat, G.ops.asarray(flat, G.dtype))
-    return Generator(G, Noise(**config.noise), config.classes)
+    noise = Noise(**config.noise)
+    return Generator(G, noise, config.classes, temperature=temperature)

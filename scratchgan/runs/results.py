@@ -80,6 +80,7 @@ def write_result(
         "command": _command(folder),
         "seed": config.seed,
         "samples_seed": seed,
+        "temperature": generator.temperature,
         "config": asdict(config),
         "environment": json.loads((folder.path / "env.json").read_text(encoding="utf-8")),
         "seconds": folder.seconds(),
@@ -157,7 +158,7 @@ def results_table(results: Mapping[str, Mapping[str, Any]]) -> str:
         per_epoch = result["trained"]["iterations"] / max(result["trained"]["epochs"], 1e-9)
         rows.append(
             [
-                f"[{name}](results/{name}.json)",
+                f"[{name}](results/{name}.json){_warmth(result)}",
                 _minutes(result),
                 f"{result['trained']['epochs']:.0f}",
                 f"{result['chosen']['iteration'] / max(per_epoch, 1e-9):.0f}",
@@ -167,6 +168,11 @@ def results_table(results: Mapping[str, Mapping[str, Any]]) -> str:
     rows.append(["real test images", "", "", "", *_cells(next(iter(results.values()))["real"])])
     rule = ["---"] * len(rows[0])
     return "\n".join("| " + " | ".join(row) + " |" for row in [rows[0], rule, *rows[1:]])
+
+
+def _warmth(result: Mapping[str, Any]) -> str:
+    temperature = result.get("temperature", 1)
+    return "" if temperature == 1 else f" at temperature {temperature:g}"
 
 
 def _minutes(result: Mapping[str, Any]) -> str:

@@ -160,6 +160,24 @@ def test_sample(trained, capsys, tmp_path):
     assert samples.max() <= 1
 
 
+def test_temperature(trained, capsys, tmp_path):
+    """A wider z, in samples and in what is measured of them."""
+    drawn = {}
+    for temperature in ("1", "1.0", "1.5"):
+        file = tmp_path / f"{temperature}.npy"
+        at = ["--n", "50", "--temperature", temperature, "--out", str(file)]
+        assert main(["sample", str(trained), *at]) == 0
+        drawn[temperature] = np.load(file)
+    assert (drawn["1"] == drawn["1.0"]).all()
+    assert np.abs(drawn["1.5"] - drawn["1"]).mean() > 1e-4
+    assert main(["sample", str(trained), "--temperature", "0.5", "--n", "3"]) == 0
+    assert (trained / "sample-seed-0-temperature-0.5.png").exists()
+    capsys.readouterr()
+    for temperature, told in (("1", False), ("1.5", True)):
+        assert main(["evaluate", str(trained), "--n", "60", "--temperature", temperature]) == 0
+        assert (", temperature 1.5\n" in capsys.readouterr().out) == told
+
+
 def test_info(capsys):
     assert main(["info"]) == 0
     said = capsys.readouterr().out

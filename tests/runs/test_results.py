@@ -83,6 +83,16 @@ def test_the_table_says_what_a_run_began_from(result):
     assert "| 2 |" in results_table({"small": kept})
 
 
+def test_the_table_says_at_which_temperature(result):
+    kept = json.loads(result.read_text())
+    assert kept["temperature"] == 1
+    assert "(results/small.json) |" in results_table({"small": kept})
+    kept["temperature"] = 1.1
+    assert "(results/small.json) at temperature 1.1 |" in results_table({"small": kept})
+    del kept["temperature"]  # of a file from before there was any
+    assert "temperature" not in results_table({"small": kept})
+
+
 def test_results_are_in_the_order_of_their_names(tmp_path):
     for name in ("a-b.json", "a.json"):
         (tmp_path / name).write_text("{}")
