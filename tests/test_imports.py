@@ -24,13 +24,14 @@ FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*
 # Which parts of the package a part may import, besides itself.
 BELOW = {
     "errors": set(),
-    "theory": {"errors"},
-    "backends": {"errors"},
-    "nn": {"backends", "errors"},
-    "objectives": {"backends", "errors"},
-    "optim": {"backends", "errors"},
-    "gan": {"nn", "objectives", "optim", "backends", "errors"},
-    "data": {"theory", "errors"},
+    "checks": {"errors"},
+    "theory": {"checks", "errors"},
+    "backends": {"checks", "errors"},
+    "nn": {"backends", "checks", "errors"},
+    "objectives": {"backends", "checks", "errors"},
+    "optim": {"backends", "checks", "errors"},
+    "gan": {"nn", "objectives", "optim", "backends", "checks", "errors"},
+    "data": {"theory", "checks", "errors"},
 }
 # These stand above and may import any of the above; nobody above may import them.
 BELOW["gradcheck"] = set(BELOW)
