@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from functools import cache
 
 from scratchgan.backends.base import ACTIVATIONS, Array, Backend
 from scratchgan.backends.random import Purpose, Stream
-from scratchgan.errors import BackendUnavailableError, unknown
+from scratchgan.checks import one_of
+from scratchgan.errors import BackendUnavailableError
 
 __all__ = [
     "ACTIVATIONS",
@@ -27,7 +27,7 @@ _HOMES = {
     "cpu": (
         "scratchgan.backends.cpu.backend",
         "CpuBackend",
-        "Its kernels are compiled by Numba: pip install numba.",
+        "Its kernels are compiled by Numba: pip install 'numba>=0.61,<0.69'.",
     ),
     "cuda": (
         "scratchgan.backends.cuda.backend",
@@ -46,7 +46,9 @@ def backend_names() -> tuple[str, ...]:
     return tuple(_HOMES)
 
 
-@cache
+_loaded: dict[str, Backend | str] = {}  # by name: the backend, or why it does not work here
+
+
 def get_backend(name: str) -> Backend:
     """
     Return a backend by its name; it is loaded at the first call.
@@ -58,15 +60,32 @@ def get_backend(name: str) -> Backend:
     BackendUnavailableError
         If it does not work here, with the reason and the remedy.
     """
-    if name not in _HOMES:
-        raise unknown("backend", name, _HOMES)
+    one_of("backend", name, _HOMES)
+    if name not in _loaded:
+        _loaded[name] = _load(name)
+    found = _loaded[name]
+    if isinstance(found, str):
+        raise BackendUnavailableError(found)
+    return found
+
+
+def _load(name: str) -> Backend | str:
+    """
+    Load a backend, or say why that cannot be done.
+
+    Whatever is raised on the way is a reason, not an end: other backends may work. It is kept,
+    since half of a package that could not be imported stays behind, and would fail otherwise.
+    """
     module, attribute, remedy = _HOMES[name]
     try:
         backend: Backend = getattr(importlib.import_module(module), attribute)()
-    except (ImportError, OSError, RuntimeError) as error:
-        raise BackendUnavailableError(
-            f"backend '{name}' does not work here: {error}. {remedy}".rstrip()
-        ) from error
+    except Exception as error:
+        why = " ".join(str(error).split())  # one line
+        if isinstance(error, BackendUnavailableError):
+            remedy = ""  # it has one of its own
+        elif not why or not isinstance(error, ImportError | OSError | RuntimeError):
+            why = f"{type(error).__name__}: {why}".rstrip(": ")
+        return f"backend '{name}' does not work here: {why}. {remedy}".rstrip()
     return backend
 
 

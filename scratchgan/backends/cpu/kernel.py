@@ -15,7 +15,6 @@ training step.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import hashlib
 import os
@@ -30,13 +29,16 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import carray, njit, prange
-from numba.core import caching, cgutils, types
+from numba.core import cgutils, event, types
 from numba.extending import intrinsic
 
+from scratchgan.backends.cpu import cache
+from scratchgan.backends.cpu.notices import say
 from scratchgan.backends.cpu.simd import ISA, size_of
+from scratchgan.errors import BackendUnavailableError
 
 __all__ = [
-    "CELLS", "ELEMENTS", "HEAD", "INLINE", "KERNELS", "SCRATCH_BYTES",
+    "CELLS", "ELEMENTS", "HEAD", "INLINE", "KERNELS", "OPTIONS", "SCRATCH_BYTES", "SOURCES",
     "Kernel", "Runner", "chunks_of", "compile_all", "integer", "kernel", "number", "part", "vector",
 ]  # fmt: skip
 
@@ -45,6 +47,9 @@ HEAD = 3  # cells before the arguments
 ELEMENTS = 16384  # that an elementwise kernel does in one chunk: some microseconds
 SCRATCH_BYTES = 1 << 20  # of each thread
 WORTH_SHARING = 4  # chunks; to start the threads costs some microseconds
+
+if numba.config.DISABLE_JIT:
+    raise BackendUnavailableError("NUMBA_DISABLE_JIT is set: then Numba compiles nothing; unset it")
 
 # Contracting a · b + c into one rounding is allowed; what would break NaN is not.
 OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
@@ -103,86 +108,50 @@ def chunks_of(size: int) -> int:
 # -- compiling ------------------------------------------------------------------------------------
 
 
-def _stamp() -> tuple[str, str]:
+def _digest() -> str:
     """
-    What compiled code depends on besides the function's own text.
+    Return a digest of what compiled code depends on besides the function's own text.
 
     Numba looks only at the file in which a function stands; a changed helper would
     leave old code in the cache.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(ISA.name.encode())
     here = Path(__file__).parent
     for path in [here.parent / "scalar.py", *sorted(here.glob("*.py"))]:
-        if path.name not in ("backend.py", "ladder.py"):  # no kernel uses these
+        if path.name not in ("backend.py", "cache.py", "ladder.py", "notices.py"):  # no kernel
             digest.update(path.read_bytes())
-    return digest.hexdigest(), ISA.name
+    return digest.hexdigest()
 
 
-_STAMP = _stamp()
-_announced = False
-
-
-class _CacheFile(caching.IndexDataCacheFile):
-    """Numba's files; a damaged one counts as none, and a full disk only costs the next start."""
-
-    def save(self, key: Any, data: Any) -> None:
-        with contextlib.suppress(OSError):
-            super().save(key, data)
-
-    def load(self, key: Any) -> Any:
-        try:
-            return super().load(key)
-        except Exception:  # whatever pickle makes of damaged bytes
-            return None
-
-    def _load_index(self) -> Any:
-        try:
-            return super()._load_index()
-        except Exception:
-            return {}
+SOURCES = _digest()
 
 
 def compiled(function: Callable[..., Any], **options: Any) -> Any:
-    """Return ``njit(function)``, cached on disk where a folder for it can be written."""
-    dispatcher = njit(**OPTIONS, **options)(function)
-    try:
-        dispatcher.enable_caching()
-        cache = dispatcher._cache
-        cache._cache_file = _CacheFile(
-            cache_path=cache.cache_path,
-            filename_base=cache._impl.filename_base,
-            source_stamp=_STAMP,
-        )
-    except (AttributeError, OSError, RuntimeError):
-        pass  # no folder can be written: compile in each process
-    return dispatcher
+    """Return ``njit(function)``, kept on the disk where a folder for it can be written."""
+    return cache.keep(njit(**OPTIONS, **options)(function), SOURCES)
+
+
+class _Tell(event.Listener):
+    """Says that something is being compiled, since it takes long; what is loaded is not told of."""
+
+    def on_start(self, event: Any) -> None:
+        reason = cache.why_not_kept()
+        once = "once, about 10 s" if reason is None else f"at each start, since {reason}"
+        say(f"compiling kernels, {once} …")
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+_tell = _Tell()
 
 
 def compile_for(dispatcher: Any, signature: tuple[Any, ...]) -> Any:
-    """
-    Compile a function, or load it from the cache.
-
-    The first time that one has to be compiled, this says so on stderr, since it takes
-    long; the environment variable ``SCRATCHGAN_QUIET`` keeps it silent.
-    """
-    global _announced
+    """Compile a function, or load it from the cache."""
     if signature not in dispatcher.overloads:
-        if not _announced and not _is_cached(dispatcher, signature):
-            _announced = True
-            if not os.environ.get("SCRATCHGAN_QUIET"):
-                print("compiling kernels, once, about 10 s …", file=sys.stderr, flush=True)
-        dispatcher.compile(signature)
+        with event.install_listener("numba:compile", _tell):
+            dispatcher.compile(signature)
     return dispatcher.overloads[signature]
-
-
-def _is_cached(dispatcher: Any, signature: tuple[Any, ...]) -> bool:
-    try:
-        cache = dispatcher._cache
-        context = dispatcher.targetctx
-        key = cache._index_key(signature, context.codegen())
-        return key in cache._cache_file._load_index()
-    except (AttributeError, OSError):
-        return False
 
 
 KERNELS: list[Kernel] = []
@@ -207,6 +176,7 @@ class Kernel:
     def _compile(self, dtype: Any) -> int:
         real = types.NumberClass(numba.from_dtype(np.dtype(dtype)))
         code = compile_for(self._dispatcher, (types.intp, types.intp, types.intp, real))
+        _require_convention(self._dispatcher.targetctx, code.fndesc)
         address: int = code.library.get_pointer_to_function(code.fndesc.llvm_func_name)
         self._addresses[dtype] = address
         return address
@@ -227,6 +197,25 @@ def kernel(function: Callable[..., Any]) -> Kernel:
 
 # -- running --------------------------------------------------------------------------------------
 
+# How Numba's compiled code wants a kernel to be called: where its result and its error go, then
+# the arguments, of which ``real``, a type, is a null pointer. It returns a status.
+_PLACE, _WORD = cgutils.voidptr_t, ir.IntType(64)
+CONVENTION = ir.FunctionType(
+    ir.IntType(32), [_PLACE.as_pointer(), _PLACE.as_pointer(), _WORD, _WORD, _WORD, _PLACE]
+)
+
+
+def _require_convention(context: Any, function: Any) -> None:
+    """Raise unless this version of Numba calls a kernel as ``call`` does."""
+    found = context.call_conv.get_function_type(function.restype, function.argtypes)
+    ours, theirs = ([str(a) for a in kind.args] for kind in (CONVENTION, found))
+    # The second points to a pointer to what describes an error; no kernel raises one.
+    if theirs[:1] + theirs[2:] != ours[:1] + ours[2:] or found.return_type != ir.IntType(32):
+        raise BackendUnavailableError(
+            f"Numba {numba.__version__} calls compiled functions in another way than these"
+            f" kernels are called; pip install '{cache.TESTED}'"
+        )
+
 
 @intrinsic
 def call(typing: Any, function: Any, args: Any, chunk: Any, scratch: Any) -> Any:
@@ -234,13 +223,10 @@ def call(typing: Any, function: Any, args: Any, chunk: Any, scratch: Any) -> Any
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         function, args, chunk, scratch = arguments
-        word, place = ir.IntType(64), cgutils.voidptr_t
-        kind = ir.FunctionType(
-            ir.IntType(32), [place.as_pointer(), place.as_pointer(), word, word, word, place]
-        )
+        place = cgutils.voidptr_t
         result = cgutils.alloca_once(builder, place)
         error = cgutils.alloca_once(builder, place)
-        code = builder.inttoptr(function, kind.as_pointer())
+        code = builder.inttoptr(function, CONVENTION.as_pointer())
         builder.call(code, [result, error, args, chunk, scratch, ir.Constant(place, None)])
         return context.get_dummy_value()
 

@@ -12,7 +12,6 @@ multiply-adds, a walk through memory, and a cache that can be asked what it miss
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import inspect
 from collections.abc import Callable
@@ -27,7 +26,8 @@ from numba.core import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from scratchgan.backends.cpu.kernel import compiled
+from scratchgan.backends.cpu.cache import keep
+from scratchgan.backends.cpu.kernel import OPTIONS, SOURCES
 from scratchgan.backends.cpu.simd import ISA, RELU, Vectors, i64, lanes_of, tile
 
 __all__ = [
@@ -43,10 +43,19 @@ HEIGHTS = tuple(ISA.tiles.get(v, 0) for v in range(WIDEST + 1))  # rows of a til
 K_BLOCK = 256  # rows of B that a panel reads before it goes on: they fit the cache next to the core
 
 
+_SOURCES = hashlib.sha256(SOURCES.encode() + Path(__file__).read_bytes()).hexdigest()
+
+
+def kept(function: Any) -> Any:
+    """Keep what a function is compiled to on the disk, until this file or a kernel's changes."""
+    return keep(function, _SOURCES)
+
+
 # -- loops ----------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@kept
+@njit(nogil=True)
 def triple_loop(a, b, c):
     """Compute C = A · B as the formula has it: each element of C is a sum over k."""
     m, k = a.shape
@@ -59,7 +68,8 @@ def triple_loop(a, b, c):
             c[i, j] = total
 
 
-@njit(cache=True, nogil=True)
+@kept
+@njit(nogil=True)
 def row_by_row(a, b, c):
     """Compute C = A · B with the loops exchanged: along the rows of B and of C."""
     m, k = a.shape
@@ -73,7 +83,8 @@ def row_by_row(a, b, c):
                 c_row[j] += x * b_row[j]
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@kept
+@njit(nogil=True, fastmath={"contract"})
 def contracted(a, b, c):
     """Compute C = A · B by the same loops, where x · y + z may become one instruction."""
     m, k = a.shape
@@ -87,7 +98,8 @@ def contracted(a, b, c):
                 c_row[j] += x * b_row[j]
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@kept
+@njit(nogil=True, fastmath={"contract"})
 def blocked(a, b, c, k_block=32, n_block=1024):
     """Compute C = A · B by blocks of B that stay in the cache while all rows of A pass by."""
     m, k = a.shape
@@ -104,7 +116,8 @@ def blocked(a, b, c, k_block=32, n_block=1024):
                         c_row[j] += x * b_row[j]
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@kept
+@njit(nogil=True, fastmath={"contract"})
 def registers(a, b, c, k_block=32, n_block=1024):
     """
     Compute C = A · B with two rows of C and four steps of k at a time.
@@ -145,7 +158,8 @@ def registers(a, b, c, k_block=32, n_block=1024):
                             c_s[j] += a[s, p] * b0[j]
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@kept
+@njit(nogil=True, fastmath={"contract"})
 def in_an_array(a, b, c):
     """
     Compute C = A · B with a block of C in a small array: what one would like to write.
@@ -178,16 +192,10 @@ def in_an_array(a, b, c):
 
 # -- tiles ----------------------------------------------------------------------------------------
 
-SOURCE = Path(__file__).read_bytes()
-
 
 def rung(function: Callable[..., Any]) -> Any:
-    """Return ``compiled(function)``, which is compiled again also when this file has changed."""
-    dispatcher = compiled(function)
-    with contextlib.suppress(AttributeError):  # where nothing can be cached
-        file = dispatcher._cache._cache_file
-        file._source_stamp = (*file._source_stamp, hashlib.sha256(SOURCE).hexdigest())
-    return dispatcher
+    """Return the function compiled as the library's kernels are, and kept on the disk."""
+    return kept(njit(**OPTIONS)(function))
 
 
 @intrinsic
@@ -304,7 +312,8 @@ LADDER: dict[str, Callable[..., None]] = {
 # -- to measure with ------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@kept
+@njit(nogil=True)
 def dot(x, y):
     """Return Σ x y, added from first to last."""
     total = x.dtype.type(0)
@@ -313,7 +322,8 @@ def dot(x, y):
     return total
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@kept
+@njit(nogil=True, fastmath={"contract"})
 def dot_contracted(x, y):
     """Return Σ x y by fused multiply-adds, from first to last."""
     total = x.dtype.type(0)
@@ -322,7 +332,8 @@ def dot_contracted(x, y):
     return total
 
 
-@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
+@kept
+@njit(nogil=True, fastmath={"contract", "reassoc"})
 def dot_reordered(x, y):
     """Return Σ x y, added in any order: so in many partial sums at once."""
     total = x.dtype.type(0)
@@ -331,7 +342,8 @@ def dot_reordered(x, y):
     return total
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@kept
+@njit(nogil=True, fastmath={"contract"})
 def triad(x, y, z, repeats):
     """Compute z = ½ x + y ``repeats`` times: three arrays move, hardly anything is computed."""
     half = x.dtype.type(0.5)
@@ -389,7 +401,8 @@ def fma_chains(chains: int) -> Any:
     return run
 
 
-@njit(cache=True)
+@kept
+@njit
 def misses(addresses, sets=64, ways=8, line=64):
     """
     Return which of these accesses a cache misses.
