@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from scratchgan.backends import shapes
 from scratchgan.backends.base import Array
-from scratchgan.errors import ShapeError
 
 __all__ = ["HostMemory"]
 
@@ -29,10 +28,7 @@ class HostMemory:
 
     def view(self, buffer: Array, offset: int, shape: tuple[int, ...]) -> Array:
         size = math.prod(shape)
-        if buffer.ndim != 1 or offset < 0 or offset + size > buffer.size:
-            raise ShapeError(
-                f"view: {size} elements from {offset} do not lie in a buffer {buffer.shape}"
-            )
+        shapes.require_view(buffer, offset, size)
         return buffer[offset : offset + size].reshape(shape)
 
     def fill_(self, a: Array, value: float) -> None:

@@ -69,8 +69,8 @@ def philox_words(shape: tuple[int, int], stream: Stream) -> NDArray[np.uint32]:
     One counter gives four neighbouring columns: its words are column // 4, the
     global row, substep · 2¹⁶ + operation, and step.
     """
+    shapes.require_draw("random numbers", shape, stream)
     rows, columns = shape
-    shapes.require_room("random numbers", shape)
     blocks = -(-columns // 4)
     c2, c3 = stream.counter_words()
     column, row = np.meshgrid(

@@ -106,7 +106,7 @@ class ReferenceBackend(HostMemory, Backend):
 
     def maxout_spread(self, dy: Array, index: Array, pieces: int) -> Array:
         shapes.require_matrix("maxout_spread", dy=dy)
-        shapes.require_index("maxout_spread", dy, index)
+        shapes.require_index("maxout_spread", dy.shape, index, pieces)
         batch, units = dy.shape
         da = np.zeros((batch, units, pieces), dy.dtype)
         np.put_along_axis(da, index[:, :, None], dy[:, :, None], axis=2)
@@ -114,11 +114,12 @@ class ReferenceBackend(HostMemory, Backend):
 
     def maxout_pick(self, da: Array, index: Array, pieces: int) -> Array:
         groups = da.reshape(*shapes.group_sizes("maxout_pick", da, pieces), pieces)
-        shapes.require_index("maxout_pick", groups[:, :, 0], index)
+        shapes.require_index("maxout_pick", groups.shape[:2], index, pieces)
         return np.take_along_axis(groups, index[:, :, None], axis=2)[:, :, 0]
 
     def dropout(self, x: Array, keep: float, stream: Stream) -> Array:
         shapes.require_matrix("dropout", x=x)
+        shapes.require_keep(keep)
         mask = self.uniform(x.shape, stream, 0.0, 1.0, np.float32) < np.float32(keep)
         return np.where(mask, x * (1 / float(keep)), 0)
 
@@ -163,12 +164,15 @@ class ReferenceBackend(HostMemory, Backend):
     def uniform(
         self, shape: tuple[int, int], stream: Stream, low: float, high: float, dtype: Any
     ) -> Array:
+        shapes.require_dtype("uniform", dtype)
         u = _unit(philox_words(shape, stream)).astype(dtype)
         return u if (low, high) == (0.0, 1.0) else float(low) + float(high - low) * u
 
     def normal(
         self, shape: tuple[int, int], stream: Stream, mean: float, std: float, dtype: Any
     ) -> Array:
+        shapes.require_dtype("normal", dtype)
+        shapes.require_draw("normal", shape, stream)
         rows, columns = shape
         words = philox_words((rows, columns + columns % 2), stream)  # pairs of columns
         u1, u2 = _unit(words[:, 0::2]), _unit(words[:, 1::2])
@@ -178,6 +182,7 @@ class ReferenceBackend(HostMemory, Backend):
         return np.ascontiguousarray(values, dtype=dtype)
 
     def random_labels(self, rows: int, classes: int, stream: Stream) -> Array:
+        shapes.require_classes("random_labels", classes)
         u = _unit(philox_words((rows, 1), stream))[:, 0]
         return np.floor(u * classes).astype(np.int32)
 
@@ -189,6 +194,7 @@ class ReferenceBackend(HostMemory, Backend):
 
     def one_hot(self, labels: Array, classes: int, dtype: Any) -> Array:
         shapes.require_labels("one_hot", labels, classes)
+        shapes.require_dtype("one_hot", dtype)
         return np.eye(classes, dtype=dtype)[labels]
 
     # -- optimisers -----------------------------------------------------------------------------
@@ -219,6 +225,7 @@ class ReferenceBackend(HostMemory, Backend):
         eps: float,
     ) -> None:
         shapes.require_same("adam_", params=params, grads=grads, m=m, v=v)
+        shapes.require_update(t)
         m[...] = beta1 * m + (1 - beta1) * grads
         v[...] = beta2 * v + (1 - beta2) * grads * grads
         m_hat = m / (1 - beta1**t)

@@ -4,24 +4,45 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from scratchgan.backends.random import Stream
+from scratchgan.checks import instance, number, shown, whole
 from scratchgan.errors import ShapeError
 
 __all__ = [
     "gemm_sizes",
     "group_sizes",
     "require_alike",
+    "require_classes",
     "require_columns",
+    "require_draw",
+    "require_dtype",
     "require_floating",
     "require_index",
     "require_joinable",
+    "require_keep",
     "require_labels",
     "require_matrix",
     "require_nonempty",
-    "require_room",
     "require_rows",
     "require_same",
+    "require_update",
     "require_vector",
+    "require_view",
 ]
+
+ROWS = 2**32  # of one stream: the row is a word of 32 bits
+CLASSES = 2**31 - 1  # of drawn labels, which are int32
+
+
+def _integer(
+    operation: str, name: str, value: object, low: int | None = None, high: int | None = None
+) -> int:
+    """Return an integer; 2.0 is refused too, for backends use what they were given."""
+    if isinstance(value, float | np.floating):
+        raise ShapeError(f"{operation}: {name} is {shown(value)}; expected an integer")
+    return whole(operation, name, value, low, high)
 
 
 def require_nonempty(operation: str, **arrays: Any) -> None:
@@ -109,17 +130,30 @@ def gemm_sizes(a: Any, b: Any, trans_a: bool, trans_b: bool) -> tuple[int, int, 
 def group_sizes(operation: str, a: Any, pieces: int) -> tuple[int, int]:
     """Sizes (batch, units) of a matrix whose columns are ``units`` groups of ``pieces``."""
     require_matrix(operation, a=a)
-    if pieces < 1 or a.shape[1] % pieces:
+    if _integer(operation, "pieces", pieces) < 1 or a.shape[1] % pieces:
         raise ShapeError(
             f"{operation}: a has {a.shape[1]} columns; expected a multiple of pieces = {pieces}"
         )
     return a.shape[0], a.shape[1] // pieces
 
 
-def require_index(operation: str, a: Any, index: Any) -> None:
-    """Raise ShapeError unless there is one index for each element."""
-    if a.shape != index.shape:
-        raise ShapeError(f"{operation}: array {a.shape} and index {index.shape} differ in shape")
+def require_index(
+    operation: str, shape: tuple[int, ...], index: Any, pieces: int, look: bool = True
+) -> None:
+    """
+    Raise unless there is one integer index for each element, of 0 … pieces − 1.
+
+    ``look`` at the values only where the host can.
+    """
+    _integer(operation, "pieces", pieces, 1)
+    if shape != index.shape:
+        raise ShapeError(f"{operation}: array {shape} and index {index.shape} differ in shape")
+    if index.dtype.kind not in "iu":
+        raise ShapeError(f"{operation}: index is {index.dtype}; expected integers")
+    if look and not (index.min() >= 0 and index.max() < pieces):
+        raise ShapeError(
+            f"{operation}: the index has {index.min()} … {index.max()}; expected 0 … {pieces - 1}"
+        )
 
 
 def require_joinable(operation: str, a: Any, b: Any) -> None:
@@ -135,20 +169,66 @@ def require_joinable(operation: str, a: Any, b: Any) -> None:
 def require_columns(operation: str, a: Any, start: int, stop: int) -> None:
     """Raise ShapeError unless a matrix has columns start … stop − 1."""
     require_matrix(operation, a=a)
+    start, stop = _integer(operation, "start", start), _integer(operation, "stop", stop)
     if not 0 <= start < stop <= a.shape[1]:
         raise ShapeError(f"{operation}: {start} … {stop} do not lie in an array of shape {a.shape}")
 
 
-def require_room(operation: str, shape: tuple[int, int]) -> None:
-    """Raise ShapeError for a shape without rows or columns."""
-    rows, columns = shape
+def require_view(buffer: Any, offset: int, size: int) -> None:
+    """Raise ShapeError unless a flat buffer has ``size`` elements from ``offset`` on."""
+    offset = _integer("view", "offset", offset)
+    if buffer.ndim != 1 or offset < 0 or offset + size > buffer.size:
+        raise ShapeError(
+            f"view: {size} elements from {offset} do not lie in a buffer {buffer.shape}"
+        )
+
+
+def require_draw(operation: str, shape: tuple[int, int], stream: Stream) -> None:
+    """Raise unless a stream has so many rows (its row is a word of 32 bits), and at least one."""
+    instance(operation, "stream", stream, Stream, "a Stream")
+    if not (isinstance(shape, tuple) and len(shape) == 2):
+        raise ShapeError(f"{operation}: shape is {shown(shape)}; expected (rows, columns)")
+    rows, columns = (_integer(operation, "shape", size) for size in shape)
     if rows < 1 or columns < 1:
         raise ShapeError(f"{operation} of shape {shape}: expected at least one row and column")
+    _integer(operation, "row", stream.row, 0, ROWS - rows)
 
 
-def require_rows(operation: str, data: Any, order: Any, start: int, count: int) -> None:
-    """Raise ShapeError unless order[start : start + count] is there and names rows of data."""
+def require_keep(keep: float) -> None:
+    """Raise unless dropout keeps some."""
+    number("dropout", "keep", keep, 0, 1, above=True)
+
+
+def require_update(t: int) -> None:
+    """Raise unless an update of Adam has a number, from 1 on: at 0 its corrections divide by 0."""
+    _integer("adam_", "t", t, 1)
+
+
+def require_classes(operation: str, classes: int) -> None:
+    """Raise unless labels of so many classes can be drawn."""
+    _integer(operation, "classes", classes, 1, CLASSES)
+
+
+def require_dtype(operation: str, dtype: Any) -> None:
+    """Raise ShapeError unless numbers can be of a dtype: a floating one."""
+    try:
+        kind = "" if dtype is None else np.dtype(dtype).kind
+    except TypeError:
+        kind = ""
+    if kind not in ("f", "c"):  # complex: the reference's complex step
+        raise ShapeError(f"{operation}: dtype is {shown(dtype)}; expected float32 or float64")
+
+
+def require_rows(
+    operation: str, data: Any, order: Any, start: int, count: int, look: bool = True
+) -> None:
+    """
+    Raise unless order[start : start + count] is there and names rows of data.
+
+    ``look`` at the values only where the host can.
+    """
     require_nonempty(operation, data=data)
+    start, count = _integer(operation, "start", start), _integer(operation, "count", count)
     if order.ndim != 1 or order.dtype.kind not in "iu":
         raise ShapeError(
             f"{operation}: the order is {order.shape} {order.dtype}; expected (n,) integers"
@@ -157,6 +237,8 @@ def require_rows(operation: str, data: Any, order: Any, start: int, count: int) 
         raise ShapeError(
             f"{operation}: rows {start} … {start + count} are not in an order of {order.size}"
         )
+    if not look:
+        return
     rows = order[start : start + count]
     if not (rows.min() >= 0 and rows.max() < len(data)):
         raise ShapeError(
@@ -165,9 +247,14 @@ def require_rows(operation: str, data: Any, order: Any, start: int, count: int) 
         )
 
 
-def require_labels(operation: str, labels: Any, classes: int) -> None:
-    """Raise ShapeError unless labels are a vector of integers 0 … classes − 1."""
+def require_labels(operation: str, labels: Any, classes: int, look: bool = True) -> None:
+    """
+    Raise unless labels are a vector of integers 0 … classes − 1.
+
+    ``look`` at the values only where the host can.
+    """
     require_nonempty(operation, labels=labels)
-    whole = labels.ndim == 1 and labels.dtype.kind in "iu"
-    if not (whole and labels.min() >= 0 and labels.max() < classes):
+    classes = _integer(operation, "classes", classes, 1)
+    right = labels.ndim == 1 and labels.dtype.kind in "iu"
+    if not (right and (not look or (labels.min() >= 0 and labels.max() < classes))):
         raise ShapeError(f"{operation}: expected integer labels (rows,) in 0 … {classes - 1}")

@@ -174,6 +174,7 @@ def test_unknown_backend():
 
 
 def test_a_backend_that_does_not_load_says_why(monkeypatch):
+    monkeypatch.setattr("scratchgan.backends._loaded", {})
     broken = {"broken": ("scratchgan.backends.no_such_file", "NoBackend", "Install what it needs.")}
     monkeypatch.setattr("scratchgan.backends._HOMES", broken)
     monkeypatch.setattr("scratchgan.backends._PREFERENCE", ("broken",))
@@ -189,3 +190,95 @@ def test_the_reference_works_everywhere():
     assert why_unavailable("reference") is None
     assert default_backend().name in backend_names()
     assert [get_backend(n).name for n in backend_names() if why_unavailable(n) is None]
+
+
+# -- values that no kernel may be given ------------------------------------------------------------
+
+STREAM = Stream(3)
+DROPOUT = {"x": (2, 3), "keep": 0.5, "stream": STREAM}
+DRAW = {"shape": (2, 3), "stream": STREAM}
+UNIFORM = DRAW | {"low": 0.0, "high": 1.0, "dtype": np.float32}
+NORMAL = DRAW | {"mean": 0.0, "std": 1.0, "dtype": np.float32}
+LABELS = {"rows": 4, "classes": 3, "stream": STREAM}
+PICK = {"da": (2, 6), "index": np.zeros((2, 3), np.int32), "pieces": 2}
+SPREAD = {"dy": (2, 3), "index": np.zeros((2, 3), np.int32), "pieces": 2}
+GATHER = {"data": (5, 2), "order": np.arange(5, dtype=np.int32), "start": 0, "count": 2}
+ONE_HOT = {"labels": np.arange(3, dtype=np.int32), "classes": 3, "dtype": np.float32}
+COLUMNS = {"a": (2, 3), "start": 0, "stop": 2}
+VIEW = {"buffer": (12,), "offset": 0, "shape": (2, 3)}
+ADAM = {"params": (3,), "grads": (3,), "m": (3,), "v": (3,), "rate": 0.1, "t": 1}
+ADAM |= {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
+FEW = Stream(3, row=2**32 - 1)  # one more row is there
+NONSENSE = [
+    ("dropout", DROPOUT, "keep", (0, 0.0, -1, 1.5, np.nan, "1", True)),
+    ("dropout", DROPOUT, "stream", (None, 3, FEW, Stream(3, row=-1))),
+    ("random_words", DRAW, "stream", (None, 3, FEW, Stream(3, row=-1), Stream(3, row=0.5), Stream)),
+    ("random_words", DRAW, "shape", (3, None, (3,), (2, 3, 4), (2.0, 3), (True, 3), (-1, 3), "ab")),
+    ("uniform", UNIFORM, "stream", (None, FEW)),
+    ("uniform", UNIFORM, "dtype", (None, np.int32, object, "3", "f3", 1)),
+    ("normal", NORMAL, "stream", (None, FEW)),
+    ("normal", NORMAL, "shape", (3, (3,), (2, 1.5))),
+    ("normal", NORMAL, "dtype", (None, np.int32, object, "3", "f3", 1)),
+    ("random_labels", LABELS, "classes", (0, -1, 2**31, 1.5, 2.0, None, "3", True, np.nan)),
+    ("random_labels", LABELS, "rows", (0, -1, 1.5, None, "3")),
+    ("random_labels", LABELS, "stream", (None, FEW)),
+    ("maxout_pick", PICK, "pieces", (0, -2, 1.5, 2.0, None, "2", True)),
+    ("maxout_pick", PICK, "index", (np.zeros((2, 3)), np.zeros((2, 2), np.int32))),
+    ("maxout_spread", SPREAD, "pieces", (0, -2, 1.5, 2.0, None, "2", True)),
+    ("maxout_spread", SPREAD, "index", (np.zeros((2, 3)), np.zeros((2, 2), np.int32))),
+    ("gather_rows", GATHER, "start", (None, "1", 0.5, 1.0, True, 4)),
+    ("gather_rows", GATHER, "count", (None, "1", 0.5, 1.0, True, 6)),
+    ("gather_rows", GATHER, "order", (np.arange(5.0), np.zeros((5, 1), np.int32))),
+    ("one_hot", ONE_HOT, "classes", (0, -1, 3.0, 3.5, None, "3", True)),
+    ("one_hot", ONE_HOT, "dtype", (None, np.int32, object, "3", 1)),
+    ("columns", COLUMNS, "start", (None, "1", 0.5, 1.0, True)),
+    ("columns", COLUMNS, "stop", (None, "1", 0.5, 2.0, True)),
+    ("view", VIEW, "offset", (None, "1", 0.5, 1.0, True)),
+    ("adam_", ADAM, "t", (0, -1, 0.5, 1.0, None, "1", True)),
+]  # fmt: skip
+
+
+@every_backend
+@pytest.mark.parametrize(
+    ("operation", "given", "name", "value"),
+    [(op, given, name, value) for op, given, name, values in NONSENSE for value in values],
+)
+def test_nonsense_is_refused_by_its_name(ops, operation, given, name, value):
+    """The same values on every backend, none of which reads or writes where it may not."""
+
+    def sent(arguments):
+        return {
+            k: ops.zeros(v, np.float32)
+            if type(v) is tuple and k != "shape"
+            else ops.asarray(v) if isinstance(v, np.ndarray) else v
+            for k, v in arguments.items()
+        }  # fmt: skip
+
+    call = getattr(ops, operation)
+    call(**sent(given))  # without it, all is well
+    with pytest.raises(ValueError, match=r"expected|do not lie|differ in shape|are not in"):
+        call(**sent(given | {name: value}))
+
+
+@every_backend
+@pytest.mark.parametrize("wrong", [-1, 2, 2**31 - 1])
+@pytest.mark.parametrize("operation", ["maxout_pick", "maxout_spread"])
+def test_a_piece_that_is_not_there(ops, operation, wrong):
+    """Refused where the host can look at an index; on a device there is nothing: 0."""
+    index = np.array([[0, 1, wrong]], np.int32)
+    a = ops.asarray(np.ones((1, 6 if operation == "maxout_pick" else 3), np.float32))
+    call = getattr(ops, operation)
+    if ops.name != "cuda":
+        with pytest.raises(ShapeError, match=rf"{operation}: the index has .*expected 0 … 1"):
+            call(a, ops.asarray(index), 2)
+    else:
+        picked = ops.to_numpy(call(a, ops.asarray(index), 2)).ravel().tolist()
+        assert picked == ([1, 1, 0] if operation == "maxout_pick" else [1, 0, 0, 1, 0, 0])
+
+
+@pytest.mark.parametrize(
+    "name", ["CPU", "", None, 3, ["cpu"], {}, b"cpu", 1.5, True, np.zeros(2), type]
+)
+def test_no_name_of_a_backend(name):
+    with pytest.raises(UnknownNameError, match=r"unknown backend .* Known: cpu, cuda, reference"):
+        get_backend(name)

@@ -311,7 +311,7 @@ class CpuBackend(HostMemory, Backend):
 
     def maxout_spread(self, dy: Array, index: Array, pieces: int) -> Array:
         shapes.require_matrix("maxout_spread", dy=dy)
-        shapes.require_index("maxout_spread", dy, index)
+        shapes.require_index("maxout_spread", dy.shape, index, pieces)
         batch, units = dy.shape
         real, da = _real("maxout_spread", dy), self.empty((batch, units * pieces), dy.dtype)
         sizes = (dy.size, pieces, ELEMENTS)
@@ -323,7 +323,7 @@ class CpuBackend(HostMemory, Backend):
     def maxout_pick(self, da: Array, index: Array, pieces: int) -> Array:
         batch, units = shapes.group_sizes("maxout_pick", da, pieces)
         real, dy = _real("maxout_pick", da), self.empty((batch, units), da.dtype)
-        shapes.require_index("maxout_pick", dy, index)
+        shapes.require_index("maxout_pick", dy.shape, index, pieces)
         sizes = (dy.size, pieces, ELEMENTS)
         self._do(
             rows.maxout_pick, real, chunks_of(dy.size), (_plain(da), _int32(index)), (dy,), sizes
@@ -332,6 +332,8 @@ class CpuBackend(HostMemory, Backend):
 
     def dropout(self, x: Array, keep: float, stream: Stream) -> Array:
         shapes.require_matrix("dropout", x=x)
+        shapes.require_keep(keep)
+        shapes.require_draw("dropout", x.shape, stream)
         real, y = _real("dropout", x), self.empty(x.shape, x.dtype)
         columns, blocks = _blocks(x.shape)
         self._do(
@@ -422,7 +424,7 @@ class CpuBackend(HostMemory, Backend):
         dtype: Any,
         numbers: tuple[float, ...] = (),
     ) -> Array:
-        shapes.require_room("random numbers", shape)
+        shapes.require_draw("random numbers", shape, stream)
         out = self.empty(shape, dtype)
         columns, blocks = _blocks(shape)
         self._do(
@@ -432,7 +434,8 @@ class CpuBackend(HostMemory, Backend):
         return out
 
     def random_labels(self, rows: int, classes: int, stream: Stream) -> Array:
-        shapes.require_room("random_labels", (rows, 1))
+        shapes.require_draw("random_labels", (rows, 1), stream)
+        shapes.require_classes("random_labels", classes)
         out = self.empty((rows,), np.int32)
         self._do(
             noise.random_labels, np.float32, -(-rows // noise.BLOCKS), (), (out,),
@@ -457,10 +460,10 @@ class CpuBackend(HostMemory, Backend):
 
     def one_hot(self, labels: Array, classes: int, dtype: Any) -> Array:
         shapes.require_labels("one_hot", labels, classes)
-        y = self.empty((labels.size, classes), dtype)
+        real, y = _real_of(dtype), self.empty((labels.size, classes), dtype)
         share, chunks = _share(labels.size, classes)
         self._do(
-            rows.one_hot, _real_of(dtype), chunks, (_int32(labels),), (y,),
+            rows.one_hot, real, chunks, (_int32(labels),), (y,),
             (labels.size, classes, share),
         )  # fmt: skip
         return y
@@ -495,6 +498,7 @@ class CpuBackend(HostMemory, Backend):
         eps: float,
     ) -> None:
         shapes.require_same("adam_", params=params, grads=grads, m=m, v=v)
+        shapes.require_update(t)
         self._update(
             "adam_", optim.adam, grads, (params, m, v), (t,),
             (float(rate), float(beta1), float(beta2), float(eps)), (("t", 1), ("rate", 2)),
@@ -547,6 +551,7 @@ def _real(operation: str, a: Array) -> Any:
 
 
 def _real_of(dtype: Any) -> Any:
+    shapes.require_dtype("dtype", dtype)
     return _real("dtype", np.empty(0, dtype))
 
 

@@ -50,7 +50,11 @@ def maxout_spread(args, chunk, scratch, real):
 
 @kernel
 def maxout_pick(args, chunk, scratch, real):
-    """Forward derivative of maxout. Cells: da, index, dy, size of dy, pieces, a chunk's size."""
+    """
+    Forward derivative of maxout. Cells: da, index, dy, size of dy, pieces, a chunk's size.
+
+    0 where there is no such piece: the caller has looked, but a recorded step has not.
+    """
     n, pieces, share = integer(args, 3), integer(args, 4), integer(args, 5)
     first = chunk * share
     count = min(share, n - first)
@@ -58,6 +62,8 @@ def maxout_pick(args, chunk, scratch, real):
     da = vector(integer(args, 0) + first * pieces * size, count * pieces, real)
     index = vector(integer(args, 1) + first * 4, count, np.int32)
     dy = vector(integer(args, 2) + first * size, count, real)
+    for u in range(count):
+        dy[u] = 0
     for p in range(pieces):
         for u in range(count):
             dy[u] = da[u * pieces + p] if index[u] == p else dy[u]

@@ -150,10 +150,7 @@ class CudaBackend(Backend):
 
     def view(self, buffer: Array, offset: int, shape: tuple[int, ...]) -> Array:
         size = math.prod(shape)
-        if buffer.ndim != 1 or offset < 0 or offset + size > buffer.size:
-            raise ShapeError(
-                f"view: {size} elements from {offset} do not lie in a buffer {buffer.shape}"
-            )
+        shapes.require_view(buffer, offset, size)
         return _here("view", buffer)[offset : offset + size].reshape(shape)
 
     def fill_(self, a: Array, value: float) -> None:
@@ -364,7 +361,7 @@ class CudaBackend(Backend):
 
     def maxout_spread(self, dy: Array, index: Array, pieces: int) -> Array:
         shapes.require_matrix("maxout_spread", dy=dy)
-        shapes.require_index("maxout_spread", dy, index)
+        shapes.require_index("maxout_spread", dy.shape, index, pieces, look=False)
         _require_real("maxout_spread", dy)
         da = self.empty((dy.shape[0], dy.shape[1] * pieces), dy.dtype)
         sizes = (da.size, pieces)
@@ -375,12 +372,14 @@ class CudaBackend(Backend):
         batch, units = shapes.group_sizes("maxout_pick", da, pieces)
         _require_real("maxout_pick", da)
         dy = self.empty((batch, units), da.dtype)
-        shapes.require_index("maxout_pick", dy, index)
+        shapes.require_index("maxout_pick", dy.shape, index, pieces, look=False)
         self._do("maxout_pick", rows.maxout_pick, dy.size, (da, index), (dy,), (dy.size, pieces))
         return dy
 
     def dropout(self, x: Array, keep: float, stream: Stream) -> Array:
         shapes.require_matrix("dropout", x=x)
+        shapes.require_keep(keep)
+        shapes.require_draw("dropout", x.shape, stream)
         y = self._like("dropout", x)
         sizes = _counters(x.shape)
         keep32 = float(np.float32(keep))  # uniforms have 24 bits, in float64 too
@@ -472,14 +471,15 @@ class CudaBackend(Backend):
         dtype: Any,
         numbers: tuple[float, ...] = (),
     ) -> Array:
-        shapes.require_room("random numbers", shape)
+        shapes.require_draw("random numbers", shape, stream)
         out, sizes = self.empty(shape, dtype), _counters(shape)
         integers = (*sizes, *_words(stream))
         self._do(name, kernel, sizes[1], (), (out,), integers, numbers, self._step(stream))
         return out
 
     def random_labels(self, rows: int, classes: int, stream: Stream) -> Array:
-        shapes.require_room("random_labels", (rows, 1))
+        shapes.require_draw("random_labels", (rows, 1), stream)
+        shapes.require_classes("random_labels", classes)
         out = self.empty((rows,), np.int32)
         self._do(
             "random_labels", noise.random_labels, rows, (), (out,),
@@ -495,12 +495,7 @@ class CudaBackend(Backend):
 
         The order is not looked at: a row that data does not have comes as zeros.
         """
-        shapes.require_nonempty("gather_rows", data=data)
-        if order.ndim != 1 or count < 1 or start < 0 or start + count > order.size:
-            raise ShapeError(
-                f"gather_rows: rows {start} … {start + count} are not in an order of {order.shape}"
-            )
-        _require_integers("gather_rows", order=order)
+        shapes.require_rows("gather_rows", data, order, start, count, look=False)
         y = self.empty((count, *data.shape[1:]), data.dtype)
         sizes = (y.size, data.shape[0], y.size // count)
         cells = self._cells(np.uint32, ("start",), (start,))
@@ -513,9 +508,7 @@ class CudaBackend(Backend):
 
         The labels are not looked at: one outside 0 … classes − 1 gives a row of zeros.
         """
-        shapes.require_nonempty("one_hot", labels=labels)
-        if labels.ndim != 1 or labels.dtype.kind not in "iu":
-            raise ShapeError(f"one_hot: expected integer labels (rows,) in 0 … {classes - 1}")
+        shapes.require_labels("one_hot", labels, classes, look=False)
         y = self.empty((labels.size, classes), _real(dtype))
         self._do("one_hot", rows.one_hot, y.size, (labels,), (y,), (y.size, classes))
         return y
@@ -552,6 +545,7 @@ class CudaBackend(Backend):
         eps: float,
     ) -> None:
         shapes.require_same("adam_", params=params, grads=grads, m=m, v=v)
+        shapes.require_update(t)
         _require_real("adam_", params)
 
         def cells_of(rate: Any, t: Any) -> tuple[Any, Any]:
@@ -620,14 +614,9 @@ def _require_real(name: str, a: Array) -> None:
 
 
 def _real(dtype: Any) -> Any:
+    shapes.require_dtype("dtype", dtype)
     _require_real("dtype", np.empty(0, dtype))
     return dtype
-
-
-def _require_integers(name: str, **arrays: Array) -> None:
-    for which, a in arrays.items():
-        if a.dtype.kind not in "iu":
-            raise ShapeError(f"{name}: {which} is {a.dtype}; expected integers")
 
 
 def _code(activation: str) -> int:
