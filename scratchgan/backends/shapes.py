@@ -40,6 +40,8 @@ def _integer(
     operation: str, name: str, value: object, low: int | None = None, high: int | None = None
 ) -> int:
     """Return an integer; 2.0 is refused too, for backends use what they were given."""
+    if type(value) is int and (low is None or low <= value) and (high is None or value <= high):
+        return value  # nearly always; the rest takes microseconds
     if isinstance(value, float | np.floating):
         raise ShapeError(f"{operation}: {name} is {shown(value)}; expected an integer")
     return whole(operation, name, value, low, high)
@@ -185,10 +187,11 @@ def require_view(buffer: Any, offset: int, size: int) -> None:
 
 def require_draw(operation: str, shape: tuple[int, int], stream: Stream) -> None:
     """Raise unless a stream has so many rows (its row is a word of 32 bits), and at least one."""
-    instance(operation, "stream", stream, Stream, "a Stream")
+    if not isinstance(stream, Stream):
+        instance(operation, "stream", stream, Stream, "a Stream")
     if not (isinstance(shape, tuple) and len(shape) == 2):
         raise ShapeError(f"{operation}: shape is {shown(shape)}; expected (rows, columns)")
-    rows, columns = (_integer(operation, "shape", size) for size in shape)
+    rows, columns = _integer(operation, "shape", shape[0]), _integer(operation, "shape", shape[1])
     if rows < 1 or columns < 1:
         raise ShapeError(f"{operation} of shape {shape}: expected at least one row and column")
     _integer(operation, "row", stream.row, 0, ROWS - rows)
@@ -196,7 +199,8 @@ def require_draw(operation: str, shape: tuple[int, int], stream: Stream) -> None
 
 def require_keep(keep: float) -> None:
     """Raise unless dropout keeps some."""
-    number("dropout", "keep", keep, 0, 1, above=True)
+    if not (type(keep) is float and 0 < keep <= 1):
+        number("dropout", "keep", keep, 0, 1, above=True)
 
 
 def require_update(t: int) -> None:
