@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-settings.register_profile("dev", max_examples=50, deadline=None)
+# Unless another is asked for, the examples are those of CI, so that whoever runs the tests sees
+# what CI sees. "dev" and "nightly" draw others each time, few and many.
 settings.register_profile(
     "ci", max_examples=200, deadline=None, derandomize=True, database=None, print_blob=True
 )
+settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("nightly", max_examples=2000, deadline=None)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 @pytest.fixture

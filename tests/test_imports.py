@@ -1,5 +1,5 @@
 """
-Imports go one way, and starting is quick.
+Imports go one way, and a start reads few files.
 
 The first half reads every file of the package; the second starts Python anew.
 """
@@ -7,7 +7,6 @@ The first half reads every file of the package; the second starts Python anew.
 from __future__ import annotations
 
 import ast
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -171,7 +170,7 @@ def test_allowed_imports_pass(path, source):
 # -- starting ---------------------------------------------------------------------------------
 
 HEAVY = {"numba", "llvmlite", "matplotlib", "sklearn", "scipy", "pooch", "tqdm", "hypothesis"}
-SECONDS = 0.3
+MODULES = 150  # that a start may import, Python's own included: NumPy alone has more
 STARTS = [["-c", "import scratchgan"], ["-m", "scratchgan", "--help"]]
 every_start = pytest.mark.parametrize("arguments", STARTS, ids=["import", "help"])
 
@@ -182,28 +181,13 @@ def start(arguments: list[str]) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def packages_imported(arguments: list[str]) -> set[str]:
+def modules_imported(arguments: list[str]) -> list[str]:
     lines = start(["-X", "importtime", *arguments]).stderr.splitlines()
-    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+    return [line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")]
 
 
-def seconds(arguments: list[str], tries: int = 5) -> float:
-    """
-    Processor time of a start, Python's own included: the best of some tries.
-
-    A start runs on one thread, so on a quiet machine this is what the reader waits
-    for; unlike the wall clock it does not count the time that other processes take.
-    """
-    best = float("inf")
-    for _ in range(tries):
-        before = os.times()
-        start(arguments)
-        after = os.times()
-        used = after.children_user - before.children_user
-        best = min(best, used + after.children_system - before.children_system)
-        if best < SECONDS:
-            break
-    return best
+def packages_imported(arguments: list[str]) -> set[str]:
+    return {module.partition(".")[0] for module in modules_imported(arguments)}
 
 
 @every_start
@@ -215,16 +199,14 @@ def test_a_heavy_import_is_seen():
     assert "tqdm" in packages_imported(["-c", "import scratchgan, tqdm.std"])
 
 
-@pytest.mark.skipif(not hasattr(os, "wait4"), reason="processor time of a child: POSIX only")
 @every_start
 def test_a_start_is_quick(arguments):
-    assert seconds(arguments) < SECONDS
+    """What a reader waits for is modules that are found, read and run: they are counted."""
+    assert len(modules_imported(arguments)) < MODULES
 
 
-@pytest.mark.skipif(not hasattr(os, "wait4"), reason="processor time of a child: POSIX only")
 def test_a_slow_start_is_seen():
-    slow = "import scratchgan, time\nwhile time.process_time() < 0.4: pass"
-    assert seconds(["-c", slow], tries=1) > SECONDS
+    assert len(modules_imported(["-c", "import scratchgan, numpy"])) > MODULES
 
 
 def test_help_is_help():

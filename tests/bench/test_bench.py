@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -245,14 +246,27 @@ def test_ctrl_c(tmp_path):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip  # tests that run in the background of a shell ignore Ctrl-C, and hand that on
     started.stdout.readline()  # the machine: a worker is about to start
-    time.sleep(1)
-    workers = children_of(started.pid)
-    assert workers or not os.path.exists("/proc/self/task")
+    workers = []
+    if os.path.exists("/proc/self/task"):
+        while not (workers and waits_for(started.pid, workers)):
+            assert started.poll() is None
+            time.sleep(0.01)
+            workers = children_of(started.pid)
+    else:
+        time.sleep(1)
     started.send_signal(signal.SIGINT)
-    _, said = started.communicate(timeout=20)
+    _, said = started.communicate(timeout=600)
     assert started.returncode == 130
     assert said == "scratchgan: interrupted\n"
     assert not any(is_alive(process) for process in workers)
+
+
+def waits_for(process, workers):
+    """Whether its worker has become a worker, and the process sleeps until that says something."""
+    (worker,) = workers
+    command = Path(f"/proc/{worker}/cmdline").read_bytes()
+    state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    return b"scratchgan.bench.worker" in command and state == "S"
 
 
 def children_of(process):

@@ -113,7 +113,7 @@ def test_digits_are_learnt(tmp_path, capsys):
 def test_a_terminal_without_unicode(tmp_path):
     command = [sys.executable, "-m", "scratchgan", "train", "gaussian-1d", *QUICK, "--out", "r"]
     environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, env=environment, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, env=environment, timeout=600)
     assert done.returncode == 0, done.stderr
 
 
@@ -200,7 +200,7 @@ def test_plain_lines_where_there_is_no_terminal(tmp_path):
     command = [sys.executable, "-m", "scratchgan", "train", "gaussian-1d", *QUICK, "--out", "r"]
     env = {**os.environ, "SCRATCHGAN_QUIET": "1"}  # the first start says that it compiles
     done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, timeout=60, env=env
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=600, env=env
     )
     assert done.returncode == 0
     assert done.stderr == ""
@@ -216,7 +216,7 @@ def test_a_bar_on_a_terminal(tmp_path):
     parent, child = pty.openpty()
     termios.tcsetwinsize(child, (24, 100))
     command = [sys.executable, "-m", "scratchgan", "train", "gaussian-1d", *QUICK, "--out", "r"]
-    done = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=child, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=child, timeout=600)
     os.close(child)
     said = os.read(parent, 100_000).decode()
     os.close(parent)

@@ -217,7 +217,7 @@ def child(code, threads=1):
     }
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
-        env=environment, capture_output=True, text=True, timeout=120, check=False,
+        env=environment, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

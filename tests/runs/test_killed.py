@@ -25,7 +25,7 @@ START = ["gaussian-1d", "--config", "settings.toml", "--out"]
 
 def run(folder, *command, **options):
     return subprocess.run(
-        [*COMMAND, *command], cwd=folder, capture_output=True, text=True, timeout=120, **options
+        [*COMMAND, *command], cwd=folder, capture_output=True, text=True, timeout=600, **options
     )
 
 
@@ -132,7 +132,7 @@ def test_killed_between_write_and_rename(tmp_path, undisturbed, where, number):
     (tmp_path / "settings.toml").write_text(SETTINGS)
     (tmp_path / "driver.py").write_text(DRIVER)
     command = [sys.executable, "driver.py", where, str(number), "train", *START, "run"]
-    killed = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120)
+    killed = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=600)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     started = (tmp_path / "run" / "config.json").exists()
     goes_on = ["--resume", "run"] if started else [*START, "run"]
@@ -150,7 +150,7 @@ def test_interrupted_by_ctrl_c(tmp_path, undisturbed):
         assert child.poll() is None, child.stdout.read().decode()
         time.sleep(0.001)
     child.send_signal(signal.SIGINT)
-    said = child.communicate(timeout=60)[0].decode()
+    said = child.communicate(timeout=600)[0].decode()
     assert child.returncode == 130, said
     assert "interrupted at iteration" in said
     assert "scratchgan train --resume run" in said

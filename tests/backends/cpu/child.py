@@ -25,7 +25,7 @@ def start(code: str, *arguments: Any, package: Path = ROOT, **environment: Any) 
     added = {name: str(value) for name, value in changed.items() if value is not None}
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
-        env=kept | added, cwd=package, capture_output=True, text=True, timeout=300, check=False,
+        env=kept | added, cwd=package, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
 
 

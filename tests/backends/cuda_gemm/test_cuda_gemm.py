@@ -19,7 +19,7 @@ def test_products_in_the_simulator():
     done = subprocess.run(
         [*command, str(HERE / "gemm_simulated.py")],
         env=environment | {"NUMBA_ENABLE_CUDASIM": "1"}, cwd=HERE.parents[2],
-        capture_output=True, text=True, timeout=300, check=False,
+        capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout
