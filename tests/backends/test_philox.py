@@ -326,3 +326,26 @@ def test_a_layer_cannot_reach_the_next_purpose():
     assert last.operation + 1 == Stream(0).purpose(Purpose.D_FAKE).operation
     with pytest.raises(ValueError, match="more than 4,096"):
         last.at(1)
+
+
+@every_backend
+@every_dtype
+def test_dropout_keeps_what_is_below_and_drops_what_is_there(ops, dtype):
+    """u < keep, not u ≤ keep: with a uniform itself as ``keep``, that number is dropped."""
+    u = ops.to_numpy(ops.uniform((4, 9), STREAM, 0.0, 1.0, np.float32))
+    ones = ops.asarray(np.ones((4, 9), dtype))
+    for keep in u.ravel().tolist():  # of 24 bits: exact in float32
+        kept = ops.to_numpy(ops.dropout(ones, keep, STREAM)) != 0
+        np.testing.assert_array_equal(kept, u < keep)
+
+
+@every_backend
+def test_the_last_rows_of_a_stream(ops):
+    """A row is a word of 32 bits: the last ones are there, and none is behind them."""
+    last = Stream(7, row=2**32 - 3)
+    words = ops.to_numpy(ops.random_words((3, 5), last))
+    for i in range(3):
+        one = ops.to_numpy(ops.random_words((1, 5), last._replace(row=last.row + i)))
+        np.testing.assert_array_equal(words[i : i + 1], one)
+    with pytest.raises(ValueError, match="row is 4294967293; expected a whole number"):
+        ops.random_words((4, 5), last)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from cases import every_backend, every_dtype
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,3 +79,19 @@ WRONG = {
 def test_a_wrong_gradient_is_rejected(labels, wrong, method):
     assert gradcheck(loss_for(labels), {"logits": LOGITS}, method=method).ok
     assert not gradcheck(loss_for(labels, wrong), {"logits": LOGITS}, method=method).ok
+
+
+@every_backend
+@every_dtype
+@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize("label", range(4))
+def test_nan_in_one_place_makes_its_example_nan(ops, dtype, place, label):
+    """Wherever it stands, whichever class the label names; the other example keeps its terms."""
+    logits = np.array([[0.5, -1.0, 2.0, 0.0], [1.0, 0.0, -1.0, 3.0]], dtype)
+    labels = np.eye(4, dtype=dtype)[[label, 2]]
+    _, right = ops.softmax_cross_entropy(ops.asarray(logits), ops.asarray(labels))
+    logits[0, place] = np.nan
+    value, gradient = ops.softmax_cross_entropy(ops.asarray(logits), ops.asarray(labels))
+    assert np.isnan(ops.to_numpy(value)).all()
+    assert np.isnan(ops.to_numpy(gradient)[0]).all()
+    np.testing.assert_array_equal(ops.to_numpy(gradient)[1], ops.to_numpy(right)[1])

@@ -75,6 +75,17 @@ def test_each_signature_has_a_file_of_its_own(place):
     assert not compiles(fresh(place), 3)
 
 
+def test_each_instruction_set_has_a_file_of_its_own(place, monkeypatch):
+    """So that two of them in turn do not compile at each start."""
+    assert compiles(fresh(place))
+    monkeypatch.setattr(cache, "ISA", SimpleNamespace(name="another"))
+    assert compiles(fresh(place))
+    assert not compiles(fresh(place))
+    monkeypatch.undo()
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(place / "cache"))
+    assert not compiles(fresh(place))
+
+
 @pytest.mark.parametrize(
     "change",
     [
