@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchgan.backends import ACTIVATIONS, Stream, get_backend
+from scratchgan.backends.cpu import rows
 from scratchgan.backends.cpu.backend import CpuBackend
 from scratchgan.backends.cpu.gemm import NARROW
 from scratchgan.backends.cpu.kernel import ELEMENTS, KERNELS
@@ -461,3 +462,12 @@ def test_every_kernel_is_reached(monkeypatch):
     names = [k.name for k in KERNELS if k._dispatcher.py_func.__module__ in OURS]
     assert used == set(names)
     assert len(names) == len(set(names))  # a name is a file of the cache
+
+
+def test_a_recorded_row_that_picks_no_piece_gives_nought():
+    """Nobody looks at an index between two steps: such a place is 0, not what memory held."""
+    da = np.arange(1, 9, dtype=np.float32)
+    index = np.array([1, -1, 2, 0], np.int32)
+    dy = np.full(4, np.nan, np.float32)
+    ops._do(rows.maxout_pick, np.float32, 1, (da, index), (dy,), (4, 2, ELEMENTS))
+    assert dy.tolist() == [2, 0, 0, 7]
