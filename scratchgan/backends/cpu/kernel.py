@@ -108,6 +108,9 @@ def chunks_of(size: int) -> int:
 # -- compiling ------------------------------------------------------------------------------------
 
 
+NO_KERNELS = {"backend.py", "cache.py", "ladder.py", "notices.py"}  # no kernel uses these
+
+
 def _digest() -> str:
     """
     Return a digest of what compiled code depends on besides the function's own text.
@@ -118,7 +121,7 @@ def _digest() -> str:
     digest = hashlib.sha256(ISA.name.encode())
     here = Path(__file__).parent
     for path in [here.parent / "scalar.py", *sorted(here.glob("*.py"))]:
-        if path.name not in ("backend.py", "cache.py", "ladder.py", "notices.py"):  # no kernel
+        if path.name not in NO_KERNELS:
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
