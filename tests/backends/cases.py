@@ -321,7 +321,7 @@ def random_words(d):
 
 @case
 def uniform(d):
-    for low, high in ((0.0, 1.0), (-0.3, 0.7), (2.0, 2.5)):
+    for low, high in ((0.0, 1.0), (-1.0, 1.0), (0.0, 0.7), (2.0, 2.5)):
         yield given(shape=(d.m, d.n), stream=d.stream, low=low, high=high, dtype=d.dtype)
 
 

@@ -16,7 +16,7 @@ import pytest
 from cases import every_backend, every_dtype, philox
 
 from scratchgan.backends import Purpose, Stream
-from scratchgan.backends.philox import philox4x32, philox_words, shuffled
+from scratchgan.backends.philox import philox4x32, philox_words, shuffled, sorted_by_words
 
 # Counter, key, words: the known answers of Salmon et al. 2011.
 KNOWN = [
@@ -271,6 +271,13 @@ def test_shuffled_is_a_permutation_for_each_epoch():
         assert (first == second).sum() < 10
     np.testing.assert_array_equal(epochs[1], shuffled(1000, STREAM._replace(step=1)))
     assert shuffled(1, STREAM).tolist() == [0]
+
+
+@pytest.mark.parametrize("high", [1, 2, 3, 2**32])
+def test_rows_of_words_are_sorted_and_equal_ones_stay_as_they_stand(high):
+    words = np.random.default_rng(high).integers(0, high, (500, 2), dtype=np.uint32)
+    keys = [tuple(row) for row in words.tolist()]
+    assert sorted_by_words(words).tolist() == sorted(range(500), key=keys.__getitem__)
 
 
 def test_all_orders_are_equally_likely():
