@@ -62,7 +62,7 @@ def get_backend(name: str) -> Backend:
     """
     one_of("backend", name, _HOMES)
     if name not in _loaded:
-        _loaded[name] = _load(name)
+        _loaded.setdefault(name, _load(name))  # the same one for all threads
     found = _loaded[name]
     if isinstance(found, str):
         raise BackendUnavailableError(found)
