@@ -136,8 +136,8 @@ def test_no_random_numbers(ops, draw, shape):
 @every_backend
 @pytest.mark.parametrize(
     ("order", "start", "count"),
-    [([0, 1, 2], 0, 0), ([0, 1, 2], 1, 3), ([0, 1, 2], -1, 2), ([0, 7, 2], 0, 3), ([0, -1], 0, 2)],
-    ids=["none", "past the end", "before the start", "row 7 of 5", "row -1"],
+    [([0, 1, 2], 0, 0), ([0, 1, 2], 1, 3), ([0, 1, 2], -1, 2), ([0, 5, 2], 0, 3), ([0, -1], 0, 2)],
+    ids=["none", "past the end", "before the start", "row 5 of 5", "row -1"],
 )
 def test_gather_rows_outside(ops, order, start, count):
     if ops.name == "cuda" and start == 0 and count == len(order) > 0:
