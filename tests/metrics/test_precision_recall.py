@@ -218,7 +218,9 @@ class TestBadDays:
     @pytest.mark.parametrize("k", [0, -1, 5, 6])
     def test_k_that_the_sets_do_not_allow(self, k):
         for a, b in ((5, 9), (9, 5)):
-            with pytest.raises(ValueError, match=rf"k is {k}; expected 1 … 4: the smaller set has"):
+            with pytest.raises(
+                ValueError, match=rf"k is {k}; .* from 1 to 4: the smaller set has 5"
+            ):
                 precision_recall(np.zeros((a, 2)), np.zeros((b, 2)), k)
 
     def test_the_largest_k(self, rng):
