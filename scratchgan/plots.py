@@ -67,7 +67,8 @@ def image_grid(
     """
     image_shape, zoom = _shape(image_shape), checks.whole("", "zoom", zoom, 1, LARGEST)
     columns = checks.whole("", "columns", columns, 1, LARGEST)
-    return _picture(_page(_images("samples", samples, image_shape), image_shape, columns), zoom)
+    images = _images("samples", samples, image_shape, rows=1)
+    return _picture(_page(images, image_shape, columns), zoom)
 
 
 def nearest_grid(
@@ -168,9 +169,9 @@ def _shape(given: object) -> tuple[int, int]:
     return height, width
 
 
-def _images(name: str, given: object, image_shape: tuple[int, int]) -> NDArray[Any]:
+def _images(name: str, given: object, image_shape: tuple[int, int], rows: int = 0) -> NDArray[Any]:
     """Return images as rows, (n, height · width)."""
-    images = checks.array("", name, given)
+    images = checks.array("", name, given, rows=rows)
     height, width = image_shape
     if images.shape[1:] not in ((height * width,), image_shape):
         raise ShapeError(

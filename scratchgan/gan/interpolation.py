@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from scratchgan import checks
 from scratchgan.backends import Stream
-from scratchgan.gan.generator import Generator, checked_stream
+from scratchgan.gan.generator import MOST, Generator, checked_stream
 
 __all__ = ["interpolate"]
 
@@ -51,8 +51,8 @@ def interpolate(
         no generator or stream.
     """
     checks.instance("interpolate", "generator", generator, Generator, "a Generator")
-    n_pairs = checks.whole("interpolate", "n_pairs", n_pairs, 1)
-    steps = checks.whole("interpolate", "steps", steps, 2)
+    n_pairs = checks.whole("interpolate", "n_pairs", n_pairs, 1, MOST // 2)
+    steps = checks.whole("interpolate", "steps", steps, 2, MOST)
     stream = checked_stream("interpolate", stream)
     network = generator.network
     z = network.ops.to_numpy(generator.draw_noise(2 * n_pairs, stream))

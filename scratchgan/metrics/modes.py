@@ -71,7 +71,8 @@ def mode_coverage(
     (1, 2, 0.667, 0.693)
     """
     samples, means = matrices(samples=samples, means=means)
-    means = checks.array("mode_coverage", "means", means, finite=True)
+    if not measurable(means):
+        raise DataError("mode_coverage: means has values that are NaN, infinite or beyond 1e150")
     std = checks.number("mode_coverage", "std", std, 0, float(FARTHEST), above=True)
     expected = _shares(weights, len(means))
     if not measurable(samples):
