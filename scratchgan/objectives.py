@@ -167,7 +167,7 @@ def _objective(value: ObjectiveOrName) -> Objective:
 
 def _start(key: Any) -> int:
     """Return an iteration that may be written as a text."""
-    written = isinstance(key, str) and key.isascii() and key.isdigit() and len(key) <= 10
+    written = isinstance(key, str) and key.isascii() and key.isdigit()
     try:
         return checks.whole("", "iteration", int(key) if written else key, 0, 2**32 - 1)
     except ValueError:

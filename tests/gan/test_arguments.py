@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from games import CLASSES, FEATURES, NOISE, networks
 
-from scratchgan.backends import Stream, get_backend
+from scratchgan.backends import Purpose, Stream, get_backend
+from scratchgan.backends.philox import sorted_by_words
 from scratchgan.errors import DataError
 from scratchgan.gan import Generator, Noise, Player, Trainer, interpolate
 from scratchgan.gan.minibatches import Minibatches
@@ -223,17 +224,34 @@ def test_what_are_no_examples(x, said):
 def test_examples_of_any_float_are_the_same_game():
     """However they lie in memory; and what their owner changes later changes nothing."""
     x = X.astype(np.float32)
-    expected = game(x=x)
+
+    def in_float32(x):
+        return game(*networks(dtype=np.float32), x=x)
+
+    expected = in_float32(x)
     expected.train(3)
     own = x.copy()
     views = [x.tolist(), np.asfortranarray(x), x[::-1, ::-1][::-1, ::-1], x.astype(">f4"), own]
     for view in views:
-        t = game(x=view)
+        t = in_float32(view)
         own[:] = 7
         t.train(3)
         for name, a in expected.arrays().items():
             assert (t.arrays()[name] == a).all()
         own[:] = x
+
+
+def test_the_order_of_examples_is_drawn_from_words_of_its_own():
+    """Not from those of z, whose first words would tell where an example stands."""
+    ops = get_backend("reference")
+    data = Minibatches(ops, X, 23, seed=5, dtype=X.dtype)
+    for epoch in range(3):
+        order = {}
+        for purpose in (Purpose.SHUFFLE, Purpose.NOISE):
+            words = ops.random_words((23, 2), Stream(5, epoch).purpose(purpose))
+            order[purpose] = X[sorted_by_words(words)]
+        assert (data[epoch] == order[Purpose.SHUFFLE]).all()
+        assert (data[epoch] != order[Purpose.NOISE]).any()
 
 
 # Labels: the classes 0 … n − 1, with an example of each.
