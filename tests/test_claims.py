@@ -122,3 +122,10 @@ def test_an_estimate_coarser_than_the_tolerance_decides_nothing(error):
     with pytest.raises(ValueError, match="cannot be held"):
         close(np.array([2.0, 1.0]), [Estimate(3.0, error), Estimate(1.0, 0.0)])
     assert close(Estimate(2.0, 1e-6), 2.0, 1e-5)
+
+
+def test_the_errors_of_both_sides_add_up():
+    half = Estimate(0.5, 0.6e-9)
+    assert close(half, 0.5)
+    with pytest.raises(ValueError, match="cannot be held"):
+        close(half, half)

@@ -370,3 +370,51 @@ def test_defaults_of_grids():
     figure = plots.label_grid(np.ones((2, 6)), np.arange(2), (2, 3), "ab")
     assert pixels(figure).shape == (4 * 7, 4 * 41 + 22)
     assert pixels(plots.nearest_grid(IMAGES, IMAGES[:2], (2, 3))).shape == (4 * 7, 4 * 17)
+
+
+def test_what_the_scatter_holds():
+    """At most 2,000 of the data, all of the samples, in a square."""
+    data, samples = rng.normal(size=(3000, 2)), rng.normal(size=(2500, 2))
+    axes = plots.sample_scatter(samples, data, "a title").axes[0]
+    behind, before = axes.lines
+    assert (data[:2000] == np.array(behind.get_data()).T).all()
+    assert (samples == np.array(before.get_data()).T).all()
+    reach = 1.3 * np.abs(data).max()
+    assert axes.get_xlim() == axes.get_ylim() == (-reach, reach)
+    assert axes.get_title() == "a title"
+
+
+def test_what_the_density_plot_holds():
+    left, right = plots.sample_density(
+        np.zeros(9), density, lambda x: 0.25 + 0 * x, (-2, 3), "a title"
+    ).axes
+    (truth,), (d,) = left.lines, right.lines
+    x = np.linspace(-2, 3, 400)
+    assert (np.array(truth.get_data()) == [x, density(x)]).all()
+    assert (np.array(d.get_data()) == [x, 0.25 + 0 * x]).all()
+    assert left.get_xlim() == (-2, 3)
+    assert left.get_ylim() == (0, 1.6 * density(x).max())
+    assert right.get_ylim() == (0, 1.05)
+    labels = [text.get_text() for text in left.get_legend().get_texts()]
+    assert sorted(labels) == ["D(x)", "G(z), histogram", "p_data"]
+
+
+def test_a_histogram_has_area_1():
+    bars = plots.histogram(rng.normal(size=500)).axes[0].patches
+    assert abs(sum(bar.get_height() * bar.get_width() for bar in bars) - 1) <= 1e-9
+
+
+def test_levels_of_the_losses():
+    top, bottom = plots.losses(HISTORY).axes
+    drawn = {line.get_label(): list(line.get_ydata()) for line in top.lines + bottom.lines}
+    assert drawn["at the optimum, ½"] == [0.5, 0.5]
+    assert drawn["what G descends"] == [0.5] * 3
+    assert drawn["mean D(x)"] == [0.6] * 3
+    assert list(top.lines[0].get_xdata()) == [1, 2, 3]
+    assert bottom.get_ylim() == (0, 1)
+
+
+def test_a_record_without_an_error_has_no_band():
+    bare = [{"epoch": e, "score": s} for e, s in ((1, 3.0), (2, 4.0))]
+    band = plots.over_epochs({"run": bare}, "nats").axes[0].collections[0].get_paths()[-1]
+    assert (band.vertices[:, 1].min(), band.vertices[:, 1].max()) == (3, 4)
