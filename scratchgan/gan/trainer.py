@@ -54,12 +54,13 @@ class Trainer:
         ``"alternating"`` (Algorithm 1) or ``"simultaneous"`` (the 2014 code; k = 1).
     ema : float, optional
         Decay of a moving average of G, from which samples are then drawn.
-    labels : array (examples,), optional
-        With them the game is conditional: G takes (z, y), D takes (x, y), y one-hot. G is
-        asked for all labels equally often, whatever p(y) of the data is; that shifts D's logit
-        by log p(y)/q(y), and leaves G's optimum where it is (notebook 07).
+    labels : integer array (examples,), optional
+        Classes 0, 1, … with an example of each. With them the game is conditional: G takes
+        (z, y), D takes (x, y), y one-hot. G is asked for all labels equally often, whatever
+        p(y) of the data is; that shifts D's logit by log p(y)/q(y), and leaves G's optimum
+        where it is (notebook 07).
     classes : int, optional
-        Number of labels, by default the largest + 1.
+        Number of classes, by default as many as there are in ``labels``.
     seed : int
         For minibatches, noise and dropout (the networks have their own).
     log_every : int
