@@ -113,6 +113,36 @@ def test_what_is_no_average(value):
         game(ema=value)
 
 
+def test_what_is_not_said():
+    """A game without settings is the one of these; any other one of them is another game."""
+    x = np.random.default_rng(0).random((150, FEATURES))
+    told = {
+        "objective": "non_saturating", "batch_size": 64, "k": 1, "updates": "alternating",
+        "ema": None, "seed": 0, "log_every": 100,
+    }  # fmt: skip
+
+    def played(**settings):
+        G, D = networks()
+        t = Trainer(
+            G, D, x, noise=Noise(NOISE), optimizer_g=Adam(), optimizer_d=Adam(), **settings
+        )  # fmt: skip
+        t.train(100)
+        return t.samples().tobytes(), [r["step"] for r in t.history], t.callbacks
+
+    expected = played(**told)
+    assert played() == expected
+    others = {
+        "objective": "minimax", "batch_size": 32, "k": 2, "updates": "simultaneous",
+        "ema": 0.9, "seed": 1, "log_every": 50,
+    }  # fmt: skip
+    assert all(played(**{name: value}) != expected for name, value in others.items())
+    G, _ = networks()
+    assert Generator(G, Noise(NOISE)).temperature == 1.0
+    assert Noise(3) == Noise(3, "normal", -1.0, 1.0)
+    assert game().samples().shape == (100, FEATURES)
+    assert Player(G, Adam()).average is None
+
+
 # -- parts ----------------------------------------------------------------------------------------
 
 

@@ -96,6 +96,16 @@ def test_what_is_not_finite_or_overflows_is_nan(name, row, value):
         assert np.isnan(measured(name, a)).all()
 
 
+@pytest.mark.parametrize("value", [1e60, -1e60])
+def test_sixth_powers_that_overflow(value):
+    """The kernel's are those of features; distances still have room at this size."""
+    far, farther = X.copy(), X.copy()
+    far[3, 1], farther[3, 1] = value / 1e20, value
+    assert np.isfinite(kernel_distance(far, X, 9)).all()
+    assert np.isnan(kernel_distance(farther, X, 9)).all()
+    assert np.isfinite(frechet_distance(farther, X))
+
+
 @every_array
 def test_nothing_but_nan(name):
     assert np.isnan(measured(name, np.full((40, 2), math.nan))).all()
