@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchgan import checks
 from scratchgan.errors import NonFiniteError, ShapeError
 from scratchgan.theory.estimate import Estimate
 
@@ -32,7 +33,7 @@ def close(left: Any, right: Any, tolerance: float = 1e-9) -> bool:
     left, right : number, array, Estimate, or list of such
         Of one shape: nothing is broadcast. Of an ``Estimate``, its value counts.
     tolerance : float
-        At least 0.
+        At least 0 and below 1: with 2 all sides would be equal.
 
     Returns
     -------
@@ -45,9 +46,9 @@ def close(left: Any, right: Any, tolerance: float = 1e-9) -> bool:
     ShapeError
         If the shapes differ, or there is no entry to compare.
     TypeError
-        If a side does not hold real numbers.
+        If a side does not hold real numbers, or is a masked array.
     ValueError
-        If the tolerance is negative or NaN, or smaller than the error that an
+        If the tolerance is no number of that range, or smaller than the error that an
         ``Estimate`` states.
 
     Examples
@@ -60,8 +61,7 @@ def close(left: Any, right: Any, tolerance: float = 1e-9) -> bool:
     Traceback (most recent call last):
     scratchgan.errors.ShapeError: close: left is (3, 1) and right is (3,); expected one shape
     """
-    if not 0 <= tolerance < np.inf:
-        raise ValueError(f"close: tolerance is {tolerance}; expected a finite number ≥ 0")
+    tolerance = checks.number("close", "tolerance", tolerance, 0, 1, below=True)
     a, b = _numbers("left", left), _numbers("right", right)
     if a.shape != b.shape:
         raise ShapeError(f"close: left is {a.shape} and right is {b.shape}; expected one shape")
@@ -80,7 +80,10 @@ def close(left: Any, right: Any, tolerance: float = 1e-9) -> bool:
 
 
 def _numbers(name: str, side: Any) -> NDArray[np.float64]:
-    a = np.asarray(_values(side))
+    try:
+        a = np.asarray(_values(side))
+    except ValueError:
+        raise ShapeError(f"close: {name} has rows of several lengths") from None
     if a.dtype.kind not in "biuf":
         raise TypeError(f"close: {name} is of type {a.dtype}; expected real numbers")
     if np.isnan(a).any():
@@ -91,6 +94,8 @@ def _numbers(name: str, side: Any) -> NDArray[np.float64]:
 def _values(side: Any) -> Any:
     if isinstance(side, Estimate):
         return side.value
+    if isinstance(side, np.ma.MaskedArray):
+        raise TypeError("close: a side is a masked array, whose mask would be lost; expected none")
     return [_values(part) for part in side] if isinstance(side, list | tuple) else side
 
 

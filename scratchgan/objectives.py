@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias
 
+from scratchgan import checks
 from scratchgan.backends import Array, Backend, default_backend
-from scratchgan.errors import unknown
 
 __all__ = [
     "OBJECTIVES",
@@ -116,9 +116,7 @@ OBJECTIVES: dict[str, Objective] = {o.name: o for o in (Minimax(), NonSaturating
 
 def get_objective(name: str) -> Objective:
     """Return an objective by its name; raise UnknownNameError, listing the known ones."""
-    if name not in OBJECTIVES:
-        raise unknown("objective", name, OBJECTIVES)
-    return OBJECTIVES[name]
+    return OBJECTIVES[checks.one_of("objective", name, OBJECTIVES)]
 
 
 ObjectiveOrName: TypeAlias = str | Objective
@@ -140,9 +138,10 @@ def objectives_by_start(objectives: Objectives) -> dict[int, Objective]:
     Raises
     ------
     UnknownNameError
-        If a name is none of an objective.
+        If a name is none of an objective, or a value is no objective.
     ValueError
-        If an iteration is no whole number, or none of them is 0.
+        If an iteration is no whole number, or none of them is 0; or for the class of an
+        objective, which has to be called.
     """
     if not isinstance(objectives, Mapping):
         objectives = {0: objectives}
@@ -156,17 +155,22 @@ def objectives_by_start(objectives: Objectives) -> dict[int, Objective]:
 
 
 def _objective(value: ObjectiveOrName) -> Objective:
-    if isinstance(value, str):
-        return get_objective(value)
-    if not hasattr(value, "g"):
-        raise unknown("objective", value, OBJECTIVES)
+    if isinstance(value, type):
+        raise ValueError(
+            f"objective is {checks.shown(value)}; expected a name, or an objective itself (call the"
+            f" class: {value.__name__}())"
+        )
+    if isinstance(value, str) or not (hasattr(value, "d") and hasattr(value, "g")):
+        return get_objective(value)  # type: ignore[arg-type]
     return value
 
 
 def _start(key: Any) -> int:
     """Return an iteration that may be written as a text."""
-    if isinstance(key, str) and key.isascii() and key.isdigit():
-        return int(key)
-    if isinstance(key, bool) or not isinstance(key, int) or key < 0:
-        raise ValueError(f"an objective begins at {key!r}; expected an iteration, 0 or later")
-    return key
+    written = isinstance(key, str) and key.isascii() and key.isdigit()
+    try:
+        return checks.whole("", "iteration", int(key) if written else key, 0, 2**32 - 1)
+    except ValueError:
+        raise ValueError(
+            f"an objective begins at {checks.shown(key)}; expected an iteration, 0 or later"
+        ) from None

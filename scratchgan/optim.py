@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
-from numbers import Real
 from typing import Any, ClassVar, TypeAlias
 
+from scratchgan import checks
 from scratchgan.backends import Array, Backend
 from scratchgan.errors import unknown
 
@@ -29,9 +29,45 @@ __all__ = [
     "value_at",
 ]
 
+LARGEST = 1e15  # of a rate and the like: with a larger one nothing is learnt, by any network
+LEAST = 1e-37  # of Adam's eps: float32 takes a smaller one for 0, and 0 / 0 follows
+LONGEST = 10**12  # updates of a schedule: more than any run makes
+
+
+class _Checked:
+    """A frozen dataclass that puts plain numbers in the place of what it was given."""
+
+    def _number(self, name: str, low: float, high: float = LARGEST, **sides: bool) -> None:
+        owner, value = type(self).__name__, getattr(self, name)
+        self._put(name, checks.number(owner, name, value, low, high, **sides))
+
+    def _updates(self, name: str) -> None:
+        owner, value = type(self).__name__, getattr(self, name)
+        self._put(name, checks.whole(owner, name, value, 1, LONGEST))
+
+    def _schedule(self, name: str, low: float, high: float = LARGEST, **sides: bool) -> None:
+        """Check a number, or a function of t at both ends of a long run."""
+        owner, value = type(self).__name__, getattr(self, name)
+        if callable(value) and not isinstance(value, type):
+            for t in (0, LONGEST):  # every schedule here lies between its two ends
+                try:
+                    reached = value(t)
+                except TypeError as error:
+                    raise ValueError(f"{owner}: {name} is no function of t: {error}") from error
+                checks.number(owner, f"{name} at update {t:,}", reached, low, high, **sides)
+            return
+        try:
+            self._number(name, low, high, **sides)
+        except ValueError as error:
+            remedy = f"{error}, or a schedule, such as Cosine(1e-3, 0, 10_000)"
+            raise ValueError(remedy) from None
+
+    def _put(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)  # it is frozen for everyone else
+
 
 @dataclass(frozen=True)
-class ExponentialDecay:
+class ExponentialDecay(_Checked):
     """
     max(initial / factor^t, floor), where t may begin anew every ``period`` updates.
 
@@ -46,11 +82,11 @@ class ExponentialDecay:
     name: ClassVar[str] = "exponential"
 
     def __post_init__(self) -> None:
-        _require("ExponentialDecay", "initial", self.initial, self.initial >= 0, "0 or more")
-        _require("ExponentialDecay", "factor", self.factor, self.factor >= 1, "1 or more")
-        _require("ExponentialDecay", "floor", self.floor, self.floor >= 0, "0 or more")
+        self._number("initial", 0)
+        self._number("factor", 1)
+        self._number("floor", 0)
         if self.period is not None:
-            _require("ExponentialDecay", "period", self.period, self.period >= 1, "at least 1")
+            self._updates("period")
 
     def __call__(self, t: int) -> float:
         if self.period is not None:
@@ -60,7 +96,7 @@ class ExponentialDecay:
 
 
 @dataclass(frozen=True)
-class LinearRamp:
+class LinearRamp(_Checked):
     """From ``start`` at t = 0 in a straight line to ``end`` at t = ``steps``, then constant."""
 
     start: float
@@ -69,14 +105,16 @@ class LinearRamp:
     name: ClassVar[str] = "linear"
 
     def __post_init__(self) -> None:
-        _require_ramp("LinearRamp", self.start, self.end, self.steps)
+        self._number("start", 0)
+        self._number("end", 0)
+        self._updates("steps")
 
     def __call__(self, t: int) -> float:
         return self.start + (self.end - self.start) * min(t / self.steps, 1.0)
 
 
 @dataclass(frozen=True)
-class Cosine:
+class Cosine(_Checked):
     """Half a cosine from ``start`` at t = 0 to ``end`` at t = ``steps``, then constant."""
 
     start: float
@@ -85,7 +123,9 @@ class Cosine:
     name: ClassVar[str] = "cosine"
 
     def __post_init__(self) -> None:
-        _require_ramp("Cosine", self.start, self.end, self.steps)
+        self._number("start", 0)
+        self._number("end", 0)
+        self._updates("steps")
 
     def __call__(self, t: int) -> float:
         progress = min(t / self.steps, 1.0)
@@ -100,7 +140,7 @@ def value_at(schedule: Schedule, t: int) -> float:
     return schedule(t) if callable(schedule) else float(schedule)
 
 
-class Optimizer(ABC):
+class Optimizer(_Checked, ABC):
     """
     What a player asks of an optimiser.
 
@@ -154,7 +194,7 @@ class SGD(Optimizer):
     Parameters
     ----------
     rate, momentum : float or schedule
-        rate ≥ 0, 0 ≤ momentum < 1.
+        0 ≤ rate ≤ 1e15, 0 ≤ momentum < 1.
     nesterov : bool
 
     Examples
@@ -176,8 +216,9 @@ class SGD(Optimizer):
     slots: ClassVar[tuple[str, ...]] = ("velocity",)
 
     def __post_init__(self) -> None:
-        _require_number("SGD", "rate", self.rate, 0, math.inf)
-        _require_number("SGD", "momentum", self.momentum, 0, 1)
+        self._schedule("rate", 0)
+        self._schedule("momentum", 0, 1, below=True)
+        self._put("nesterov", checks.flag("SGD", "nesterov", self.nesterov))
 
     def _apply(
         self,
@@ -200,10 +241,11 @@ class Adam(Optimizer):
     Parameters
     ----------
     rate : float or schedule
+        0 ≤ rate ≤ 1e15.
     beta1, beta2 : float
         Decay of the first and second moment, in [0, 1).
     eps : float
-        Added to √v̂.
+        Added to √v̂; from 1e-37, which float32 can hold, to 1e15.
     """
 
     rate: Schedule = 1e-3
@@ -214,11 +256,10 @@ class Adam(Optimizer):
     slots: ClassVar[tuple[str, ...]] = ("m", "v")
 
     def __post_init__(self) -> None:
-        _require_number("Adam", "rate", self.rate, 0, math.inf)
-        _require_number("Adam", "beta1", self.beta1, 0, 1, schedules=False)
-        _require_number("Adam", "beta2", self.beta2, 0, 1, schedules=False)
-        _require_number("Adam", "eps", self.eps, 0, math.inf, schedules=False)
-        _require("Adam", "eps", self.eps, self.eps > 0, "above 0")
+        self._schedule("rate", 0)
+        self._number("beta1", 0, 1, below=True)
+        self._number("beta2", 0, 1, below=True)
+        self._number("eps", LEAST)
 
     def _apply(
         self,
@@ -251,14 +292,17 @@ def optimizer_to_config(optimizer: Optimizer) -> dict[str, Any]:
     """
     config: dict[str, Any] = {"name": optimizer.name}
     for key, value in vars(optimizer).items():
-        named = callable(value)  # a schedule
-        config[key] = {"name": value.name, **asdict(value)} if named else value
+        if callable(value):
+            known = tuple(_SCHEDULES.values())
+            schedule = checks.instance(optimizer.name, key, value, known, "a schedule of this file")
+            value = {"name": schedule.name, **asdict(schedule)}
+        config[key] = value
     return config
 
 
 def optimizer_from_config(config: dict[str, Any]) -> Optimizer:
     """Return the optimiser that ``optimizer_to_config`` (or a TOML file) describes."""
-    arguments = dict(config)
+    arguments = dict(checks.instance("", "optimizer", config, dict, "a table with a name"))
     make = _named("optimizer", arguments, _OPTIMIZERS)
     for key, value in arguments.items():
         if isinstance(value, dict):
@@ -269,10 +313,7 @@ def optimizer_from_config(config: dict[str, Any]) -> Optimizer:
 
 
 def _named(kind: str, arguments: dict[str, Any], known: dict[str, Any]) -> Any:
-    name = arguments.pop("name", None)
-    if name not in known:
-        raise unknown(kind, name, known)
-    return known[name]
+    return known[checks.one_of(kind, arguments.pop("name", None), known)]
 
 
 def _build(make: Any, arguments: dict[str, Any]) -> Any:
@@ -284,29 +325,3 @@ def _build(make: Any, arguments: dict[str, Any]) -> Any:
         return make(**arguments)
     except TypeError as error:
         raise ValueError(f"{make.name}: {error}") from None
-
-
-def _require(owner: str, name: str, value: object, holds: bool, expected: str) -> None:
-    if not holds:
-        raise ValueError(f"{owner}: {name} is {value}; expected {expected}")
-
-
-def _require_number(
-    owner: str, name: str, value: Schedule, low: float, high: float, schedules: bool = True
-) -> None:
-    if schedules and callable(value):
-        reached = [value(0), value(10**12)]  # every schedule here lies between its two ends
-    elif isinstance(value, Real) and not isinstance(value, bool):
-        reached = [float(value)]
-    else:
-        kinds = "a number or a schedule" if schedules else "a number"
-        raise ValueError(f"{owner}: {name} is {value!r}; expected {kinds}")
-    expected = f"{low:g} or more" + ("" if high == math.inf else f", below {high:g}")
-    for number in reached:
-        _require(owner, name, number, low <= number < high, expected)
-
-
-def _require_ramp(owner: str, start: float, end: float, steps: int) -> None:
-    _require(owner, "start", start, 0 <= start < math.inf, "0 or more")
-    _require(owner, "end", end, 0 <= end < math.inf, "0 or more")
-    _require(owner, "steps", steps, steps >= 1, "at least 1")

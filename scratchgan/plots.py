@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchgan import checks
 from scratchgan.errors import ShapeError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = [
 # 2014 paper's Figure 1: p_data black dotted, p_g green, D blue dashed.
 GREEN, BLUE, ORANGE, GREY = "#009E73", "#0072B2", "#D55E00", "#999999"
 # For several curves of one kind: they differ in dashes too, for print without colours.
+LARGEST = 10_000  # pixels of an image's side, images in a row, and the zoom
 STYLES = ((BLUE, "-", "o"), (ORANGE, "--", "s"), (GREEN, "-.", "^"), ("black", ":", "D"))
 
 
@@ -55,8 +57,18 @@ def image_grid(
         Values outside are shown as 0 or 1.
     image_shape : (height, width)
     columns, zoom : int
+
+    Raises
+    ------
+    ShapeError
+        If the samples are no images of that shape.
+    ValueError
+        If an argument is of another kind.
     """
-    return _picture(_page(samples, image_shape, columns), zoom)
+    image_shape, zoom = _shape(image_shape), checks.whole("", "zoom", zoom, 1, LARGEST)
+    columns = checks.whole("", "columns", columns, 1, LARGEST)
+    images = _images("samples", samples, image_shape, rows=1)
+    return _picture(_page(images, image_shape, columns), zoom)
 
 
 def nearest_grid(
@@ -78,8 +90,11 @@ def nearest_grid(
     Raises
     ------
     ShapeError
-        If the samples do not make rows of one length.
+        If the samples do not make rows of one length, or are no images of that shape.
     """
+    image_shape, zoom = _shape(image_shape), checks.whole("", "zoom", zoom, 1, LARGEST)
+    samples = _images("samples", samples, image_shape)
+    nearest = _images("nearest", nearest, image_shape)
     rows = len(nearest)
     if rows == 0 or len(samples) == 0 or len(samples) % rows:
         raise ShapeError(
@@ -119,8 +134,13 @@ def label_grid(
     Raises
     ------
     ShapeError
-        If there is not one label for each sample.
+        If there is not one label for each sample, or they are no images of that shape.
     """
+    image_shape, zoom = _shape(image_shape), checks.whole("", "zoom", zoom, 1, LARGEST)
+    columns = checks.whole("", "columns", columns, 1, LARGEST)
+    samples = _images("samples", samples, image_shape)
+    labels = checks.array("", "labels", labels)
+    label_names = [checks.text("", "a label's name", name) for name in label_names]
     if labels.shape != (len(samples),):
         raise ShapeError(
             f"labels have shape {labels.shape}; expected ({len(samples)},), one for each sample"
@@ -140,6 +160,25 @@ def label_grid(
             horizontalalignment="right", verticalalignment="center", fontsize=10,
         )  # fmt: skip
     return figure
+
+
+def _shape(given: object) -> tuple[int, int]:
+    if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 2:
+        raise ShapeError(f"image_shape is {checks.shown(given)}; expected (height, width)")
+    height, width = (checks.whole("", "image_shape", size, 1, LARGEST) for size in given)
+    return height, width
+
+
+def _images(name: str, given: object, image_shape: tuple[int, int], rows: int = 0) -> NDArray[Any]:
+    """Return images as rows, (n, height · width)."""
+    images = checks.array("", name, given, rows=rows)
+    height, width = image_shape
+    if images.shape[1:] not in ((height * width,), image_shape):
+        raise ShapeError(
+            f"{name} has shape {images.shape}; expected (n, {height * width}), images of"
+            f" {height} × {width}"
+        )
+    return images.reshape(-1, height * width)
 
 
 def _page(samples: NDArray[Any], image_shape: tuple[int, int], columns: int) -> NDArray[Any]:
@@ -174,22 +213,43 @@ def sample_scatter(
     """
     Show samples in the plane, over the data where they are given.
 
-    Both axes go from −r to r, with r = 1.3 × the largest coordinate of the data.
+    Both axes go from −r to r, with r = 1.3 × the largest coordinate of the data. What is NaN or
+    infinite is not drawn.
 
     Parameters
     ----------
     samples, data : array (n, 2)
     title : str
+
+    Raises
+    ------
+    ShapeError
+        If the points are none of the plane, or there are none.
     """
+    samples = checks.array("", "samples", samples, (None, 2), rows=1)
     figure, axes = _figure(4.8, 4.8)
     if data is not None:
+        data = checks.array("", "data", data, (None, 2), rows=1)
         axes.plot(*data[:2000].T, ".", color=GREY, markersize=4, label="data")
     axes.plot(*samples.T, ".", color=GREEN, markersize=4, alpha=0.6, label="G(z)")
-    reach = 1.3 * float(np.abs(samples if data is None else data).max())
+    reach = 1.3 * _farthest(samples if data is None else data)
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     axes.set(xlabel="x₀", ylabel="x₁", title=title)
     axes.legend(loc="upper right", markerscale=3)
     return figure
+
+
+def _farthest(points: NDArray[Any]) -> float:
+    """The largest finite coordinate, or 1 where there is none but 0."""
+    return float(np.abs(points[np.isfinite(points)]).max(initial=0)) or 1.0
+
+
+def _line(samples: object) -> NDArray[Any]:
+    """Return samples on a line, (n,) or (n, 1), as (n,)."""
+    found = checks.array("", "samples", samples, rows=1)
+    if found.shape not in ((len(found),), (len(found), 1)):
+        raise ShapeError(f"samples has shape {found.shape}; expected (n,) or (n, 1)")
+    return found.ravel()
 
 
 def sample_density(
@@ -212,18 +272,33 @@ def sample_density(
     limits : (low, high)
         Of the x axis.
     title : str
+
+    Raises
+    ------
+    ShapeError
+        If the samples are none of a line, or there are none.
+    ValueError
+        If the limits are no two numbers in that order, or a density or D is no function.
     """
+    samples = _line(samples)
+    for name, function in (("p_data", p_data), ("D", D)):
+        checks.function("", name, function, "a function of points (n,)")
+    low, high = checks.array("", "limits", limits, (2,), finite=True).tolist()
+    if not low < high:
+        raise ValueError(f"limits are ({low:g}, {high:g}); expected the lower one first")
     figure, axes = _figure()
-    x = np.linspace(*limits, 400)
+    x = np.linspace(low, high, 400)
     density = p_data(x)
     # By the number of all samples, inside the limits or not: a collapsed G must look like one.
-    share = np.full(samples.size, 80 / (samples.size * (limits[1] - limits[0])))
+    share = np.full(samples.size, 80 / (samples.size * (high - low)))
     axes.hist(
-        samples.ravel(), bins=80, range=limits, weights=share,
+        samples, bins=80, range=(low, high), weights=share,
         color=GREEN, alpha=0.35, label="G(z), histogram",
     )  # fmt: skip
     axes.plot(x, density, ":", color="black", linewidth=2, label="p_data")
-    axes.set(xlabel="x", ylabel="density", xlim=limits, ylim=(0, 1.6 * density.max()), title=title)
+    axes.set(
+        xlabel="x", ylabel="density", xlim=(low, high), ylim=(0, 1.6 * density.max()), title=title
+    )
     right = axes.twinx()
     right.spines["top"].set_visible(False)
     right.plot(x, D(x), "--", color=BLUE, linewidth=2, label="D(x)")
@@ -239,9 +314,12 @@ def sample_density(
 
 
 def histogram(samples: NDArray[Any]) -> Figure:
-    """Show samples on a line, (n,) or (n, 1), as a histogram."""
+    """Show samples on a line, (n,) or (n, 1), as a histogram; without those that are not finite."""
+    samples = _line(samples)
+    samples = samples[np.isfinite(samples)]
     figure, axes = _figure()
-    axes.hist(samples.ravel(), bins=80, density=True, color=GREEN, alpha=0.6)
+    if samples.size:  # of none there is no density
+        axes.hist(samples, bins=80, density=True, color=GREEN, alpha=0.6)
     axes.set(xlabel="x", ylabel="density of G(z)")
     return figure
 
@@ -254,7 +332,13 @@ def losses(history: Sequence[dict[str, float]]) -> Figure:
     ----------
     history : sequence of dict
         Records as ``Trainer.record`` makes them.
+
+    Raises
+    ------
+    ValueError
+        If a record has no ``step``.
     """
+    _require_records("history", history, ("step",))
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.2, 5.6), dpi=100, layout="constrained")
@@ -278,6 +362,16 @@ def losses(history: Sequence[dict[str, float]]) -> Figure:
     return figure
 
 
+def _require_records(name: str, records: object, keys: tuple[str, ...]) -> None:
+    checks.instance("", name, records, Sequence, "a list of records")
+    assert isinstance(records, Sequence)
+    for i, record in enumerate(records):
+        checks.instance("", f"{name}[{i}]", record, Mapping, "a record, such as {'step': 1}")
+        for key in keys:
+            if key not in record:
+                raise ValueError(f"{name}[{i}] has no '{key}': {checks.shown(record)}")
+
+
 def sigma_curve(curves: Mapping[str, Sequence[Sequence[float]]]) -> Figure:
     """
     Show Parzen estimates over their width σ, with a ring at the width that is chosen.
@@ -286,16 +380,23 @@ def sigma_curve(curves: Mapping[str, Sequence[Sequence[float]]]) -> Figure:
     ----------
     curves : mapping of name to pairs (σ, mean log-likelihood in nats)
         ``Parzen.curve``, or what a result file holds of it.
+
+    Raises
+    ------
+    ShapeError
+        If a curve is no list of pairs.
     """
+    checks.instance("", "curves", curves, Mapping, "a mapping of name to curve")
+    pairs = {name: checks.array("", name, c, (None, 2), rows=1) for name, c in curves.items()}
     figure, axes = _figure()
-    for (name, curve), (colour, dashes, marker) in zip(curves.items(), cycle(STYLES), strict=False):
-        sigmas, values = np.array(curve, dtype=float).T
+    for (name, curve), (colour, dashes, marker) in zip(pairs.items(), cycle(STYLES), strict=False):
+        sigmas, values = curve.astype(float).T
         best = int(np.argmax(values))
         label = f"{name}: {_number(values[best])} at σ = {sigmas[best]:.3f}"
         axes.plot(sigmas, values, dashes, color=colour, marker=marker, markersize=4, label=label)
         axes.plot(sigmas[best], values[best], "o", color=colour, markersize=11, fillstyle="none")
     axes.set_xscale("log")
-    tried = sorted({pair[0] for curve in curves.values() for pair in curve})
+    tried = sorted({float(sigma) for curve in pairs.values() for sigma in curve[:, 0]})
     ticks = tried[:: -(-len(tried) // 12)]
     axes.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
     axes.set_xticks([], minor=True)
@@ -323,7 +424,15 @@ def over_epochs(
     levels : mapping of name to score, optional
         Drawn as dotted lines: what real examples score, or a paper's figure.
     lower_is_better : bool
+
+    Raises
+    ------
+    ValueError
+        If a record has no ``epoch`` or ``score``.
     """
+    checks.instance("", "records", records, Mapping, "a mapping of name to records")
+    for name, run in records.items():
+        _require_records(name, run, ("epoch", "score"))
     figure, axes = _figure(7.2, 4.2)
     for (name, run), (colour, dashes, _) in zip(records.items(), cycle(STYLES), strict=False):
         epochs, scores, errors = np.array(

@@ -87,8 +87,20 @@ def test_other_things_than_real_numbers_are_refused(side):
         close(side, side)
 
 
-@pytest.mark.parametrize("tolerance", [-1e-9, np.inf, np.nan])
+@pytest.mark.parametrize("side", [np.ma.masked_greater([1.0, 2.0], 1), [np.ma.masked]])
+def test_masks_are_not_lost(side):
+    with pytest.raises(TypeError, match="mask"):
+        close(side, side)
+
+
+def test_rows_of_several_lengths():
+    with pytest.raises(ShapeError, match="right has rows of several lengths"):
+        close([[1], [2]], [[1], [1, 2]])
+
+
+@pytest.mark.parametrize("tolerance", [-1e-9, np.inf, np.nan, 1, 1e300, "1e-9", None, True])
 def test_a_bad_tolerance_is_refused(tolerance):
+    assert close(1.0, 1.1, np.float32(0.25))
     with pytest.raises(ValueError, match="tolerance is"):
         close(1.0, 1.0, tolerance)
 
@@ -110,3 +122,10 @@ def test_an_estimate_coarser_than_the_tolerance_decides_nothing(error):
     with pytest.raises(ValueError, match="cannot be held"):
         close(np.array([2.0, 1.0]), [Estimate(3.0, error), Estimate(1.0, 0.0)])
     assert close(Estimate(2.0, 1e-6), 2.0, 1e-5)
+
+
+def test_the_errors_of_both_sides_add_up():
+    half = Estimate(0.5, 0.6e-9)
+    assert close(half, 0.5)
+    with pytest.raises(ValueError, match="cannot be held"):
+        close(half, half)

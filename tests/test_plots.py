@@ -271,3 +271,150 @@ def test_pyplot_is_not_needed():
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+# -- what is given ------------------------------------------------------------------------------
+
+IMAGES = np.ones((4, 6))
+POINTS = np.ones((5, 2))
+
+
+def density(x):
+    return np.exp(-(x**2))
+
+
+@pytest.mark.parametrize(
+    ("draw", "said"),
+    [
+        (
+            lambda: plots.image_grid(IMAGES, (3, 3)),
+            r"samples has shape \(4, 6\); .*\(n, 9\), images",
+        ),
+        (lambda: plots.image_grid(IMAGES[0], (2, 3)), r"samples has shape \(6,\)"),
+        (lambda: plots.image_grid(IMAGES[:0], (2, 3)), "0 rows; expected at least 1"),
+        (lambda: plots.image_grid(None, (2, 3)), "samples is None; expected a NumPy array"),
+        (lambda: plots.image_grid(IMAGES.astype(str), (2, 3)), "expected real numbers"),
+        (lambda: plots.image_grid(np.ma.masked_less(IMAGES, 2), (2, 3)), "masked"),
+        (lambda: plots.image_grid(IMAGES, (6,)), "image_shape is .*; expected .height, width"),
+        (lambda: plots.image_grid(IMAGES, "23"), "image_shape is '23'; expected .height, width"),
+        (lambda: plots.image_grid(IMAGES, 6), "image_shape is 6; expected .height, width"),
+        (lambda: plots.image_grid(IMAGES, (-2, -3)), "image_shape is -2; expected a whole number"),
+        (lambda: plots.image_grid(IMAGES, (2, 3), zoom=0), "zoom is 0; expected a whole number"),
+        (lambda: plots.image_grid(IMAGES, (2, 3), 1.5), "columns is 1.5; expected a whole number"),
+        (lambda: plots.nearest_grid(IMAGES, IMAGES[:, :5], (2, 3)), r"nearest has shape \(4, 5\)"),
+        (lambda: plots.nearest_grid(IMAGES, IMAGES, (2, 3), 10**30), "zoom is"),
+        (lambda: plots.label_grid(IMAGES, np.arange(4), (2, 3), "abcd", 0), "columns is 0"),
+        (lambda: plots.label_grid(IMAGES, np.arange(4), (2, 3), [0, 1, 2, 3]), "label's name is 0"),
+        (lambda: plots.label_grid(IMAGES, None, (2, 3), "abcd"), "labels is None"),
+        (lambda: plots.sample_scatter(POINTS[:, 0]), r"one feature is a column"),
+        (lambda: plots.sample_scatter(POINTS[:0]), "0 rows"),
+        (
+            lambda: plots.sample_scatter(POINTS, IMAGES),
+            r"data has shape \(4, 6\); expected .any, 2",
+        ),
+        (lambda: plots.sample_density(POINTS, density, density, (0, 1)), r"expected \(n,\) or"),
+        (
+            lambda: plots.sample_density(POINTS[:, 0], 3, density, (0, 1)),
+            "p_data is 3; expected a f",
+        ),
+        (
+            lambda: plots.sample_density(POINTS[:, 0], density, None, (0, 1)),
+            "D is None; expected a",
+        ),
+        (lambda: plots.sample_density(POINTS[:, 0], density, density, (1, 1)), "limits are .1, 1"),
+        (lambda: plots.sample_density(POINTS[:, 0], density, density, (0, np.nan)), "limits has 1"),
+        (lambda: plots.sample_density(POINTS[:, 0], density, density, 3), "limits has shape"),
+        (lambda: plots.histogram(POINTS), r"samples has shape \(5, 2\); expected \(n,\) or \(n, 1"),
+        (lambda: plots.losses([{"a": 1}]), r"history\[0\] has no 'step': {'a': 1}"),
+        (lambda: plots.losses([{"step": 1}, 3]), r"history\[1\] is 3; expected a record"),
+        (lambda: plots.losses(3), "history is 3; expected a list of records"),
+        (lambda: plots.sigma_curve({"a": [1.0, 2.0]}), r"a has shape \(2,\); expected \(any, 2\)"),
+        (lambda: plots.sigma_curve([1.0, 2.0]), "curves is .*; expected a mapping"),
+        (lambda: plots.over_epochs([RUN], "nats"), "records is .*; expected a mapping"),
+        (lambda: plots.over_epochs({"a": [{"epoch": 1}]}, "nats"), r"a\[0\] has no 'score'"),
+    ],
+)
+def test_what_cannot_be_drawn(draw, said):
+    with pytest.raises(ValueError, match=said):
+        draw()
+
+
+def test_images_as_they_are_and_numbers_of_any_kind():
+    images = rng.random((4, 2, 3))
+    page = pixels(plots.image_grid(images.reshape(4, 6), (2, 3), 2, 3))
+    assert np.array_equal(page, pixels(plots.image_grid(images, (2, 3), 2, 3)))
+    shape = (np.int64(2), 3.0)
+    again = plots.image_grid(images.reshape(4, 6).tolist(), shape, np.int8(2), np.float32(3))
+    assert np.array_equal(page, pixels(again))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_generator_that_has_diverged_is_drawn(value):
+    """Its figures are those of a run that is still looked at: what is not finite is left out."""
+    points = np.full((50, 2), value)
+    for figure in (plots.sample_scatter(points), plots.sample_scatter(0 * POINTS)):
+        assert figure.axes[0].get_xlim() == (-1.3, 1.3)
+    assert plots.sample_scatter(points, 2 * POINTS).axes[0].get_xlim() == (-2.6, 2.6)
+    points[0] = 2.0
+    assert plots.sample_scatter(points).axes[0].get_ylim() == (-2.6, 2.6)
+    for samples, count in ((points[1:, 0], 0), (points[:, :1], 80)):
+        assert len(plots.histogram(samples).axes[0].patches) == count
+        axes = plots.sample_density(samples, density, density, (1, 3)).axes[0]
+        area = sum(bar.get_height() * bar.get_width() for bar in axes.patches)
+        assert abs(area - (0.02 if count else 0)) <= 1e-9
+
+
+def test_defaults_of_grids():
+    """Ten in a row, four screen pixels each."""
+    assert pixels(plots.image_grid(np.ones((11, 6)), (2, 3))).shape == (4 * 7, 4 * 41)
+    figure = plots.label_grid(np.ones((2, 6)), np.arange(2), (2, 3), "ab")
+    assert pixels(figure).shape == (4 * 7, 4 * 41 + 22)
+    assert pixels(plots.nearest_grid(IMAGES, IMAGES[:2], (2, 3))).shape == (4 * 7, 4 * 17)
+
+
+def test_what_the_scatter_holds():
+    """At most 2,000 of the data, all of the samples, in a square."""
+    data, samples = rng.normal(size=(3000, 2)), rng.normal(size=(2500, 2))
+    axes = plots.sample_scatter(samples, data, "a title").axes[0]
+    behind, before = axes.lines
+    assert (data[:2000] == np.array(behind.get_data()).T).all()
+    assert (samples == np.array(before.get_data()).T).all()
+    reach = 1.3 * np.abs(data).max()
+    assert axes.get_xlim() == axes.get_ylim() == (-reach, reach)
+    assert axes.get_title() == "a title"
+
+
+def test_what_the_density_plot_holds():
+    left, right = plots.sample_density(
+        np.zeros(9), density, lambda x: 0.25 + 0 * x, (-2, 3), "a title"
+    ).axes
+    (truth,), (d,) = left.lines, right.lines
+    x = np.linspace(-2, 3, 400)
+    assert (np.array(truth.get_data()) == [x, density(x)]).all()
+    assert (np.array(d.get_data()) == [x, 0.25 + 0 * x]).all()
+    assert left.get_xlim() == (-2, 3)
+    assert left.get_ylim() == (0, 1.6 * density(x).max())
+    assert right.get_ylim() == (0, 1.05)
+    labels = [text.get_text() for text in left.get_legend().get_texts()]
+    assert sorted(labels) == ["D(x)", "G(z), histogram", "p_data"]
+
+
+def test_a_histogram_has_area_1():
+    bars = plots.histogram(rng.normal(size=500)).axes[0].patches
+    assert abs(sum(bar.get_height() * bar.get_width() for bar in bars) - 1) <= 1e-9
+
+
+def test_levels_of_the_losses():
+    top, bottom = plots.losses(HISTORY).axes
+    drawn = {line.get_label(): list(line.get_ydata()) for line in top.lines + bottom.lines}
+    assert drawn["at the optimum, ½"] == [0.5, 0.5]
+    assert drawn["what G descends"] == [0.5] * 3
+    assert drawn["mean D(x)"] == [0.6] * 3
+    assert list(top.lines[0].get_xdata()) == [1, 2, 3]
+    assert bottom.get_ylim() == (0, 1)
+
+
+def test_a_record_without_an_error_has_no_band():
+    bare = [{"epoch": e, "score": s} for e, s in ((1, 3.0), (2, 4.0))]
+    band = plots.over_epochs({"run": bare}, "nats").axes[0].collections[0].get_paths()[-1]
+    assert (band.vertices[:, 1].min(), band.vertices[:, 1].max()) == (3, 4)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchgan import checks
 from scratchgan.backends import Array, Stream
 from scratchgan.errors import ShapeError
 from scratchgan.gan.noise import Noise
 from scratchgan.nn import Network
 from scratchgan.nn.layer import Params
 
-__all__ = ["Generator"]
+__all__ = ["Generator", "checked_stream"]
+
+MOST = 2**32 - 1  # samples of one stream: it numbers them by 32 bits
 
 
 class Generator:
@@ -30,7 +32,8 @@ class Generator:
     params : Params, optional
         A tree to use instead of the network's own, its moving average for instance.
     temperature : float
-        How many times as far from its mean z is drawn as in training. Above 1 samples differ
+        How many times as far from its mean z is drawn as in training, above 0 and at most
+        a million. Above 1 samples differ
         more and more of them are bad, below 1 the reverse: it trades precision for recall.
         (Kingma & Dhariwal 2018, arXiv 1807.03039, §6; the truncation of Brock et al. 2019, arXiv
         1809.11096, is kin to it.)
@@ -38,7 +41,7 @@ class Generator:
     Raises
     ------
     ValueError
-        If the temperature is not a number above 0.
+        If a part is of another kind, or the temperature is not a number above 0.
     """
 
     def __init__(
@@ -49,13 +52,11 @@ class Generator:
         params: Params | None = None,
         temperature: float = 1.0,
     ) -> None:
-        if not 0 < temperature < math.inf:
-            raise ValueError(f"temperature is {temperature}; expected a number above 0, such as 1")
-        self.network = network
-        self.noise = noise
-        self.classes = classes
+        self.network = checks.instance("Generator", "network", network, Network, "a Network")
+        self.noise = checks.instance("Generator", "noise", noise, Noise, "a Noise")
+        self.classes = checks.whole("Generator", "classes", classes, 0)
         self.params = params
-        self.temperature = temperature
+        self.temperature = checks.number("", "temperature", temperature, 0, 1e6, above=True)
 
     def sample(self, n: int, stream: Stream, label: int | None = None) -> NDArray[Any]:
         """
@@ -64,8 +65,8 @@ class Generator:
         Where G has dropout that is always on, its masks are of this stream too. A conditional G
         is asked for labels 0, 1, … in turn, or for ``label`` alone.
         """
-        if n < 1:
-            raise ValueError(f"{n} samples are asked for; expected at least 1")
+        n = checks.whole("sample", "n", n, 1, MOST)
+        stream = checked_stream("sample", stream)
         labels = self.labels_for(n, label)
         z = self.draw_noise(n, stream)
         return self._samples(z, labels, stream.at(1))  # z itself is drawn at 0
@@ -96,6 +97,7 @@ class Generator:
         ValueError
             If a label is no class, or G is not conditional.
         """
+        z = checks.array("", "z", z)
         if z.ndim != 2 or z.shape[1] != self.noise.features or len(z) == 0:
             raise ShapeError(f"z has shape {z.shape}; expected (n, {self.noise.features})")
         if labels is None:
@@ -103,7 +105,7 @@ class Generator:
         elif not self.classes:
             raise ValueError("this generator is not conditional: it takes no labels")
         else:
-            labels = self._checked(np.asarray(labels), len(z))
+            labels = self._checked(checks.array("", "labels", labels), len(z))
         return self._samples(self.network.ops.asarray(z, self.network.dtype), labels)
 
     def labels_for(self, n: int, label: int | None) -> NDArray[np.int32] | None:
@@ -114,8 +116,11 @@ class Generator:
             return None
         if label is None:
             return np.arange(n, dtype=np.int32) % self.classes
-        if not 0 <= label < self.classes:
-            raise ValueError(f"label is {label}; expected 0 … {self.classes - 1}")
+        try:
+            label = checks.whole("", "label", label, 0, self.classes - 1)
+        except ValueError:
+            expected = f"expected 0 … {self.classes - 1}"
+            raise ValueError(f"label is {checks.shown(label)}; {expected}") from None
         return np.full(n, label, np.int32)
 
     def _checked(self, labels: NDArray[Any], n: int) -> NDArray[np.int32]:
@@ -138,3 +143,13 @@ class Generator:
             z = (z, ops.one_hot(ops.asarray(labels), self.classes, self.network.dtype))
         samples: NDArray[Any] = ops.to_numpy(self.network(z, self.params, stream))
         return samples
+
+
+def checked_stream(owner: str, stream: object) -> Stream:
+    """Return an address of random numbers as plain whole numbers, each in its range."""
+    address = checks.instance(owner, "stream", stream, Stream, "a Stream, such as Stream(seed)")
+    bits = {"seed": 64, "step": 32, "substep": 16, "operation": 16, "row": 32}
+    return Stream(**{
+        name: checks.whole(f"{owner}: stream", name, getattr(address, name), 0, 2**size - 1)
+        for name, size in bits.items()
+    })  # fmt: skip

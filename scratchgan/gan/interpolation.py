@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchgan import checks
 from scratchgan.backends import Stream
-from scratchgan.gan.generator import Generator
+from scratchgan.gan.generator import MOST, Generator, checked_stream
 
 __all__ = ["interpolate"]
 
@@ -46,12 +47,13 @@ def interpolate(
     Raises
     ------
     ValueError
-        If there is no pair, or fewer than 2 steps, or the label is no class.
+        If there is no pair, or fewer than 2 steps, or the label is no class; or for what is
+        no generator or stream.
     """
-    if n_pairs < 1 or steps < 2:
-        raise ValueError(
-            f"{n_pairs} pairs and {steps} steps are asked for; expected at least 1 and 2"
-        )
+    checks.instance("interpolate", "generator", generator, Generator, "a Generator")
+    n_pairs = checks.whole("interpolate", "n_pairs", n_pairs, 1, MOST // 2)
+    steps = checks.whole("interpolate", "steps", steps, 2, MOST)
+    stream = checked_stream("interpolate", stream)
     network = generator.network
     z = network.ops.to_numpy(generator.draw_noise(2 * n_pairs, stream))
     start, end = z[0::2, None, :], z[1::2, None, :]

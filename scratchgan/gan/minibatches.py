@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchgan import checks
 from scratchgan.backends import Array, Backend, Purpose, Stream
 from scratchgan.backends.philox import sorted_by_words
 from scratchgan.errors import DataError
@@ -24,10 +25,16 @@ class Minibatches:
     ----------
     x : array (n, features), float32 or float64
     batch_size : int
-    labels : array (n,), int32, optional
-        With them each minibatch is a pair (x, y), y one-hot.
+    labels : integer array (n,), optional
+        With them each minibatch is a pair (x, y), y one-hot. The classes are 0, 1, … with an
+        example of each.
     classes : int, optional
-        Number of labels; by default the largest one + 1.
+        Number of classes; by default as many as there are in ``labels``.
+
+    Raises
+    ------
+    DataError
+        If the examples, their labels or the size do not fit; the message says which.
     """
 
     def __init__(
@@ -40,19 +47,18 @@ class Minibatches:
         classes: int = 0,
         dtype: Any = np.float32,
     ) -> None:
-        if labels is not None:
-            labels = np.asarray(labels)
-        _check(x, batch_size, labels, classes)
-        x = _own(x, dtype)
+        x = _own(_examples(x), dtype)
         self.ops = ops
         self.dtype = dtype
         self.n, self.features = x.shape
-        self.batch_size = batch_size
-        self.per_epoch = self.n // batch_size
+        self.batch_size = _size(batch_size, self.n)
+        self.per_epoch = self.n // self.batch_size
         self._x = ops.asarray(x, dtype)
-        self._labels = None if labels is None else ops.asarray(labels, np.int32)
-        self.classes = 0 if labels is None else classes or int(labels.max()) + 1
-        self._stream = Stream(seed).purpose(Purpose.SHUFFLE)
+        self._labels, self.classes = None, _named(classes, labels)
+        if labels is not None:
+            known = checks.labels("", "labels", labels, self.n, self.classes or None)
+            self._labels, self.classes = ops.asarray(known), int(known.max()) + 1
+        self._stream = Stream(checks.seed("", "seed", seed)).purpose(Purpose.SHUFFLE)
         # The orders of two epochs, one behind the other: this one's and the next one's, so
         # that a recorded step reads one buffer, at a start that changes.
         self._orders = ops.zeros((2 * self.n,), np.int32)
@@ -108,10 +114,10 @@ def _own(x: NDArray[Any], dtype: Any) -> NDArray[Any]:
     return own
 
 
-def _check(x: NDArray[Any], batch_size: int, labels: NDArray[Any] | None, classes: int) -> None:
-    if not isinstance(x, np.ndarray) or x.ndim != 2 or 0 in x.shape:
-        shape = getattr(x, "shape", type(x).__name__)
-        raise DataError(f"the data are {shape}; expected an array (examples, features)")
+def _examples(value: object) -> NDArray[Any]:
+    x = checks.array("", "x", value)
+    if x.ndim != 2 or 0 in x.shape:
+        raise DataError(f"the data are {x.shape}; expected an array (examples, features)")
     if not np.issubdtype(x.dtype, np.floating):
         raise DataError(
             f"the data are {x.dtype}; expected floats: scale them first, such as"
@@ -124,17 +130,21 @@ def _check(x: NDArray[Any], batch_size: int, labels: NDArray[Any] | None, classe
             f"the data hold {int((~finite).sum())} values that are NaN or infinite, the first in"
             f" row {row}; remove or replace them"
         )
-    if not isinstance(batch_size, int) or not 1 <= batch_size <= len(x):
+    return x
+
+
+def _size(value: object, examples: int) -> int:
+    try:
+        return checks.whole("", "batch_size", value, 1, examples)
+    except ValueError:
         raise DataError(
-            f"batch_size is {batch_size} and the data have {len(x)} examples; expected"
-            f" 1 ≤ batch_size ≤ {len(x)}"
-        )
-    if labels is not None and (
-        labels.shape != (len(x),)
-        or not np.issubdtype(labels.dtype, np.integer)
-        or not (labels.min() >= 0 and labels.max() < (classes or labels.max() + 1))
-    ):
-        raise DataError(
-            f"the labels are {labels.shape} {labels.dtype}; expected ({len(x)},) integers from 0"
-            + (f" to {classes - 1}" if classes else "")
-        )
+            f"batch_size is {checks.shown(value)} and the data have {examples} examples; expected"
+            f" a whole number, 1 ≤ batch_size ≤ {examples}"
+        ) from None
+
+
+def _named(value: object, labels: object) -> int:
+    classes = checks.whole("", "classes", value, 0)
+    if classes and labels is None:
+        raise DataError(f"classes is {checks.shown(value)} and there are no labels; give labels")
+    return classes

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from scratchgan import checks
 from scratchgan.backends import Array, Backend, Stream
-from scratchgan.errors import unknown
 
 __all__ = ["Noise"]
+
+WIDEST = 1_000_000  # features of z: 10,000 times the papers'
+FARTHEST = 1e9  # of a bound: beyond it G's first layer alone is out of all proportion
 
 
 @dataclass(frozen=True)
@@ -19,10 +22,16 @@ class Noise:
     Parameters
     ----------
     features : int
+        1 … 1,000,000.
     kind : str
         ``"normal"``, N(0, 1), or ``"uniform"``, U(low, high).
     low, high : float
-        Bounds of the uniform. Goodfellow et al. 2014 used ±√3 (unit variance).
+        Bounds of the uniform, from −1e9 to 1e9. Goodfellow et al. 2014 used ±√3 (unit variance).
+
+    Raises
+    ------
+    ValueError
+        If a value is none of these.
     """
 
     features: int
@@ -31,14 +40,14 @@ class Noise:
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.kind not in ("normal", "uniform"):
-            raise unknown("noise", self.kind, ("normal", "uniform"))
-        if not isinstance(self.features, int) or self.features < 1:
-            raise ValueError(
-                f"Noise: features is {self.features!r}; expected a whole number, at least 1"
-            )
-        if not self.low < self.high:
-            raise ValueError(f"Noise: low {self.low} must be below high {self.high}")
+        kind = checks.one_of("noise", self.kind, ("normal", "uniform"))
+        features = checks.whole("Noise", "features", self.features, 1, WIDEST)
+        low = checks.number("Noise", "low", self.low, -FARTHEST, FARTHEST)
+        high = checks.number("Noise", "high", self.high, -FARTHEST, FARTHEST)
+        if not low < high:
+            raise ValueError(f"Noise: low {low:g} must be below high {high:g}")
+        for name, value in (("features", features), ("kind", kind), ("low", low), ("high", high)):
+            object.__setattr__(self, name, value)  # plain, so that config.json is plain JSON
 
     def sample(
         self, ops: Backend, rows: int, stream: Stream, dtype: Any, temperature: float = 1.0

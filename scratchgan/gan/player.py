@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from scratchgan import checks
 from scratchgan.backends import Array
 from scratchgan.nn import Context, Network
 from scratchgan.nn.layer import Cache
@@ -37,11 +38,11 @@ class Player:
     """
 
     def __init__(self, network: Network, optimizer: Optimizer, ema: float | None = None) -> None:
-        if ema is not None and not 0 <= ema < 1:
-            raise ValueError(f"ema is {ema}; expected a decay in [0, 1), such as 0.999")
+        checks.instance("Player", "network", network, Network, "a Network")
+        checks.instance("Player", "optimizer", optimizer, Optimizer, "an optimizer")
         self.network = network
         self.optimizer = optimizer
-        self.ema = ema
+        self.ema = None if ema is None else checks.number("", "ema", ema, 0, 1, below=True)
         self.t = 0
         self.grads_flat, self.grads = network.new_buffer()
         self.slots = tuple(network.new_buffer()[0] for _ in optimizer.slots)

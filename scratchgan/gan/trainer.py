@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchgan import checks
 from scratchgan.backends import Array, Purpose, Stream
-from scratchgan.errors import NonFiniteError, ShapeError, unknown
+from scratchgan.errors import NonFiniteError, ShapeError
 from scratchgan.gan.generator import Generator
 from scratchgan.gan.minibatches import Minibatches
 from scratchgan.gan.noise import Noise
@@ -31,6 +32,7 @@ __all__ = ["UPDATES", "Trainer"]
 
 UPDATES = ("alternating", "simultaneous")
 G_TURN = 0xFFFF  # the substep of G's update; D's updates of an iteration are 0, 1, …
+LONGEST = 2**32 - 1  # iterations: a stream numbers them by 32 bits
 
 
 class Trainer:
@@ -52,12 +54,13 @@ class Trainer:
         ``"alternating"`` (Algorithm 1) or ``"simultaneous"`` (the 2014 code; k = 1).
     ema : float, optional
         Decay of a moving average of G, from which samples are then drawn.
-    labels : array (examples,), optional
-        With them the game is conditional: G takes (z, y), D takes (x, y), y one-hot. G is
-        asked for all labels equally often, whatever p(y) of the data is; that shifts D's logit
-        by log p(y)/q(y), and leaves G's optimum where it is (notebook 07).
+    labels : integer array (examples,), optional
+        Classes 0, 1, … with an example of each. With them the game is conditional: G takes
+        (z, y), D takes (x, y), y one-hot. G is asked for all labels equally often, whatever
+        p(y) of the data is; that shifts D's logit by log p(y)/q(y), and leaves G's optimum
+        where it is (notebook 07).
     classes : int, optional
-        Number of labels, by default the largest + 1.
+        Number of classes, by default as many as there are in ``labels``.
     seed : int
         For minibatches, noise and dropout (the networks have their own).
     log_every : int
@@ -108,24 +111,28 @@ class Trainer:
         log_every: int = 100,
         callbacks: Iterable[Callable[[Trainer], object]] = (),
     ) -> None:
-        if updates not in UPDATES:
-            raise unknown("kind of updates", updates, UPDATES)
-        for name, value in (("k", k), ("log_every", log_every)):
-            if value < 1:
-                raise ValueError(f"{name} is {value}; expected at least 1")
+        for name, network in (("G", G), ("D", D)):
+            checks.instance("Trainer", name, network, Network, "a Network, such as Network(layer)")
+        if G is D:
+            raise ValueError("G and D are one network; expected two, each with its parameters")
+        for name, optimizer in (("optimizer_g", optimizer_g), ("optimizer_d", optimizer_d)):
+            checks.instance("Trainer", name, optimizer, Optimizer, "an optimizer, such as Adam()")
+        self._objectives = objectives_by_start(objective)
+        self.noise = checks.instance("Trainer", "noise", noise, Noise, "a Noise, such as Noise(16)")
+        self.k = checks.whole("Trainer", "k", k, 1, G_TURN)
+        self.updates = checks.one_of("kind of updates", updates, UPDATES)
         if updates == "simultaneous" and k != 1:
             raise ValueError(f"k is {k}; simultaneous updates need k = 1")
-        if not 0 <= seed < 2**64:
-            raise ValueError(f"seed is {seed}; expected 0 ≤ seed < 2⁶⁴")
-        self._objectives = objectives_by_start(objective)
-        self.noise = noise
-        self.k = k
-        self.updates = updates
-        self.seed = seed
-        self.log_every = log_every
-        self.callbacks = [(1, callback) for callback in callbacks]
+        self.seed = checks.seed("Trainer", "seed", seed)
+        self.log_every = checks.whole("Trainer", "log_every", log_every, 1, LONGEST)
+        lists = (Sequence, Iterator)
+        checks.instance("Trainer", "callbacks", callbacks, lists, "a list of functions")
+        self.callbacks = [
+            (1, checks.function("Trainer", "a callback", callback, "a function of the trainer"))
+            for callback in callbacks
+        ]
         self.ops, self.dtype = G.ops, G.dtype
-        self.data = Minibatches(self.ops, x, batch_size, seed, labels, classes, self.dtype)
+        self.data = Minibatches(self.ops, x, batch_size, self.seed, labels, classes, self.dtype)
         _check_fit(G, D, noise, self.data)
         self.G = Player(G, optimizer_g, ema)
         self.D = Player(D, optimizer_d)
@@ -158,6 +165,9 @@ class Trainer:
         ``until()`` is asked now and then, at least every tenth of a second where an
         iteration takes less; the training ends when it says yes.
         """
+        iterations = checks.whole("train", "iterations", iterations, 0, LONGEST)
+        if until is not None:
+            checks.function("train", "until", until)
         self._stop = False
         done = 0  # by this call; another thread may drive the same trainer
         while done < iterations:
@@ -176,9 +186,9 @@ class Trainer:
 
         The longer the interval, the more iterations can be run in one go.
         """
-        if iterations < 1:
-            raise ValueError(f"call_every: iterations is {iterations}; expected at least 1")
-        self.callbacks.append((iterations, callback))
+        every = checks.whole("call_every", "iterations", iterations, 1, LONGEST)
+        checks.function("call_every", "callback", callback, "a function of the trainer")
+        self.callbacks.append((every, callback))
 
     def step(self) -> None:
         """Run one iteration: the rest of D's k updates, then G's."""

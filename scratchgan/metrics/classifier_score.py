@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchgan import checks
 from scratchgan.errors import ShapeError
-from scratchgan.metrics.distances import Doubles, require_matrices
+from scratchgan.metrics.distances import Doubles, matrices
 
 __all__ = ["ClassifierScore", "LabelAgreement", "classifier_score", "label_agreement"]
 
@@ -82,8 +83,10 @@ def classifier_score(probabilities: NDArray[Any], splits: int = 10) -> Classifie
     (4.0, 0.0, 4.0)
     """
     p = _probabilities(probabilities)
-    if not 1 <= splits <= len(p):
-        raise ValueError(f"splits is {splits}; expected 1 … {len(p)}, the number of samples")
+    try:
+        splits = checks.whole("classifier_score", "splits", splits, 1, len(p))
+    except ValueError as error:
+        raise ValueError(f"{error}, the number of samples") from None
     cuts = [i * len(p) // splits for i in range(splits + 1)]
     each = [_score(p[low:high]) for low, high in pairwise(cuts)]
     return ClassifierScore(float(np.mean(each)), float(np.std(each)), splits, _score(p))
@@ -123,7 +126,7 @@ def label_agreement(probabilities: NDArray[Any], labels: NDArray[Any]) -> LabelA
     ((1.0, 0.5), (1, 2), '66.7 ± 27.2 %')
     """
     p = _probabilities(probabilities)
-    labels = np.asarray(labels)
+    labels = checks.array("", "labels", labels)
     classes = p.shape[1]
     if labels.shape != (len(p),) or labels.dtype.kind not in "iu":
         raise ShapeError(
@@ -158,10 +161,9 @@ def _log(p: Doubles) -> Doubles:
     return np.log(p, out=np.zeros_like(p), where=p != 0)
 
 
-def _probabilities(given: NDArray[Any]) -> Doubles:
+def _probabilities(given: object) -> Doubles:
     """Return checked rows, which sum to 1 in float64."""
-    require_matrices(probabilities=given)
-    p = given.astype(np.float64)
+    p = matrices(probabilities=given)[0].astype(np.float64)
     sums = p.sum(axis=1, keepdims=True)
     if (p < 0).any() or (np.abs(sums - 1) > 1e-3).any():
         raise ValueError(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from scratchgan import checks
+from scratchgan.metrics.distances import matrices
 
 __all__ = ["Confidence", "classifier_confidence", "train_classifier"]
 
@@ -23,14 +27,26 @@ def train_classifier(x: NDArray[Any], labels: NDArray[Any], seed: int = 0) -> An
 
     At most 10,000 examples are used, which keeps it under half a minute.
 
+    Parameters
+    ----------
+    x : array (n, features)
+        Finite.
+    labels : integer array (n,)
+        Classes 0, 1, … with an example of each.
+    seed : int
+
     Returns
     -------
     sklearn.neural_network.MLPClassifier
     """
     from sklearn.neural_network import MLPClassifier
 
+    (x,) = matrices(x=x)
+    x = checks.array("train_classifier", "x", x, finite=True)
+    labels = checks.labels("train_classifier", "labels", labels, len(x))
+    seed = checks.seed("train_classifier", "seed", seed)
     chosen = np.random.default_rng(seed).permutation(len(x))[:10_000]
-    classifier = MLPClassifier((128,), max_iter=1000, random_state=seed)
+    classifier = MLPClassifier((128,), max_iter=1000, random_state=seed % 2**32)  # all it takes
     return classifier.fit(x[chosen], labels[chosen])
 
 
@@ -50,8 +66,17 @@ def classifier_confidence(
     samples : array (n, features)
     threshold : float
         In (0, 1].
+
+    Returns
+    -------
+    Confidence
+        Where a sample is NaN or infinite, the share is NaN, and it counts for no class.
     """
-    probability = classifier.predict_proba(samples)
-    sure = probability.max(axis=1) >= threshold
+    (samples,) = matrices(samples=samples)
+    threshold = checks.number("classifier_confidence", "threshold", threshold, 0, 1, above=True)
+    good = np.isfinite(samples).all(axis=1)
+    probability = classifier.predict_proba(np.where(good[:, None], samples, 0))
+    sure = (probability.max(axis=1) >= threshold) & good
     counts = np.bincount(probability.argmax(axis=1)[sure], minlength=probability.shape[1])
-    return Confidence(float(sure.mean()), tuple(int(c) for c in counts))
+    share = float(sure.mean()) if good.all() else math.nan
+    return Confidence(share, tuple(int(c) for c in counts))

@@ -7,25 +7,45 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchgan import checks
 from scratchgan.errors import ShapeError
 
-__all__ = ["Doubles", "require_matrices", "squared_distances", "squares"]
+__all__ = ["Doubles", "matrices", "measurable", "squared_distances", "squares"]
 
 Doubles = NDArray[np.float64]
 
+FARTHEST = np.float64(1e150)  # its square, and a sum of many such, is a float64
 
-def require_matrices(**arrays: NDArray[Any]) -> None:
+
+def matrices(**given: object) -> tuple[NDArray[Any], ...]:
     """
-    Refuse arrays that are no matrices (examples, features) of one width, or are empty.
+    Return matrices (examples, features) of real numbers, of one width, none of them empty.
+
+    Nothing is copied that is an array of numbers already.
 
     Raises
     ------
     ShapeError
+        If a value is no matrix of real numbers, or the widths differ.
+    DataError
+        If a value is a masked array: what it masks would be measured.
     """
+    arrays = {name: checks.array("", name, value) for name, value in given.items()}
     widths = {a.shape[1:] for a in arrays.values()}
     if any(a.ndim != 2 or a.size == 0 for a in arrays.values()) or len(widths) != 1:
         shapes = ", ".join(f"{name} {a.shape}" for name, a in arrays.items())
         raise ShapeError(f"{shapes}; expected matrices (examples, features) of the same features")
+    return tuple(arrays.values())
+
+
+def measurable(a: NDArray[Any], farthest: np.float64 = FARTHEST) -> bool:
+    """
+    Whether all values are finite, and near enough to 0 that no distance overflows.
+
+    A measure of anything else is NaN: in comparisons NaN counts as false and ∞ as equal to ∞,
+    and so a generator that has diverged could look good.
+    """
+    return bool(a.min() >= -farthest and a.max() <= farthest)  # false for a NaN
 
 
 def squares(a: Doubles) -> Doubles:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchgan import checks
 from scratchgan.data import Dataset
 from scratchgan.metrics.classifier import SETTINGS, ClassifierSettings, trained_classifier
 from scratchgan.metrics.confidence import classifier_confidence, train_classifier
@@ -69,7 +70,17 @@ def evaluate(
         For the control and fresh real samples.
     asked, validation
         As in ``image_figures``.
+
+    Raises
+    ------
+    ShapeError
+        If the samples are no matrix of the data's width.
+    ValueError
+        If an argument is of another kind.
     """
+    checks.instance("evaluate", "data", data, Dataset, "a Dataset, such as load('ring')")
+    samples = checks.array("evaluate", "samples", samples, (None, data.features), rows=1)
+    seed = checks.seed("evaluate", "seed", seed)
     if data.labels is not None and data.x_test is not None:
         return _evaluate_images(samples, data, seed, asked, validation)
     real = _fresh(data, len(samples), seed)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchgan.errors import ShapeError, unknown
-from scratchgan.metrics.distances import Doubles, require_matrices
+from scratchgan import checks
+from scratchgan.errors import ShapeError
+from scratchgan.metrics.distances import Doubles, matrices, measurable
 
 __all__ = ["FORMS", "frechet_distance"]
 
@@ -44,7 +45,7 @@ def frechet_distance(
     Returns
     -------
     float
-        In the features' units, squared; NaN where a feature is NaN or infinite.
+        In the features' units, squared; NaN where a feature is NaN or infinite, or beyond 1e150.
 
     Raises
     ------
@@ -60,15 +61,14 @@ def frechet_distance(
     >>> round(frechet_distance(np.array([[-1.0], [1.0]]), np.array([[1.0], [7.0]])), 12)
     24.0
     """
-    if form not in FORMS:
-        raise unknown("form of the Fréchet distance", form, FORMS)
-    require_matrices(features_a=features_a, features_b=features_b)
+    form = checks.one_of("form of the Fréchet distance", form, FORMS)
+    features_a, features_b = matrices(features_a=features_a, features_b=features_b)
     if min(len(features_a), len(features_b)) < 2:
         raise ShapeError(
             f"features_a {features_a.shape}, features_b {features_b.shape};"
             " expected at least 2 examples in each, to have a covariance"
         )
-    if not (np.isfinite(features_a).all() and np.isfinite(features_b).all()):
+    if not (measurable(features_a) and measurable(features_b)):
         return math.nan
     mean_a, a = _centred(features_a)
     mean_b, b = _centred(features_b)

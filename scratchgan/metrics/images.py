@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchgan import checks
 from scratchgan.data import Dataset
 from scratchgan.errors import DataError
 from scratchgan.metrics.classifier import Classifier
@@ -20,6 +21,7 @@ from scratchgan.metrics.precision_recall import precision_recall
 __all__ = ["ImageFigures", "image_figures"]
 
 REFERENCE = 10_000  # training images that sets are compared with
+FEWEST = 10  # samples: one for each split of the classifier score
 NEAREST = 1000  # images whose nearest neighbours are looked for
 
 Images = NDArray[Any]
@@ -57,6 +59,7 @@ def image_figures(
     Parameters
     ----------
     samples : array (n, features)
+        10 or more.
     data : Dataset
         Labelled images with a test set.
     classifier : Classifier
@@ -68,10 +71,21 @@ def image_figures(
         width is chosen by the first 1,000 of them. By the last 1,000 training images if 0.
     seed : int
         For the choice of training images, and the control.
+
+    Raises
+    ------
+    ShapeError
+        If the samples are no images of the data's width, or too few.
+    DataError
+        If the data have no labelled test images.
+    ValueError
+        If ``validation`` or ``seed`` is none.
     """
     if data.x_test is None or data.labels_test is None:
         raise DataError(f"data set '{data.name}' has no labelled test images to measure beside")
-    rng = np.random.default_rng(seed)
+    samples = checks.array("image_figures", "samples", samples, (None, data.features), rows=FEWEST)
+    validation = checks.whole("image_figures", "validation", validation, 0, data.n - 1)
+    rng = np.random.default_rng(checks.seed("image_figures", "seed", seed))
     seen = data.x[: data.n - validation]
     reference = seen[rng.permutation(len(seen))[:REFERENCE]]
     control = rng.permuted(reference[: len(samples)], axis=0)

@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchgan import checks
 from scratchgan.errors import ShapeError
-from scratchgan.metrics.distances import Doubles, require_matrices
+from scratchgan.metrics.distances import Doubles, matrices, measurable
 
 __all__ = ["KernelDistance", "kernel_distance"]
+
+FARTHEST = np.float64(1e45)  # the sixth power of a feature, and a sum of many such, is a float64
 
 
 class KernelDistance(NamedTuple):
@@ -58,14 +61,14 @@ def kernel_distance(
     Returns
     -------
     KernelDistance
-        NaN where a feature is NaN or infinite.
+        NaN where a feature is NaN or infinite, or beyond 1e45.
 
     Raises
     ------
     ShapeError
         If the arrays are no matrices of one width, or have too few rows to put two in a block.
     ValueError
-        If ``block`` is below 2.
+        If ``block`` is no whole number of at least 2, or ``seed`` is no seed.
 
     Examples
     --------
@@ -79,9 +82,9 @@ def kernel_distance(
     >>> exact, abs(found.value - exact) <= 3 * found.error
     (256, True)
     """
-    if block < 2:
-        raise ValueError(f"block is {block}; expected at least 2, to have a pair in it")
-    require_matrices(features_a=features_a, features_b=features_b)
+    block = checks.whole("kernel_distance", "block", block, 2)  # to have a pair in it
+    seed = checks.seed("kernel_distance", "seed", seed)
+    features_a, features_b = matrices(features_a=features_a, features_b=features_b)
     blocks = -(-max(len(features_a), len(features_b)) // block)
     if min(len(features_a), len(features_b)) < 2 * blocks:
         raise ShapeError(
@@ -89,7 +92,7 @@ def kernel_distance(
             f" of at most {block}; expected 2 examples or more of each set in every block:"
             " take sets of like size, or larger blocks"
         )
-    if not (np.isfinite(features_a).all() and np.isfinite(features_b).all()):
+    if not (measurable(features_a, FARTHEST) and measurable(features_b, FARTHEST)):
         return KernelDistance(math.nan, math.nan)
     rng = np.random.default_rng(seed)
     dealt = [np.array_split(rng.permutation(len(x)), blocks) for x in (features_a, features_b)]

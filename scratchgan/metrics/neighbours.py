@@ -7,7 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchgan.metrics.distances import Doubles, require_matrices, squared_distances, squares
+from scratchgan.metrics.distances import (
+    FARTHEST,
+    Doubles,
+    matrices,
+    measurable,
+    squared_distances,
+    squares,
+)
 
 __all__ = ["Nearest", "nearest"]
 
@@ -41,7 +48,8 @@ def nearest(samples: NDArray[Any], x: NDArray[Any]) -> Nearest:
     Returns
     -------
     Nearest
-        The distance is NaN where a sample, or any of the examples, has a NaN.
+        The distance is NaN where a sample, or any of the examples, has a NaN or an infinite
+        value, or one beyond 1e150.
 
     Raises
     ------
@@ -54,17 +62,21 @@ def nearest(samples: NDArray[Any], x: NDArray[Any]) -> Nearest:
     >>> found.indices.tolist(), found.distances.round(3).tolist()
     ([2, 1], [0.1, 0.2])
     """
-    require_matrices(samples=samples, x=x)
+    samples, x = matrices(samples=samples, x=x)
+    indices = np.zeros(len(samples), np.intp)
+    if not measurable(x):
+        return Nearest(indices, np.full(len(samples), np.nan))
+    good = (np.abs(samples) <= FARTHEST).all(axis=1)
     middle = x.mean(axis=0, dtype=np.float64)  # centred, the expansion loses less to rounding
-    rows = samples - middle
+    rows = np.where(good[:, None], samples, 0) - middle
     row_squares = squares(rows)
-    indices = np.zeros(len(rows), np.intp)
     distances = np.full(len(rows), np.inf)
     for start in range(0, len(x), BLOCK):
         block = x[start : start + BLOCK] - middle
         candidate = squared_distances(rows, block, row_squares).argmin(axis=1)
         distance = np.sqrt(np.sum((rows - block[candidate]) ** 2, axis=1))
-        closer = (distance < distances) | np.isnan(distance)  # a NaN is taken, and kept
+        closer = distance < distances
         indices[closer] = start + candidate[closer]
         distances[closer] = distance[closer]
+    distances[~good] = np.nan
     return Nearest(indices, distances)

@@ -9,7 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchgan.metrics.distances import Doubles, require_matrices, squared_distances, squares
+from scratchgan import checks
+from scratchgan.metrics.distances import (
+    FARTHEST,
+    Doubles,
+    matrices,
+    measurable,
+    squared_distances,
+    squares,
+)
 
 __all__ = ["SIGMAS", "Parzen", "parzen_log_likelihood", "parzen_log_likelihoods"]
 
@@ -67,13 +75,14 @@ def parzen_log_likelihood(
     Returns
     -------
     Parzen
+        The figure is NaN where a sample or an example is NaN or infinite, or beyond 1e150.
 
     Raises
     ------
     ShapeError
         If the arrays are no matrices of one width, or empty.
     ValueError
-        If there is no width, or one is not above 0.
+        If there is no width, or one is not from 1e-100 to 1e100.
 
     Examples
     --------
@@ -84,7 +93,7 @@ def parzen_log_likelihood(
     (0.1, 0.6905)
     """
     grid = _checked(sigmas)
-    require_matrices(samples=samples, x=x, x_validation=x_validation)
+    samples, x, x_validation = matrices(samples=samples, x=x, x_validation=x_validation)
     by_width = parzen_log_likelihoods(samples, x_validation[:FIRST], grid).mean(axis=1)
     best = int(np.argmax(by_width))  # NaN counts as the highest, so it is not passed over
     each = parzen_log_likelihoods(samples, x, [grid[best]])[0]
@@ -106,16 +115,21 @@ def parzen_log_likelihoods(
     Log-density of each example for each width: (widths, n), nats.
 
     log p(x) = log (1/m) Σⱼ exp(−‖x − sⱼ‖² / 2σ²) − features · log(σ √(2π)), in float64 and in
-    blocks of examples, so memory does not grow with n.
+    blocks of examples, so memory does not grow with n. NaN for an example that is not finite,
+    and for all of them if a sample is not.
     """
     grid = _checked(sigmas)
-    require_matrices(samples=samples, x=x)
+    samples, x = matrices(samples=samples, x=x)
+    if not measurable(samples):
+        return np.full((len(grid), len(x)), np.nan)
     centres = np.ascontiguousarray(samples, np.float64)
     centre_squares = squares(centres)
     features = centres.shape[1]
     result = np.empty((len(grid), len(x)))
     for start in range(0, len(x), BLOCK):
-        rows = np.asarray(x[start : start + BLOCK], np.float64)
+        rows = np.array(x[start : start + BLOCK], np.float64)
+        bad = ~(np.abs(rows) <= FARTHEST).all(axis=1)
+        rows[bad] = 0
         distances = squared_distances(rows, centres, b_squares=centre_squares)
         nearest = distances.min(axis=1)
         distances -= nearest[:, None]  # the largest exponent is then 0: nothing underflows
@@ -127,11 +141,13 @@ def parzen_log_likelihoods(
                 np.log(terms.mean(axis=1)) + scale * nearest
                 - features * math.log(sigma * math.sqrt(2 * math.pi))
             )  # fmt: skip
+        result[:, start : start + BLOCK][:, bad] = np.nan
     return result
 
 
 def _checked(sigmas: Sequence[float]) -> list[float]:
-    grid = [float(sigma) for sigma in sigmas]
-    if not grid or not all(0 < sigma < math.inf for sigma in grid):
-        raise ValueError(f"sigmas are {grid}; expected one or more widths above 0")
+    grid: list[float] = checks.array("", "sigmas", sigmas, (None,)).astype(float).tolist()
+    # the square of a width, and its reciprocal, are float64 numbers
+    if not grid or not all(1e-100 <= sigma <= 1e100 for sigma in grid):
+        raise ValueError(f"sigmas are {grid}; expected one or more widths above 0, 1e-100 … 1e100")
     return grid

@@ -8,7 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchgan.metrics.distances import Doubles, require_matrices, squared_distances, squares
+from scratchgan import checks
+from scratchgan.metrics.distances import (
+    Doubles,
+    matrices,
+    measurable,
+    squared_distances,
+    squares,
+)
 
 __all__ = ["PrecisionRecall", "precision_recall"]
 
@@ -61,14 +68,15 @@ def precision_recall(real: NDArray[Any], samples: NDArray[Any], k: int = 3) -> P
     Returns
     -------
     PrecisionRecall
-        All NaN where a feature is NaN or infinite.
+        All NaN where a feature is NaN or infinite, or beyond 1e150.
 
     Raises
     ------
     ShapeError
         If the arrays are no matrices of one width.
     ValueError
-        If ``k`` is below 1, or a set has too few examples to have k neighbours.
+        If ``k`` is no whole number of at least 1, or a set has too few examples to have k
+        neighbours.
 
     Notes
     -----
@@ -85,14 +93,14 @@ def precision_recall(real: NDArray[Any], samples: NDArray[Any], k: int = 3) -> P
     >>> found.precision, found.recall, round(found.f, 3)
     (1.0, 0.5, 0.667)
     """
-    require_matrices(real=real, samples=samples)
+    real, samples = matrices(real=real, samples=samples)
     fewest = min(len(real), len(samples))
-    if not 1 <= k < fewest:
-        raise ValueError(
-            f"k is {k}; expected 1 … {fewest - 1}: the smaller set has {fewest} examples, and"
-            " each needs k others"
-        )
-    if not (np.isfinite(real).all() and np.isfinite(samples).all()):
+    try:
+        k = checks.whole("precision_recall", "k", k, 1, fewest - 1)
+    except ValueError as error:
+        why = f"the smaller set has {fewest} examples, and each needs k others"
+        raise ValueError(f"{error}: {why}") from None
+    if not (measurable(real) and measurable(samples)):
         return PrecisionRecall(math.nan, math.nan, math.nan, math.nan, k)
     middle = real.mean(axis=0, dtype=np.float64)  # centred, the expansion loses less to rounding
     real, samples = real - middle, samples - middle

@@ -290,7 +290,8 @@ def test_data_that_cannot_be_had(capsys, tmp_path, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_diverging_training(capsys, tmp_path):
+def test_diverging_training(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("scratchgan.optim.SGD.__post_init__", lambda self: None)  # any rate
     settings = tmp_path / "s.toml"
     settings.write_text("log_every = 5\n[optimizer_g]\nname = 'sgd'\nrate = 1e38\n")
     folder = tmp_path / "run"

@@ -116,7 +116,7 @@ class Game(NamedTuple):
         """Return a trainer whose layers are its own, so that a test may change them."""
         rng = np.random.default_rng(3)
         x = rng.random((self.examples, self.features)).astype(self.dtype)
-        labels = rng.integers(0, self.classes, self.examples) if self.classes else None
+        labels = rng.permutation(np.arange(self.examples) % self.classes) if self.classes else None
         ops = ops or get_backend("cpu")
         G, D = (
             Network(copy.deepcopy(layer), seed, self.dtype, ops)
@@ -194,7 +194,7 @@ def games(draw):
         noise=noise,
         features=features,
         classes=classes,
-        examples=batch * per_epoch + draw(st.integers(0, batch - 1)),
+        examples=max(classes, batch * per_epoch + draw(st.integers(0, batch - 1))),
         settings=settings,
     )
 

@@ -42,7 +42,7 @@ def test_samples_and_lines_are_of_that_z():
     assert not np.allclose(lines, interpolate(generator(), 3, 2, stream))
 
 
-@pytest.mark.parametrize("temperature", [0.0, -1.0, float("inf"), float("nan")])
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("inf"), float("nan"), 1e7, "1", True])
 def test_what_is_no_temperature(temperature):
     with pytest.raises(ValueError, match="expected a number above 0"):
         generator(temperature)

@@ -171,7 +171,7 @@ def test_each_epoch_is_told():
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid")
 def test_a_training_that_diverges_is_stopped():
     with pytest.raises(NonFiniteError, match=r"no longer finite in epoch 1; give a lower rate"):
-        train(small_data(), replace(SMALL, rate=1e38))
+        train(small_data(), replace(SMALL, rate=1e15))
 
 
 # -- moved images ---------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
 """Distances as a matrix product against differences written out."""
 
+import math
+
 import numpy as np
 import pytest
 
 from scratchgan.errors import ShapeError
-from scratchgan.metrics.distances import require_matrices, squared_distances, squares
+from scratchgan.metrics.distances import matrices, measurable, squared_distances, squares
 
 
 def error(distances):
@@ -56,5 +58,16 @@ def test_nan_stays():
 def test_what_is_no_matrix_is_named(shapes):
     arrays = {f"x{i}": np.zeros(shape) for i, shape in enumerate(shapes)}
     with pytest.raises(ShapeError, match=r"^x0 \(.*expected matrices \(examples, features\)"):
-        require_matrices(**arrays)
-    require_matrices(x0=np.zeros((1, 2)), x1=np.zeros((9, 2)))
+        matrices(**arrays)
+    x = np.zeros((9, 2))
+    assert matrices(x0=np.zeros((1, 2)), x1=x)[1] is x
+    assert matrices(x0=[[1, 2], [3, 4]])[0].shape == (2, 2)
+
+
+@pytest.mark.parametrize("value", [0.0, 1e150, -1e150])
+def test_what_can_be_measured(value):
+    for bad in (math.nan, math.inf, -math.inf, 1.01e150, -1.01e150):
+        assert not measurable(np.array([[0.0, value], [bad, 1.0]]))
+    assert measurable(np.array([[0.0, value]]))
+    assert not measurable(np.array([[2.0]]), farthest=np.float64(1))
+    assert measurable(np.ones((2, 2), np.uint8))

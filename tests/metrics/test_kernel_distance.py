@@ -196,5 +196,5 @@ class TestBadDays:
             kernel_distance(np.zeros((1, 2)), np.zeros((19, 2)))
 
     def test_a_block_has_a_pair(self):
-        with pytest.raises(ValueError, match="block is 1; expected at least 2"):
+        with pytest.raises(ValueError, match="block is 1; expected a whole number, at least 2"):
             kernel_distance(np.zeros((4, 2)), np.zeros((4, 2)), block=1)
