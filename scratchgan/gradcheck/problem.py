@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchgan import checks
 from scratchgan.backends import get_backend
 from scratchgan.errors import ShapeError
 from scratchgan.gradcheck.trees import leaves, names, rebuilt
@@ -44,6 +45,8 @@ def function_problem(f: Callable[..., Any], inputs: Mapping[str, Any]) -> Proble
             f"inputs of {name} are a {type(inputs).__name__}; expected a mapping of its argument"
             ' names to arrays, such as {"x": x, "w": w}'
         )
+    if not inputs:
+        raise ShapeError(f"inputs of {name} are empty; there is nothing to check")
     point = {key: _float64(key, a) for key, a in inputs.items()}
     for a in point.values():
         a.flags.writeable = False  # so that a function which changes its input says so
@@ -177,15 +180,21 @@ def _answer(name: str, answer: Any) -> tuple[Any, Any]:
 
 
 def _gradient(title: str, name: str, g: Any, a: NDArray[Any]) -> NDArray[Any]:
-    array: NDArray[Any] = np.asarray(g, np.float64)
+    array = checks.array(title, f"{name}'s derivative", g)
+    if array.dtype.kind == "f" and array.dtype.itemsize < 8:
+        raise ShapeError(
+            f"{title}: {name}'s derivative is {array.dtype}, which keeps too few digits to be"
+            " checked; look for a cast in the backward pass"
+        )
     if array.shape != a.shape:
         raise ShapeError(f"{title}: {name}'s derivative is {array.shape}; expected {a.shape}")
-    return array
+    return array.astype(np.float64)
 
 
 def _float64(name: str, a: Any) -> NDArray[Any]:
-    """Copy ``a``, which must be float64."""
-    array: NDArray[Any] = np.array(a)
+    """Copy ``a``, which must be float64 and finite."""
+    dtype = np.asarray(a).dtype if isinstance(a, np.ndarray) else None
+    array = checks.array("gradcheck", name, a) if dtype is None or dtype.kind not in "c" else a
     if array.dtype != np.float64:
         raise ShapeError(
             f"{name} is {array.dtype}; gradients are checked in float64: differences in float32"
@@ -194,4 +203,4 @@ def _float64(name: str, a: Any) -> NDArray[Any]:
         )
     if array.size == 0:
         raise ShapeError(f"{name} is empty, of shape {array.shape}; there is nothing to check")
-    return array
+    return np.array(checks.array("gradcheck", name, array, finite=True))
