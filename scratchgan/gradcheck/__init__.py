@@ -145,5 +145,7 @@ def gradcheck(
             "gradcheck: target is a Network; expected its layer, with its parameters in float64:"
             " gradcheck(net.layer, x, params=net.in_float64().params)"
         )
-    checks.function(who, "target", target, "a Layer or a function, f(**inputs) -> (value, gradients)")
+    checks.function(
+        who, "target", target, "a Layer or a function, f(**inputs) -> (value, gradients)"
+    )
     return check(function_problem(target, inputs), settings, rng)

@@ -83,8 +83,7 @@ def check(problem: Problem, settings: Settings, rng: np.random.Generator) -> Gra
     scales = _scales(problem.gradients)
     with np.errstate(all="ignore"):  # a step may leave f's domain: the next one is smaller
         tensors = [
-            _Tensor(problem, f0, name, scales[name], settings).report(rng)
-            for name in problem.point
+            _Tensor(problem, f0, name, scales[name], settings).report(rng) for name in problem.point
         ]
     return GradcheckReport(problem.title, settings.method, settings.mode, tuple(tensors))
 

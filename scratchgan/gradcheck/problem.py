@@ -79,12 +79,18 @@ class LayerAt:
     def __init__(
         self, layer: Layer, x: Any, params: Any, ctx: Context | None, rng: np.random.Generator
     ) -> None:
-        self.layer = layer
-        self.ctx = ctx or Context(get_backend("reference"))
+        self.layer = checks.instance("gradcheck", "layer", layer, Layer, "a Layer")
+        if ctx is None:
+            ctx = Context(get_backend("reference"))
+        self.ctx = checks.instance("gradcheck", "ctx", ctx, Context, "a Context")
+        self._on_host = isinstance(self.ctx.ops.zeros((1,), np.float64), np.ndarray)
+        layout = Layout(layer.init(np.random.default_rng(0), np.float64))
+        if params is not None:
+            layout.require(params)
         self._params = some_params(layer, rng) if params is None else params
         self._x = x
         self.inputs = list(names(x, "x"))
-        paths = [entry.path for entry in Layout(self._params).entries]
+        paths = [entry.path for entry in layout.entries]
         if set(self.inputs) & set(paths):
             raise ValueError(f"{layer!r} has a parameter 'x'; rename it: the input is called so")
         here = [self._host(a) for a in (*leaves(x), *leaves(self._params))]
@@ -103,12 +109,12 @@ class LayerAt:
         zeros = (ops.zeros(a.shape, a.dtype) for a in leaves(self._at))
         grads = rebuilt(self._at, zeros)
         dx = self.layer.backward(self._at, self._cache, ops.asarray(u.copy()), self.ctx, grads)
-        claimed = [self._host(a) for a in (*leaves(dx), *leaves(grads))]
-        if len(claimed) != len(self.point):
-            raise ShapeError(f"{self.layer!r}: backward gave a dx unlike x, {dx!r}")
+        claimed = [*leaves(dx), *leaves(grads)]
+        if dx is None or len(claimed) != len(self.point):
+            raise ShapeError(f"{self.layer!r}: backward gave a dx unlike x, {checks.shown(dx)}")
         title = f"backward of {self.layer!r}"
         return {
-            name: _gradient(title, name, g, a)
+            name: _gradient(title, name, self._host(g), a)
             for g, (name, a) in zip(claimed, self.point.items(), strict=True)
         }
 
@@ -143,8 +149,9 @@ class LayerAt:
         params = rebuilt(self._params, here)
         return params, *self.layer.forward(params, x, self.ctx)
 
-    def _host(self, a: Any) -> NDArray[Any]:
-        return np.asarray(a if isinstance(a, np.ndarray) else self.ctx.ops.to_numpy(a))
+    def _host(self, a: Any) -> Any:
+        """Bring an array of the backend to the host; of all else the checks say what it is."""
+        return a if self._on_host or isinstance(a, np.ndarray) else self.ctx.ops.to_numpy(a)
 
 
 def some_params(layer: Layer, rng: np.random.Generator) -> Any:
