@@ -131,16 +131,16 @@ class _Tensor:
         """
         least = max(EPS * self.problem.magnitude, EPS * probe.terms)
         ladder = self._ladder(probe)
-        worth = max(abs(probe.claimed), self.scale)  # 0 where all is claimed to be
         first = ladder.pair(1, least)
         compared = self._compare(probe, first)
         if not math.isfinite(probe.claimed):
             return compared
-        if compared.status == Status.OK and first.error <= PRECISE * worth:
+        enough = self._enough(probe)
+        if compared.status == Status.OK and first.error <= enough:
             return compared
         rounding = max(least, self._measured_rounding())
         widen = self.settings.step is None
-        best = ladder.best(rounding, PRECISE * worth, widen=widen)
+        best = ladder.best(rounding, enough, widen=widen)
         compared = self._compare(probe, best)
         allowed = HIDDEN if self.problem.margin <= RATIO * best.step else 1
         if compared.status == Status.FAILED and compared.error <= allowed * best.jump < math.inf:
@@ -188,6 +188,13 @@ class _Tensor:
             found.error / top if top else 0.0,
             status == Status.INCONCLUSIVE,
         )
+
+    def _enough(self, probe: Probe) -> float:
+        """The error of a measurement below which no better one is looked for."""
+        own = abs(probe.claimed)
+        if own <= OWN * self.scale:  # 0 but for rounding
+            return PRECISE * self.scale
+        return min(PRECISE * max(own, self.scale), COARSE * own)
 
     def _scale(self, probe: Probe) -> float:
         """Of the tensor's derivatives; where all are claimed to be 0, that of f over x."""

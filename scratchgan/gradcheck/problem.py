@@ -101,7 +101,8 @@ class LayerAt:
 
     def output(self, arrays: Arrays) -> NDArray[Any]:
         """Return y at other values of the named arrays (complex ones for the complex step)."""
-        return self._host(self._forward(arrays)[1])
+        y: NDArray[Any] = self._host(self._forward(arrays)[1])
+        return y
 
     def backward(self, u: NDArray[Any]) -> Arrays:
         """Return the gradients of ⟨u, y⟩ that the layer claims, each by its name."""

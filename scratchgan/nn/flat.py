@@ -67,7 +67,7 @@ class Parameters(dict[str, Any]):
             f" backend ops.copy_(params[{name}], ops.asarray(W))"
         )
 
-    __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse  # type: ignore[assignment]
+    __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse
 
 
 class Layout:

@@ -191,15 +191,15 @@ class Network:
 
 def _dtype(dtype: Any) -> np.dtype[Any]:
     try:
-        found = np.dtype(dtype) if dtype is not None else None  # None would be float64
+        found: np.dtype[Any] | None = np.dtype(dtype) if dtype is not None else None  # None would be float64
     except TypeError:
         found = None
-    if found not in (np.float32, np.float64):
+    if found is None or found not in (np.float32, np.float64):
         raise ShapeError(
             f"Network: dtype is {checks.shown(dtype) if found is None else found}; expected float32"
             " or float64"
         )
-    return np.dtype(dtype)
+    return found
 
 
 def _seed(seed: Any) -> int | list[int]:
@@ -211,7 +211,7 @@ def _seed(seed: Any) -> int | list[int]:
 
 def _backend(ops: Any) -> Backend:
     expected = 'a Backend, such as get_backend("reference")'
-    return checks.instance("Network", "ops", ops, Backend, expected)  # type: ignore[type-abstract]
+    return checks.instance("Network", "ops", ops, Backend, expected)
 
 
 def _width(features: Features) -> str:
