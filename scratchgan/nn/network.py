@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,15 @@ class Network:
         vars(self).update(state)
         self._params = self.layout.views(self._flat, self.ops)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Network:
+        """Copy layer and buffer; a backend is shared."""
+        flat, _ = self.new_buffer()
+        self.ops.copy_(flat, self._flat)
+        other = type(self).__new__(type(self))
+        memo.update({id(self): other, id(self.ops): self.ops, id(self._flat): flat})
+        other.__setstate__(deepcopy(self.__getstate__(), memo))
+        return other
+
     def __call__(self, x: Any, params: Params | None = None, stream: Stream | None = None) -> Any:
         """
         Return y for x, dropout and the like off, but for layers that ask for it always.
@@ -191,7 +201,9 @@ class Network:
 
 def _dtype(dtype: Any) -> np.dtype[Any]:
     try:
-        found: np.dtype[Any] | None = np.dtype(dtype) if dtype is not None else None  # None would be float64
+        found: np.dtype[Any] | None = (
+            np.dtype(dtype) if dtype is not None else None
+        )  # None would be float64
     except TypeError:
         found = None
     if found is None or found not in (np.float32, np.float64):
