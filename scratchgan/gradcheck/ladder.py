@@ -3,7 +3,7 @@ The derivative along one line, measured at steps that fall by four.
 
 A central difference, D(h) = (f(x + h) − f(x − h)) / 2h, is wrong by h² f‴/6 from the curve and by
 ε |f| / h from rounding. Two of them cancel the first: R = (16 D(h) − D(4h)) / 15 is wrong by
-h⁴ times a fifth derivative (Richardson 1911), so that a step 2¹⁰ times wider than ε^⅓ will do and
+h⁴ times a fifth derivative (Richardson 1911), so that a step 2⁶ times wider than ε^⅓ will do and
 rounding costs that much less.
 
 No one step is right for every f: ln x at 10⁻⁶ needs a tiny one, 10⁹ + x² a wide one. What R changes

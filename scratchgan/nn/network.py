@@ -95,6 +95,8 @@ class Network:
 
     @flat.setter
     def flat(self, value: Any) -> None:
+        if value is self._flat:  # as after ``net.flat += 1``
+            return
         raise AttributeError(
             "Network: flat cannot be replaced, for params are views of it; copy into it:"
             " net.ops.copy_(net.flat, net.ops.asarray(values))"
@@ -107,6 +109,8 @@ class Network:
 
     @params.setter
     def params(self, value: Any) -> None:
+        if value is self._params:
+            return
         raise AttributeError(
             "Network: params cannot be replaced, for they are views of flat; copy into them, such"
             ' as net.params["weight"][...] = W, or all at once:'

@@ -81,6 +81,9 @@ def test_the_tree_and_the_buffer_are_not_replaced(net):
         net.flat = np.zeros_like(before)
     assert net.params is tree
     assert (net.flat == before).all()
+    net.params = tree  # itself
+    net.flat += 1
+    assert (net.flat == before + 1).all()
     new = ({"weight": W, "bias": np.ones(2, np.float32)}, {})
     net.ops.copy_(net.flat, net.ops.asarray(net.layout.pack(new, net.dtype)))  # as it says
     assert (net.params[0]["weight"] == W).all()
