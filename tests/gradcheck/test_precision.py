@@ -175,6 +175,86 @@ def test_a_point_at_the_edge_of_the_domain_is_inconclusive():
     assert (report.tensors[0].failed, report.tensors[0].unresolved) == (1, 1)
 
 
+def test_what_passes_could_not_have_hidden_a_fault_of_half_a_per_cent():
+    seen = set()
+    for step in np.geomspace(1e-13, 1e-9, 17):
+        (x,) = gradcheck(lambda x: (x**2, {"x": 2 * x}), {"x": 1.0}, step=step).tensors
+        assert x.status == ("ok" if x.tolerance <= 5e-3 * 2 else "inconclusive"), x
+        seen.add(x.status)
+    assert seen == {"ok", "inconclusive"}
+
+
+def test_an_entry_is_resolved_to_a_millionth_of_its_tensor():
+    """Rounding over this step is 5·10⁻⁷ of the rms, or 5·10⁻⁶: the second entry is smaller."""
+    slopes = np.array([1.0, 1e-8])
+
+    def f(x):
+        return 1e6 + (slopes * x**2).sum(), {"x": 2 * slopes * x}
+
+    for step, status in [(0.03, "ok"), (0.003, "inconclusive")]:
+        (x,) = gradcheck(f, {"x": np.ones(2)}, step=step).tensors
+        assert (x.status, x.unresolved) == (status, int(status != "ok"))
+
+
+def test_a_gradient_that_is_0_but_for_rounding_is_measured_beside_the_others():
+    """As a bias before a softmax, or before batch norm."""
+
+    def f(x, b):
+        logits = x + b
+        p = np.exp(logits) / np.exp(logits).sum()
+        g = p - 1 / p.size
+        return np.log(np.exp(logits).sum()) - logits.mean(), {"x": g, "b": g.sum()}
+
+    point = {"x": X, "b": np.array(0.1)}
+    assert abs(f(**point)[1]["b"]) < 1e-15
+    for method in ("central", "complex"):
+        assert gradcheck(f, point, method=method), str(gradcheck(f, point, method=method))
+
+
+def test_x_itself_is_rounded():
+    def far(x):
+        y = np.tanh(x - 1e8)
+        return y.sum(), {"x": 1 - y**2}
+
+    assert gradcheck(far, {"x": 1e8 + np.linspace(-1, 1, 9)})
+
+
+def test_rounding_as_large_as_it_is_measured_does_not_fail():
+    """200 entries with a rounding of 10⁻⁹ each: none is blamed, and one wrong one is."""
+
+    def f(x, factor=1.0):
+        noise = np.sin(1e12 * x).sum() + np.cos(3e12 * x[::-1] * x).sum()
+        g = 2 * x
+        g[7] *= factor
+        return (x**2).sum() + 1e-9 * noise, {"x": g}
+
+    x = 1 + RNG.random(200)
+    assert gradcheck(f, {"x": x}), str(gradcheck(f, {"x": x}))
+    assert gradcheck(lambda x: f(x, 1.001), {"x": x}).failed
+
+
+def test_along_a_direction_the_tolerance_is_relative_to_the_tensor():
+    """Where a derivative along a line cancels, nothing is to be relative to."""
+
+    def f(x):
+        return x.sum(), {"x": np.array([1.001, 1.0])}
+
+    point = {"x": np.array([0.5, 0.25])}
+    options = {"mode": "directional", "directions": 8}
+    assert gradcheck(f, point, rtol=1e-2, **options)
+    assert gradcheck(f, point, rtol=1e-5, **options).failed
+
+
+@pytest.mark.parametrize(
+    ("method", "seen", "hidden"), [("central", 5e-9, 2e-10), ("complex", 5e-10, 2e-11)]
+)
+def test_the_tolerance_that_is_taken_unless_given(method, seen, hidden):
+    point = {"x": np.array([0.3, 0.5])}
+    f = lambda x, slip: ((x**2).sum(), {"x": 2 * x * (1 + slip)})  # noqa: E731
+    assert gradcheck(lambda x: f(x, seen), point, method=method).failed
+    assert gradcheck(lambda x: f(x, hidden), point, method=method)
+
+
 # -- precision that is lost ------------------------------------------------------------------------
 
 

@@ -254,3 +254,9 @@ def test_a_context_is_as_it_says():
     assert not ctx.training
     assert ctx.at(0) is ctx
     assert ctx.at(3).stream == ctx.stream.at(3)
+
+
+def test_a_batch_without_examples_or_features_is_refused():
+    for shape in ((0, 3), (3, 0)):
+        with pytest.raises(ShapeError, match="empty batch"):
+            ReLU().forward({}, np.ones(shape), Context())
