@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from scratchgan.errors import unknown
+from scratchgan import checks
 from scratchgan.gradcheck.adjoint import assert_adjoint
-from scratchgan.gradcheck.differences import Settings, check
+from scratchgan.gradcheck.differences import LEAST_STEP, Settings, check
 from scratchgan.gradcheck.problem import LayerAt, function_problem
 from scratchgan.gradcheck.report import GradcheckReport, TensorReport
-from scratchgan.nn import Context, Layer
+from scratchgan.nn import Context, Layer, Network
 
 __all__ = ["GradcheckReport", "TensorReport", "assert_adjoint", "gradcheck"]
 
@@ -63,13 +63,15 @@ def gradcheck(
         complex step leaves about 15, and kinks do not disturb it; f must pass
         complex numbers through (of the backends, the reference does).
     rtol : float, optional
-        1e-6 for central differences and 1e-10 for the complex step unless given. An
-        entry g may be wrong by rtol · max(|g|, rms of its tensor) and by what
-        rounding does: 8 ε |f| / h (in a complex step 8 ε |f|), where |f| of a
-        layer is Σ |u y|.
+        1e-9 for central differences and 1e-10 for the complex step unless given. An
+        entry g may be wrong by rtol · |g| (along a direction, by rtol times at least
+        the rms of its tensor), by 64 ε times that rms, and by what the measurement
+        cannot resolve: rounding of f over the step, and what it changes from one pair
+        of steps to the next. In a complex step that is 8 ε |f|, where |f| of a layer
+        is Σ |u y|.
     step : float, optional
-        h; 2⁻¹⁷ · max(1, |x|) for central differences and 1e-30 for the complex
-        step unless given. Give it where f varies on a scale much smaller than 1.
+        The widest step. Unless given, central differences begin at 2⁻⁹ · max(1, |x|)
+        and look for better ones, wider and smaller; the complex step takes 1e-30.
     directions : int
         How many directions a tensor, in directional mode.
     seed : int
@@ -79,25 +81,30 @@ def gradcheck(
     -------
     GradcheckReport
         Print it, or assert it: it is true where every tensor is ok. An entry whose
-        disagreement a kink explains is *inconclusive*, neither ok nor failed.
+        disagreement a kink explains is *inconclusive*, neither ok nor failed. So is
+        one whose tolerance would hide a fault of half a per cent (and is above a
+        millionth of its tensor's rms), and all of them where rtol is 1 or more.
 
     Raises
     ------
     ShapeError
         If an array or the value is not float64 (a float32 difference is wrong by
-        about 1e-4), is empty, or a gradient's shape or name is not its input's.
+        about 1e-4), is empty, or a gradient's shape, name or dtype is not its input's.
+    DataError
+        If an input is not finite, or masked.
     TypeError
         If a function's inputs are no mapping, it returns something else, or, with
         ``method="complex"``, does not take complex numbers.
     ValueError
         If the function gives two values at one point: its random numbers must be fixed.
+        If rtol is negative, or another argument is none of its kind.
     UnknownNameError
         For another mode or method.
 
     Notes
     -----
-    A derivative smaller than the rounding, 8 ε |f| / h, is hardly tested by a
-    difference: the report's ``tolerance`` says so. The complex step tests it.
+    Beside a large f, small derivatives drown in its rounding: the report says how much
+    of them is resolved. Then the complex step tests more.
 
     Examples
     --------
@@ -117,14 +124,15 @@ def gradcheck(
     >>> bool(gradcheck(Linear(3, 2, "softplus"), np.ones((4, 3)), method="complex"))
     True
     """
-    if mode not in ("full", "directional"):
-        raise unknown("mode", mode, ["full", "directional"])
-    if method not in ("central", "complex"):
-        raise unknown("method", method, ["central", "complex"])
-    if not directions >= 1:
-        raise ValueError(f"gradcheck: directions is {directions}; expected at least 1")
-    if step is not None and not step > 0:
-        raise ValueError(f"gradcheck: step is {step}; expected a positive number")
+    who = "gradcheck"
+    checks.one_of("mode", mode, ["full", "directional"])
+    checks.one_of("method", method, ["central", "complex"])
+    directions = checks.whole(who, "directions", directions, 1)
+    if step is not None:
+        step = checks.number(who, "step", step, LEAST_STEP)
+    if rtol is not None:
+        rtol = checks.number(who, "rtol", rtol, 0)
+    seed = checks.seed(who, "seed", seed)
     rng = np.random.default_rng(seed)
     settings = Settings(mode, method, rtol, step, directions)
     if isinstance(target, Layer):
@@ -132,4 +140,12 @@ def gradcheck(
         return check(at.problem(rng.standard_normal(at.y.shape)), settings, rng)
     if params is not None or ctx is not None:
         raise TypeError("gradcheck: params and ctx belong to a Layer; a function has inputs alone")
+    if isinstance(target, Network):
+        raise TypeError(
+            "gradcheck: target is a Network; expected its layer, with its parameters in float64:"
+            " gradcheck(net.layer, x, params=net.in_float64().params)"
+        )
+    checks.function(
+        who, "target", target, "a Layer or a function, f(**inputs) -> (value, gradients)"
+    )
     return check(function_problem(target, inputs), settings, rng)

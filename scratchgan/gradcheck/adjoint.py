@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from scratchgan import checks
 from scratchgan.gradcheck.differences import Settings, check
 from scratchgan.gradcheck.problem import Arrays, LayerAt, Problem, dot
 from scratchgan.nn import Context, Layer
@@ -53,13 +54,20 @@ def assert_adjoint(
         If they disagree, or (for central differences) x is too near a kink to tell.
     ShapeError
         If an array is not float64, or jvp or dx has another shape than y or x.
+    ValueError
+        For an argument that is none of its kind.
 
     Examples
     --------
     >>> from scratchgan.nn import Linear
     >>> assert_adjoint(Linear(3, 2, "tanh"), np.ones((5, 3)))
     """
-    rng = np.random.default_rng(seed)
+    who = "assert_adjoint"
+    checks.instance(who, "layer", layer, Layer, "a Layer")
+    checks.one_of("method", method, ["central", "complex"])
+    rtol = checks.number(who, "rtol", rtol, 0)
+    directions = checks.whole(who, "directions", directions, 1)
+    rng = np.random.default_rng(checks.seed(who, "seed", seed))
     at = LayerAt(layer, x, params, ctx, rng)
     for _ in range(directions):
         u = rng.standard_normal(at.y.shape)

@@ -1,32 +1,39 @@
 """
 Measured derivatives against claimed ones: central differences and the complex step.
 
-Central differences, (f(x + h) − f(x − h)) / 2h, are wrong by about h² f‴/6 from
-the curve and ε |f| / h from rounding; h ≈ ε^⅓ balances the two and leaves 10 or
-so digits. The complex step, Im f(x + ih) / h, subtracts nothing, so h may be
-1e-30 and all digits remain (Squire & Trapp 1998, "Using complex variables to
-estimate derivatives of real functions").
+Central differences (``ladder``) work for any function and leave some 11 digits. The complex step,
+Im f(x + ih) / h, subtracts nothing, so h may be 1e-30 and all digits remain (Squire & Trapp 1998,
+"Using complex variables to estimate derivatives of real functions").
+
+Each entry is compared on its own scale, and a comparison that could not have seen a fault is none:
+it is inconclusive.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchgan.gradcheck.problem import Problem, dot
+from scratchgan.gradcheck.ladder import EPS, RATIO, START, Ladder, Measured, rounding_of
+from scratchgan.gradcheck.problem import Arrays, Problem, dot
 from scratchgan.gradcheck.report import GradcheckReport, Status, TensorReport
 
-__all__ = ["EPS", "STEP", "Settings", "check"]
+__all__ = ["LEAST_STEP", "Settings", "check"]
 
-EPS = float(np.finfo(np.float64).eps)
-STEP = {"central": 2.0**-17, "complex": 1e-30}  # 2⁻¹⁷ ≈ ε^⅓, and exact in binary
-RTOL = {"central": 1e-6, "complex": 1e-10}
-SHRINK = (1, 4, 16)  # a difference that disagrees is taken again with these smaller steps
+STEP = 1e-30  # of the complex step
+LEAST_STEP = 1e-300  # times a derivative, still a number with all its digits
+RTOL = {"central": 1e-9, "complex": 1e-10}  # float32 keeps 6e-8: a cast to it is seen
+OWN = 64 * EPS  # rounding of a right backward pass, relative to its tensor
+PRECISE = 1e-6  # of an entry or its tensor: what differences resolve unless f is large
+COARSE = 5e-3  # of an entry: with less, a fault of 1 % would pass
+NOTHING = 1e-12  # a gradient as small beside the others is 0 but for their rounding
+SINGLE = 2.0**-21  # of an entry: errors as small are those of float32
 HIDDEN = 1000  # how much larger than their joint jump the error of several kinks may be
+LINES = 4  # along which rounding is measured
 
 
 class Settings(NamedTuple):
@@ -44,7 +51,9 @@ class Probe(NamedTuple):
 
     where: tuple[int, ...]  # the entry, or the number of the direction
     claimed: float  # ⟨gradient, v⟩
+    relative: float  # what rtol is a part of: |g| of an entry, at least the rms along a direction
     size: float  # of x along v
+    terms: float  # of ⟨gradient, x⟩ along v: rounding of x changes f by ε times these
     moved: Callable[[complex], NDArray[Any]]  # t → x + t·v
 
 
@@ -58,6 +67,8 @@ class Comparison(NamedTuple):
     error: float
     tolerance: float
     step: float
+    coarseness: float = 0.0  # of the measurement: its error relative to the entry or its tensor
+    unresolved: bool = False  # inconclusive, because no difference is precise enough
 
 
 def check(problem: Problem, settings: Settings, rng: np.random.Generator) -> GradcheckReport:
@@ -69,119 +80,170 @@ def check(problem: Problem, settings: Settings, rng: np.random.Generator) -> Gra
             f"{problem.title} gave {again!r} and then {f0!r} at the same point; it must be a"
             " function of its inputs alone: fix its random numbers (a dropout mask, for one)"
         )
-    tensors = [_check_tensor(problem, f0, name, settings, rng) for name in problem.point]
+    scales = _scales(problem.gradients)
+    with np.errstate(all="ignore"):  # a step may leave f's domain: the next one is smaller
+        tensors = [
+            _Tensor(problem, f0, name, scales[name], settings).report(rng) for name in problem.point
+        ]
     return GradcheckReport(problem.title, settings.method, settings.mode, tuple(tensors))
 
 
-def _check_tensor(
-    problem: Problem, f0: float, name: str, settings: Settings, rng: np.random.Generator
+def _scales(gradients: Arrays) -> dict[str, float]:
+    """Each tensor's rms, or, of a tensor that is 0 but for rounding, the largest tensor's."""
+    scales = {}
+    for name, gradient in gradients.items():
+        finite = gradient[np.isfinite(gradient)]
+        scales[name] = float(np.sqrt(np.mean(finite**2))) if finite.size else 0.0
+    largest = max(scales.values())
+    return {name: rms if rms > NOTHING * largest else largest for name, rms in scales.items()}
+
+
+class _Tensor:
+    """The comparisons of one tensor."""
+
+    def __init__(
+        self, problem: Problem, f0: float, name: str, scale: float, settings: Settings
+    ) -> None:
+        self.problem, self.f0, self.name, self.scale = problem, f0, name, scale
+        self.settings = settings
+        self.rtol = RTOL[settings.method] if settings.rtol is None else settings.rtol
+        self._rounding: float | None = None
+
+    def report(self, rng: np.random.Generator) -> TensorReport:
+        x, gradient = self.problem.point[self.name], self.problem.gradients[self.name]
+        if self.settings.mode == "full":
+            probes = _entries(x, gradient)
+        else:
+            probes = _directions(x, gradient, self.settings.directions, rng)
+        self.probes = probes
+        compare = {"central": self._central, "complex": self._complex}[self.settings.method]
+        return _summary(self.name, x.shape, self.scale, [compare(probe) for probe in probes])
+
+    def _central(self, probe: Probe) -> Comparison:
+        """
+        Compare with central differences; where they disagree, find out whether a kink is why.
+
+        Most entries agree at the first pair of steps. For the others the most precise pair is
+        looked for. On a kink that lies within the steps R is wrong by half the jump of the slope,
+        and the jump is measured beside it: it does not shrink with h, as on a smooth function.
+        Several kinks at once can hide each other's jumps in part; where the layer knows of one
+        within reach, a much smaller jump will do.
+        """
+        least = max(EPS * self.problem.magnitude, EPS * probe.terms)
+        ladder = self._ladder(probe)
+        first = ladder.pair(1, least)
+        compared = self._compare(probe, first)
+        if not math.isfinite(probe.claimed):
+            return compared
+        enough = self._enough(probe)
+        if compared.status == Status.OK and first.error <= enough:
+            return compared
+        rounding = max(least, self._measured_rounding())
+        widen = self.settings.step is None
+        best = ladder.best(rounding, enough, widen=widen)
+        compared = self._compare(probe, best)
+        allowed = HIDDEN if self.problem.margin <= RATIO * best.step else 1
+        if compared.status == Status.FAILED and compared.error <= allowed * best.jump < math.inf:
+            return compared._replace(status=Status.INCONCLUSIVE)
+        return compared
+
+    def _complex(self, probe: Probe) -> Comparison:
+        """Compare with the complex step. It stays on one side of a kink: the side f itself took."""
+        h = STEP * max(1.0, probe.size) if self.settings.step is None else self.settings.step
+        try:
+            value = self._f(probe.moved(1j * h))
+        except Exception as refusal:
+            raise TypeError(
+                f"{self.problem.title} does not take complex numbers ({refusal}); the complex step"
+                " needs that (a layer needs the reference backend for it). Take method='central'"
+            ) from refusal
+        if not isinstance(value, complex):
+            raise TypeError(
+                f"{self.problem.title} gave a real value for complex inputs: abs, a cast or .real"
+                " lost the imaginary part, which carries the derivative. Take method='central'"
+            )
+        rounding = 8 * EPS * self.problem.magnitude / max(1.0, probe.size)
+        return self._compare(probe, Measured(value.imag / h, rounding, h, 0.0))
+
+    def _compare(self, probe: Probe, found: Measured) -> Comparison:
+        scale = self._scale(probe)
+        error = abs(probe.claimed - found.slope)
+        tolerance = self.rtol * probe.relative + OWN * scale + found.error
+        own = max(abs(probe.claimed), abs(found.slope))
+        resolved = found.error <= max(COARSE * own, PRECISE * scale) and self.rtol < 1
+        status = Status.OK if resolved else Status.INCONCLUSIVE
+        if not error <= tolerance < math.inf:
+            status = Status.FAILED
+        if math.isfinite(self.f0 + probe.claimed) and math.isnan(found.slope):
+            status = Status.INCONCLUSIVE  # every step leaves f's domain
+        top = max(own, scale)
+        return Comparison(
+            probe.where,
+            status,
+            probe.claimed,
+            found.slope,
+            error,
+            tolerance,
+            found.step,
+            found.error / top if top else 0.0,
+            status == Status.INCONCLUSIVE,
+        )
+
+    def _enough(self, probe: Probe) -> float:
+        """The error of a measurement below which no better one is looked for."""
+        own = abs(probe.claimed)
+        if own <= OWN * self.scale:  # 0 but for rounding
+            return PRECISE * self.scale
+        return min(PRECISE * max(own, self.scale), COARSE * own)
+
+    def _scale(self, probe: Probe) -> float:
+        """Of the tensor's derivatives; where all are claimed to be 0, that of f over x."""
+        return self.scale or self.problem.magnitude / max(1.0, probe.size)
+
+    def _ladder(self, probe: Probe) -> Ladder:
+        start = START * max(1.0, probe.size) if self.settings.step is None else self.settings.step
+        return Ladder(lambda t: self._f(probe.moved(t)), self.f0, start)
+
+    def _measured_rounding(self) -> float:
+        if self._rounding is None:
+            some = self.probes[:: -(-len(self.probes) // LINES)]
+            self._rounding = rounding_of((self._ladder(p), p.claimed) for p in some)
+        return self._rounding
+
+    def _f(self, moved: NDArray[Any]) -> Any:
+        """Return f with this tensor moved; the others are complex where it is."""
+        others = {k: a.astype(moved.dtype, copy=False) for k, a in self.problem.point.items()}
+        return self.problem.value({**others, self.name: moved})
+
+
+def _summary(
+    name: str, shape: tuple[int, ...], scale: float, compared: Sequence[Comparison]
 ) -> TensorReport:
-    x, gradient, point = problem.point[name], problem.gradients[name], problem.point.items()
-    rtol = RTOL[settings.method] if settings.rtol is None else settings.rtol
-    scale = float(np.sqrt(np.mean(gradient**2)))
-    measure = {"central": _central, "complex": _complex}[settings.method]
-    if settings.mode == "full":
-        probes = _entries(x, gradient)
-    else:
-        probes = _directions(x, gradient, settings.directions, rng)
-
-    dtype = complex if settings.method == "complex" else float
-
-    def f(moved: NDArray[Any]) -> Any:
-        return problem.value({k: (moved if k == name else a.astype(dtype)) for k, a in point})
-
-    compared = []
-    for probe in probes:
-        size = max(1.0, probe.size)
-        h = STEP[settings.method] * size if settings.step is None else settings.step
-        rounding = 8 * EPS * problem.magnitude / (h if settings.method == "central" else size)
-        tolerance = rtol * max(abs(probe.claimed), scale) + rounding
-        compared.append(measure(problem, f, f0, probe, tolerance, h))
-
-    failed = sum(c.status == Status.FAILED for c in compared)
-    inconclusive = sum(c.status == Status.INCONCLUSIVE for c in compared)
+    failed = [c for c in compared if c.status == Status.FAILED]
     worst = max(compared, key=_badness)
+    narrow = bool(failed) and all(c.error <= SINGLE * max(abs(c.numeric), scale) for c in failed)
     return TensorReport(
         name,
-        x.shape,
+        shape,
         worst.status,
         len(compared),
-        failed,
-        inconclusive,
+        len(failed),
+        sum(c.status == Status.INCONCLUSIVE for c in compared),
         worst.where,
         worst.analytic,
         worst.numeric,
         worst.error,
         worst.tolerance,
         worst.step,
+        sum(c.unresolved for c in compared),
+        max(c.coarseness for c in compared),
+        narrow,
     )
 
 
-def _central(
-    problem: Problem,
-    f: Callable[[NDArray[Any]], float],
-    f0: float,
-    probe: Probe,
-    tolerance: float,
-    h: float,
-) -> Comparison:
-    """
-    Compare with central differences; where they disagree, find out whether a kink is why.
-
-    A bug's error stays as h shrinks. A curve's shrinks, and a kink's vanishes once
-    the kink is out of reach. On a kink the error stays, but so does the jump of
-    the slope, (f(x + h) − 2 f(x) + f(x − h)) / h, which on a smooth function shrinks
-    with h. One kink's error is half its jump, so an error that the jump exceeds at
-    every step is inconclusive. Several kinks at once can hide each other's jumps in
-    part; where the layer knows of one within reach, a much smaller jump will do.
-    """
-    reach = h / SHRINK[-1]
-    allowed = HIDDEN if problem.margin <= reach else 1
-    kinked = True
-    for shrink in SHRINK:
-        step = h / shrink
-        plus, minus = f(probe.moved(step)), f(probe.moved(-step))
-        numeric = (plus - minus) / (2 * step)
-        error = abs(probe.claimed - numeric)
-        now = Comparison(probe.where, Status.OK, probe.claimed, numeric, error, tolerance, step)
-        if error <= tolerance < math.inf:
-            return now
-        if shrink == 1:
-            first = now
-        jump = abs(plus - 2 * f0 + minus) / step
-        kinked = kinked and error <= allowed * jump < math.inf
-    return first._replace(status=Status.INCONCLUSIVE if kinked else Status.FAILED)
-
-
-def _complex(
-    problem: Problem,
-    f: Callable[[NDArray[Any]], complex],
-    f0: float,
-    probe: Probe,
-    tolerance: float,
-    h: float,
-) -> Comparison:
-    """Compare with the complex step. It stays on one side of a kink: the side f itself took."""
-    try:
-        value = f(probe.moved(1j * h))
-    except Exception as refusal:
-        raise TypeError(
-            f"{problem.title} does not take complex numbers ({refusal}); the complex step needs"
-            " that (a layer needs the reference backend for it). Take method='central'"
-        ) from refusal
-    if not isinstance(value, complex):
-        raise TypeError(
-            f"{problem.title} gave a real value for complex inputs: abs, a cast or .real lost the"
-            " imaginary part, which carries the derivative. Take method='central'"
-        )
-    numeric = value.imag / h
-    error = abs(probe.claimed - numeric)
-    status = Status.OK if error <= tolerance < math.inf else Status.FAILED
-    return Comparison(probe.where, status, probe.claimed, numeric, error, tolerance, h)
-
-
-def _entries(x: NDArray[Any], gradient: NDArray[Any]) -> Iterator[Probe]:
+def _entries(x: NDArray[Any], gradient: NDArray[Any]) -> list[Probe]:
     """One line along each entry."""
+    probes = []
     for index in np.ndindex(x.shape):
 
         def moved(t: complex, index: tuple[int, ...] = index) -> NDArray[Any]:
@@ -189,20 +251,27 @@ def _entries(x: NDArray[Any], gradient: NDArray[Any]) -> Iterator[Probe]:
             a[index] += t
             return a
 
-        yield Probe(index, float(gradient[index]), abs(float(x[index])), moved)
+        g, size = float(gradient[index]), abs(float(x[index]))
+        probes.append(Probe(index, g, abs(g), size, abs(g) * size, moved))
+    return probes
 
 
 def _directions(
     x: NDArray[Any], gradient: NDArray[Any], count: int, rng: np.random.Generator
-) -> Iterator[Probe]:
+) -> list[Probe]:
     """Lines along random signs, so that every entry weighs the same and none is overlooked."""
+    rms = float(np.sqrt(np.mean(gradient**2)))
+    size, terms = float(np.sqrt(np.mean(x**2))), float(np.linalg.norm(gradient * x))
+    probes = []
     for k in range(count):
         v = rng.choice([-1.0, 1.0], x.shape) / math.sqrt(x.size)  # ‖v‖ = 1, as for one entry
 
         def moved(t: complex, v: NDArray[Any] = v) -> NDArray[Any]:
             return np.asarray(x + t * v)
 
-        yield Probe((k,), dot(gradient, v), float(np.sqrt(np.mean(x**2))), moved)
+        claimed = dot(gradient, v)
+        probes.append(Probe((k,), claimed, max(abs(claimed), rms), size, terms, moved))
+    return probes
 
 
 def _badness(c: Comparison) -> tuple[int, float]:

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchgan import checks
 from scratchgan.backends import get_backend
 from scratchgan.errors import ShapeError
 from scratchgan.gradcheck.trees import leaves, names, rebuilt
@@ -44,6 +45,8 @@ def function_problem(f: Callable[..., Any], inputs: Mapping[str, Any]) -> Proble
             f"inputs of {name} are a {type(inputs).__name__}; expected a mapping of its argument"
             ' names to arrays, such as {"x": x, "w": w}'
         )
+    if not inputs:
+        raise ShapeError(f"inputs of {name} are empty; there is nothing to check")
     point = {key: _float64(key, a) for key, a in inputs.items()}
     for a in point.values():
         a.flags.writeable = False  # so that a function which changes its input says so
@@ -77,11 +80,17 @@ class LayerAt:
         self, layer: Layer, x: Any, params: Any, ctx: Context | None, rng: np.random.Generator
     ) -> None:
         self.layer = layer
-        self.ctx = ctx or Context(get_backend("reference"))
+        if ctx is None:
+            ctx = Context(get_backend("reference"))
+        self.ctx = checks.instance("gradcheck", "ctx", ctx, Context, "a Context")
+        self._on_host = isinstance(self.ctx.ops.zeros((1,), np.float64), np.ndarray)
+        layout = Layout(layer.init(np.random.default_rng(0), np.float64))
+        if params is not None:
+            layout.require(params)
         self._params = some_params(layer, rng) if params is None else params
         self._x = x
         self.inputs = list(names(x, "x"))
-        paths = [entry.path for entry in Layout(self._params).entries]
+        paths = [entry.path for entry in layout.entries]
         if set(self.inputs) & set(paths):
             raise ValueError(f"{layer!r} has a parameter 'x'; rename it: the input is called so")
         here = [self._host(a) for a in (*leaves(x), *leaves(self._params))]
@@ -92,7 +101,8 @@ class LayerAt:
 
     def output(self, arrays: Arrays) -> NDArray[Any]:
         """Return y at other values of the named arrays (complex ones for the complex step)."""
-        return self._host(self._forward(arrays)[1])
+        y: NDArray[Any] = self._host(self._forward(arrays)[1])
+        return y
 
     def backward(self, u: NDArray[Any]) -> Arrays:
         """Return the gradients of ⟨u, y⟩ that the layer claims, each by its name."""
@@ -100,12 +110,12 @@ class LayerAt:
         zeros = (ops.zeros(a.shape, a.dtype) for a in leaves(self._at))
         grads = rebuilt(self._at, zeros)
         dx = self.layer.backward(self._at, self._cache, ops.asarray(u.copy()), self.ctx, grads)
-        claimed = [self._host(a) for a in (*leaves(dx), *leaves(grads))]
-        if len(claimed) != len(self.point):
-            raise ShapeError(f"{self.layer!r}: backward gave a dx unlike x, {dx!r}")
+        claimed = [*leaves(dx), *leaves(grads)]
+        if dx is None or len(claimed) != len(self.point):
+            raise ShapeError(f"{self.layer!r}: backward gave a dx unlike x, {checks.shown(dx)}")
         title = f"backward of {self.layer!r}"
         return {
-            name: _gradient(title, name, g, a)
+            name: _gradient(title, name, self._host(g), a)
             for g, (name, a) in zip(claimed, self.point.items(), strict=True)
         }
 
@@ -140,8 +150,9 @@ class LayerAt:
         params = rebuilt(self._params, here)
         return params, *self.layer.forward(params, x, self.ctx)
 
-    def _host(self, a: Any) -> NDArray[Any]:
-        return np.asarray(a if isinstance(a, np.ndarray) else self.ctx.ops.to_numpy(a))
+    def _host(self, a: Any) -> Any:
+        """Bring an array of the backend to the host; of all else the checks say what it is."""
+        return a if self._on_host or isinstance(a, np.ndarray) else self.ctx.ops.to_numpy(a)
 
 
 def some_params(layer: Layer, rng: np.random.Generator) -> Any:
@@ -177,15 +188,21 @@ def _answer(name: str, answer: Any) -> tuple[Any, Any]:
 
 
 def _gradient(title: str, name: str, g: Any, a: NDArray[Any]) -> NDArray[Any]:
-    array: NDArray[Any] = np.asarray(g, np.float64)
+    array = checks.array(title, f"{name}'s derivative", g)
+    if array.dtype.kind == "f" and array.dtype.itemsize < 8:
+        raise ShapeError(
+            f"{title}: {name}'s derivative is {array.dtype}, which keeps too few digits to be"
+            " checked; look for a cast in the backward pass"
+        )
     if array.shape != a.shape:
         raise ShapeError(f"{title}: {name}'s derivative is {array.shape}; expected {a.shape}")
-    return array
+    return array.astype(np.float64)
 
 
 def _float64(name: str, a: Any) -> NDArray[Any]:
-    """Copy ``a``, which must be float64."""
-    array: NDArray[Any] = np.array(a)
+    """Copy ``a``, which must be float64 and finite."""
+    dtype = np.asarray(a).dtype if isinstance(a, np.ndarray) else None
+    array = checks.array("gradcheck", name, a) if dtype is None or dtype.kind not in "c" else a
     if array.dtype != np.float64:
         raise ShapeError(
             f"{name} is {array.dtype}; gradients are checked in float64: differences in float32"
@@ -194,4 +211,4 @@ def _float64(name: str, a: Any) -> NDArray[Any]:
         )
     if array.size == 0:
         raise ShapeError(f"{name} is empty, of shape {array.shape}; there is nothing to check")
-    return array
+    return np.array(checks.array("gradcheck", name, array, finite=True))

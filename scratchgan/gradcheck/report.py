@@ -35,6 +35,13 @@ class TensorReport:
     analytic, numeric, error, tolerance, step : float
         At that entry: the derivative given, the one measured, their distance, what
         was allowed, and the step of the difference.
+    unresolved : int
+        How many of the inconclusive were compared with a tolerance too coarse to be a
+        check; a kink explains the others.
+    coarseness : float
+        The largest error of a measurement, relative to its entry or to the tensor's rms.
+    narrow : bool
+        Whether it failed by no more than what a cast to float32 loses.
     """
 
     name: str
@@ -49,6 +56,9 @@ class TensorReport:
     error: float
     tolerance: float
     step: float
+    unresolved: int = 0
+    coarseness: float = 0.0
+    narrow: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,7 @@ class GradcheckReport:
 
     @property
     def inconclusive(self) -> tuple[TensorReport, ...]:
-        """The tensors without a wrong entry, but with one too near a kink to tell."""
+        """The tensors without a wrong entry, but with one that could not be told."""
         return tuple(t for t in self.tensors if t.status == Status.INCONCLUSIVE)
 
     def __bool__(self) -> bool:
@@ -107,16 +117,37 @@ class GradcheckReport:
         method = {"central": "central differences", "complex": "complex step"}[self.method]
         lines = [f"gradcheck of {self.title}: {verdict or Status.OK} ({method}, {self.mode})"]
         lines += _table([_HEADER, *(_cells(t) for t in self.tensors)])
-        if self.inconclusive:
+        if any(t.inconclusive > t.unresolved for t in self.tensors):
             lines.append(_KINK_NOTE)
+        if any(t.unresolved for t in self.tensors):
+            lines.append(_PRECISION_NOTE)
+        elif any(t.coarseness > COARSE for t in self.tensors):
+            coarsest = max(t.coarseness for t in self.tensors)
+            lines.append(_COARSE_NOTE.format(coarsest))
+        if any(t.narrow for t in self.tensors):
+            lines.append(_NARROW_NOTE)
         return "\n".join(lines)
 
 
+COARSE = 1e-6  # of an entry: a measurement less precise than this is said to be
 _NUMBERS = ["analytic", "numeric", "error", "tolerance", "step"]
 _HEADER = ["tensor", "shape", "status", "worst", *_NUMBERS]
 _KINK_NOTE = (
     "inconclusive: a kink or a tie lies within the step, so that a difference measures neither"
     " slope.\nMove the point away from it, or take method='complex', which does not step."
+)
+_PRECISION_NOTE = (
+    "inconclusive: the tolerance is not small beside the derivative, so that this was no check."
+    "\nRounding of f over the step is too large (take a wider step, or subtract what is large and"
+    " constant\nin f), or rtol is."
+)
+_COARSE_NOTE = (
+    "precision: f is large beside its changes, so that differences resolve no more than {:.0e} of a"
+    " derivative.\nSubtract what is large and constant in f, or take method='complex'."
+)
+_NARROW_NOTE = (
+    "precision: the errors are as small as those of float32; look for a cast to it in the backward"
+    " pass."
 )
 
 

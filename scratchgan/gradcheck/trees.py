@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 __all__ = ["leaves", "names", "rebuilt"]
@@ -10,8 +10,8 @@ __all__ = ["leaves", "names", "rebuilt"]
 
 def leaves(tree: Any) -> Iterator[Any]:
     """Arrays of a tree, in the order of ``Layout``."""
-    if isinstance(tree, dict | tuple):
-        for part in tree.values() if isinstance(tree, dict) else tree:
+    if isinstance(tree, Mapping | tuple):
+        for part in tree.values() if isinstance(tree, Mapping) else tree:
             yield from leaves(part)
     else:
         yield tree
@@ -20,7 +20,7 @@ def leaves(tree: Any) -> Iterator[Any]:
 def rebuilt(like: Any, arrays: Iterable[Any]) -> Any:
     """Build a tree of the form of ``like`` with other leaves, taken in turn."""
     each = iter(arrays)
-    if isinstance(like, dict):
+    if isinstance(like, Mapping):
         return {name: rebuilt(part, each) for name, part in like.items()}
     if isinstance(like, tuple):
         return tuple(rebuilt(part, each) for part in like)

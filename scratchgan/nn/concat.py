@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from scratchgan import checks
 from scratchgan.backends import Array
 from scratchgan.errors import ShapeError
 from scratchgan.nn.layer import Cache, Context, Features, Layer, Params, Row
@@ -54,8 +55,8 @@ class Concat(Layer):
     """
 
     def __init__(self, first: Layer, second: Layer) -> None:
-        self.first = first
-        self.second = second
+        self.first = checks.instance("Concat", "first", first, Layer, "a Layer")
+        self.second = checks.instance("Concat", "second", second, Layer, "a Layer")
         self.in_features = (first.in_features, second.in_features)
         self.random_operations = first.random_operations + second.random_operations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from scratchgan import checks
 from scratchgan.backends import Array
 from scratchgan.nn.layer import Context, Layer, Params
 
@@ -51,12 +52,8 @@ class Dropout(Layer):
     random_operations = 1
 
     def __init__(self, keep: float, always: bool = False) -> None:
-        if not 0 < keep <= 1:
-            raise ValueError(
-                f"Dropout: keep is {keep}; expected the probability of keeping, in (0, 1]"
-            )
-        self.keep = keep
-        self.always = always
+        self.keep = checks.number("Dropout", "keep", keep, 0, 1, above=True)
+        self.always = checks.flag("Dropout", "always", always)
 
     def __repr__(self) -> str:
         return f"Dropout(keep={self.keep}{', always=True' if self.always else ''})"

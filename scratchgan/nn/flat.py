@@ -8,17 +8,19 @@ and averaging gradients over machines is one all-reduce.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from itertools import zip_longest
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan.backends import Array, Backend
+from scratchgan.checks import shown
 from scratchgan.errors import ShapeError
 from scratchgan.nn.layer import Params
 
-__all__ = ["Entry", "Layout"]
+__all__ = ["Entry", "Layout", "Parameters"]
 
 ALIGNMENT = 16  # elements: a parameter starts on a 64-byte line in float32, for SIMD and the GPU
 
@@ -29,6 +31,43 @@ class Entry(NamedTuple):
     path: str  # such as "2.weight"
     offset: int  # elements
     shape: tuple[int, ...]
+
+
+class Parameters(dict[str, Any]):
+    """
+    Named views of a flat buffer; a name stays with its view.
+
+    An array put in a view's place would be read by the layer, but never trained (the optimiser
+    has the buffer) and never saved. So values are copied into the view.
+
+    Examples
+    --------
+    >>> params = Parameters(weight=np.zeros(2))
+    >>> params["weight"][...] = 1, 2
+    >>> params["weight"] += 1
+    >>> params["weight"]
+    array([2., 3.])
+    >>> params["weight"] = np.ones(2)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    TypeError: params['weight'] is a view of the network's buffer; ...
+    """
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name not in self or value is not self[name]:  # ``params[name] += 1`` ends here, too
+            self._refuse(name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Parameters, (dict(self),)
+
+    def _refuse(self, *names: Any, **more: Any) -> NoReturn:
+        name = repr(names[0]) if names and isinstance(names[0], str) else "…"
+        raise TypeError(
+            f"params[{name}] is a view of the network's buffer; put in its place, an array would"
+            f" neither be trained nor saved. Copy into it: params[{name}][...] = W, or on any"
+            f" backend ops.copy_(params[{name}], ops.asarray(W))"
+        )
+
+    __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse
 
 
 class Layout:
@@ -63,13 +102,18 @@ class Layout:
     def pack(self, tree: Params, dtype: Any) -> NDArray[Any]:
         """Copy a tree of NumPy arrays into a new flat buffer on the host."""
         flat = np.zeros(self.size, dtype)
-        for entry, (path, a) in zip(self.entries, _walk(tree, ""), strict=True):
-            if (path, a.shape) != (entry.path, entry.shape):
-                raise ShapeError(
-                    f"Layout: the tree has {path} {a.shape} where {entry.path} {entry.shape} is due"
-                )
+        self.require(tree)
+        for entry, (_, a) in zip(self.entries, _walk(tree, ""), strict=True):
             flat[entry.offset : entry.offset + a.size] = a.ravel()
         return flat
+
+    def require(self, tree: Params) -> None:
+        """Raise ShapeError unless a tree has this layout's names and shapes."""
+        due = [(e.path, e.shape) for e in self.entries]
+        found = [(path, getattr(a, "shape", None)) for path, a in _walk(tree, "")]
+        for (path, shape), (name, has) in zip_longest(due, found, fillvalue=("nothing", ())):
+            if (path, shape) != (name, has):
+                raise ShapeError(f"Layout: the tree has {name} {has} where {path} {shape} is due")
 
     def views(self, buffer: Array, ops: Backend) -> Params:
         """Return the tree whose arrays are views of ``buffer``."""
@@ -78,7 +122,7 @@ class Layout:
         def view(shape: tuple[int, ...]) -> Array:
             return ops.view(buffer, next(entries).offset, shape)
 
-        return _map(self._tree, view)
+        return _map(self._tree, view, Parameters)
 
     def describe(self) -> list[list[Any]]:
         """Return the layout as plain data, for a checkpoint."""
@@ -87,16 +131,25 @@ class Layout:
 
 def _walk(tree: Params, path: str) -> Iterator[tuple[str, Any]]:
     """Leaves of a tree with their paths, in a fixed order."""
-    if isinstance(tree, dict):
+    if isinstance(tree, Mapping):
         for name, leaf in tree.items():
             yield f"{path}{name}", leaf
     else:
-        for i, part in enumerate(tree):
+        for i, part in enumerate(_parts(tree)):
             yield from _walk(part, f"{path}{i}.")
 
 
-def _map(tree: Params, f: Any) -> Params:
+def _map(tree: Params, f: Any, named: Callable[[dict[str, Any]], Any] = dict) -> Params:
     """Apply f to each leaf, in the order of ``_walk``."""
-    if isinstance(tree, dict):
-        return {name: f(leaf) for name, leaf in tree.items()}
-    return tuple(_map(part, f) for part in tree)
+    if isinstance(tree, Mapping):
+        return named({name: f(leaf) for name, leaf in tree.items()})
+    return tuple(_map(part, f, named) for part in _parts(tree))
+
+
+def _parts(tree: Params) -> tuple[Params, ...]:
+    if not isinstance(tree, tuple):
+        raise ShapeError(
+            f"Layout: {shown(tree)} stands in the tree of parameters; expected a mapping of names"
+            " to arrays, or a tuple of such trees"
+        )
+    return tree

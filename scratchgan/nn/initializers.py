@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from scratchgan import checks
 from scratchgan.errors import DataError, ShapeError
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "data_marginals",
     "glorot",
     "he",
+    "initializer",
     "normal",
     "uniform",
     "zeros",
@@ -29,17 +31,20 @@ __all__ = [
 Initializer: TypeAlias = Callable[[np.random.Generator, tuple[int, ...], Any], NDArray[Any]]
 
 
+def initializer(owner: str, name: str, value: object) -> Initializer:
+    """Return an argument that is an initialiser, or raise ValueError."""
+    return checks.function(owner, name, value, "an initialiser, such as initializers.he()")
+
+
 def uniform(r: float) -> Initializer:
     """U(−r, r), as in Goodfellow et al. 2014 (r = 0.05 for G, 0.005 for D)."""
-    if not r >= 0:
-        raise ValueError(f"uniform: r is {r}; expected r ≥ 0")
+    r = checks.number("uniform", "r", r, 0)
     return lambda rng, shape, dtype: rng.uniform(-r, r, shape).astype(dtype)
 
 
 def normal(std: float) -> Initializer:
     """N(0, std²)."""
-    if not std >= 0:
-        raise ValueError(f"normal: std is {std}; expected std ≥ 0")
+    std = checks.number("normal", "std", std, 0)
     return lambda rng, shape, dtype: rng.normal(0, std, shape).astype(dtype)
 
 
@@ -70,7 +75,7 @@ def zeros() -> Initializer:
 
 def constant(values: ArrayLike) -> Initializer:
     """Return the given values, broadcast to the parameter's shape."""
-    fixed = np.asarray(values)
+    fixed = checks.array("constant", "values", values)
 
     def draw(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         try:
@@ -95,6 +100,8 @@ def data_marginals(data: NDArray[Any], eps: float = 1e-7) -> Initializer:
     data : array (examples, features), values in [0, 1]
     eps : float
     """
+    data = checks.array("data_marginals", "data", data, (None, None))
+    eps = checks.number("data_marginals", "eps", eps, 0, 0.5, above=True, below=True)
     if data.size == 0:
         raise DataError(f"data_marginals: data is empty, of shape {data.shape}")
     if not (data.min() >= 0 and data.max() <= 1):

@@ -18,10 +18,12 @@ import numpy as np
 from scratchgan.backends import Array, Backend, Stream, default_backend
 from scratchgan.errors import ShapeError
 
-__all__ = ["Cache", "Context", "Features", "Layer", "Params", "Row"]
+__all__ = ["WIDEST", "Cache", "Context", "Features", "Layer", "Params", "Row"]
+
+WIDEST = 2**31 - 1  # features: what an index of a kernel holds
 
 Params: TypeAlias = Any
-"""A tree: a leaf layer has a dict of named arrays, a layer of layers a tuple of trees."""
+"""A tree: a leaf layer has a mapping of named arrays, a layer of layers a tuple of trees."""
 
 Cache: TypeAlias = Any
 """What forward keeps for backward: a NamedTuple, or for a layer of layers a tuple of such."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scratchgan import checks
 from scratchgan.nn.activation import Activation
 
 __all__ = ["LeakyReLU"]
@@ -36,9 +37,7 @@ class LeakyReLU(Activation):
     kinked = True
 
     def __init__(self, slope: float = 0.2) -> None:
-        if not 0 <= slope < 1:
-            raise ValueError(f"LeakyReLU: slope is {slope}; expected 0 ≤ slope < 1")
-        self.slope = slope
+        self.slope = checks.number("LeakyReLU", "slope", slope, 0, 1, below=True)
 
     def __repr__(self) -> str:
         return f"LeakyReLU({self.slope})"

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from scratchgan import checks
 from scratchgan.backends import ACTIVATIONS, Array
-from scratchgan.errors import ShapeError, unknown
-from scratchgan.nn.initializers import Initializer, glorot, zeros
-from scratchgan.nn.layer import Context, Features, Layer, Params
+from scratchgan.errors import ShapeError
+from scratchgan.nn.initializers import Initializer, glorot, initializer, zeros
+from scratchgan.nn.layer import WIDEST, Context, Features, Layer, Params
 
 __all__ = ["Linear", "LinearCache"]
 
@@ -70,20 +71,12 @@ class Linear(Layer):
         weight: Initializer | None = None,
         bias: Initializer | None = None,
     ) -> None:
-        if in_features < 1 or out_features < 1:
-            raise ShapeError(
-                f"Linear({in_features} → {out_features}): both widths must be at least 1"
-            )
-        if activation not in ACTIVATIONS:
-            raise unknown("activation", activation, ACTIVATIONS)
-        if not 0 <= slope < 1:
-            raise ValueError(f"Linear: slope is {slope}; expected 0 ≤ slope < 1")
-        self.in_features = in_features
-        self.out_features = out_features
-        self.activation = activation
-        self.slope = slope
-        self.weight = weight or glorot()
-        self.bias = bias or zeros()
+        self.in_features: int = checks.whole("Linear", "in_features", in_features, 1, WIDEST)
+        self.out_features = checks.whole("Linear", "out_features", out_features, 1, WIDEST)
+        self.activation = checks.one_of("activation", activation, ACTIVATIONS)
+        self.slope = checks.number("Linear", "slope", slope, 0, 1, below=True)
+        self.weight = glorot() if weight is None else initializer("Linear", "weight", weight)
+        self.bias = zeros() if bias is None else initializer("Linear", "bias", bias)
 
     def __repr__(self) -> str:
         name = "" if self.activation == "identity" else f", {self.activation}"

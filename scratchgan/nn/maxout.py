@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from scratchgan import checks
 from scratchgan.backends import Array
 from scratchgan.errors import ShapeError
-from scratchgan.nn.layer import Context, Features, Layer, Params
+from scratchgan.nn.layer import WIDEST, Context, Features, Layer, Params
 
 __all__ = ["Maxout", "MaxoutCache"]
 
@@ -50,11 +51,9 @@ class Maxout(Layer):
     """
 
     def __init__(self, units: int, pieces: int) -> None:
-        if units < 1 or pieces < 1:
-            raise ShapeError(f"Maxout({units} × {pieces}): both must be at least 1")
-        self.units = units
-        self.pieces = pieces
-        self.in_features = units * pieces
+        self.units = checks.whole("Maxout", "units", units, 1, WIDEST)
+        self.pieces = checks.whole("Maxout", "pieces", pieces, 1, WIDEST)
+        self.in_features: int = self.units * self.pieces
 
     def __repr__(self) -> str:
         return f"Maxout({self.units} × {self.pieces})"

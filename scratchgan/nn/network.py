@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from scratchgan import checks
 from scratchgan.backends import Array, Backend, Stream, default_backend, get_backend
-from scratchgan.errors import ShapeError
+from scratchgan.errors import DataError, ShapeError
 from scratchgan.nn.flat import Layout
 from scratchgan.nn.layer import Context, Features, Layer, Params
 
@@ -33,8 +36,18 @@ class Network:
     flat : Array
         All parameters, (layout.size,).
     params : Params
-        The tree of views of ``flat``.
+        The tree of views of ``flat``. Copy values into them, ``params["weight"][...] = W``:
+        they cannot be replaced, for what trains and saves them is ``flat``.
     layout : Layout
+
+    Raises
+    ------
+    ShapeError
+        For another dtype.
+    DataError
+        If an initial parameter is not finite.
+    ValueError
+        For an argument that is none of its kind.
 
     Examples
     --------
@@ -59,15 +72,67 @@ class Network:
         dtype: Any = np.float32,
         ops: Backend | None = None,
     ) -> None:
-        if np.dtype(dtype) not in (np.float32, np.float64):
-            raise ShapeError(f"Network: dtype is {np.dtype(dtype)}; expected float32 or float64")
-        self.layer = layer
-        self.ops = ops or default_backend()
-        self.dtype = np.dtype(dtype)
-        tree = layer.init(np.random.default_rng(seed), self.dtype)
+        several = " (several, one behind the other: Sequential(*layers))"
+        expected = "a Layer" + (several if isinstance(layer, list | tuple) else "")
+        self.layer = checks.instance("Network", "layer", layer, Layer, expected)
+        self.ops = default_backend() if ops is None else _backend(ops)
+        self.dtype = _dtype(dtype)
+        tree = layer.init(np.random.default_rng(_seed(seed)), self.dtype)
         self.layout = Layout(tree)
-        self.flat = self.ops.asarray(self.layout.pack(tree, self.dtype))
-        self.params = self.layout.views(self.flat, self.ops)
+        flat = self.layout.pack(tree, self.dtype)
+        if not np.isfinite(flat).all():
+            raise DataError(
+                f"Network: {layer!r} begins with parameters that are NaN or infinite in"
+                f" {self.dtype}; expected finite ones"
+            )
+        self._flat = self.ops.asarray(flat)
+        self._params = self.layout.views(self._flat, self.ops)
+
+    @property
+    def flat(self) -> Array:
+        """All parameters, (layout.size,)."""
+        return self._flat
+
+    @flat.setter
+    def flat(self, value: Any) -> None:
+        if value is self._flat:  # as after ``net.flat += 1``
+            return
+        raise AttributeError(
+            "Network: flat cannot be replaced, for params are views of it; copy into it:"
+            " net.ops.copy_(net.flat, net.ops.asarray(values))"
+        )
+
+    @property
+    def params(self) -> Params:
+        """The tree of views of ``flat``."""
+        return self._params
+
+    @params.setter
+    def params(self, value: Any) -> None:
+        if value is self._params:
+            return
+        raise AttributeError(
+            "Network: params cannot be replaced, for they are views of flat; copy into them, such"
+            ' as net.params["weight"][...] = W, or all at once:'
+            " net.ops.copy_(net.flat, net.ops.asarray(net.layout.pack(tree, net.dtype)))"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_params"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what was copied or unpickled; the views are of the buffer that came with it."""
+        vars(self).update(state)
+        self._params = self.layout.views(self._flat, self.ops)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Network:
+        """Copy layer and buffer; a backend is shared."""
+        flat, _ = self.new_buffer()
+        self.ops.copy_(flat, self._flat)
+        other = type(self).__new__(type(self))
+        memo.update({id(self): other, id(self.ops): self.ops, id(self._flat): flat})
+        other.__setstate__(deepcopy(self.__getstate__(), memo))
+        return other
 
     def __call__(self, x: Any, params: Params | None = None, stream: Stream | None = None) -> Any:
         """
@@ -77,20 +142,35 @@ class Network:
         ``params`` may be another tree of this layout, an average for instance.
         ``stream`` is where those layers draw, by default at seed 0.
         """
-        ctx = Context(self.ops, stream=stream or Stream(seed=0))
-        params = self.params if params is None else params
+        if stream is None:
+            stream = Stream(seed=0)
+        ctx = Context(
+            self.ops, stream=checks.instance("Network", "stream", stream, Stream, "a Stream")
+        )
+        if params is None:
+            params = self.params
+        else:
+            self.layout.require(params)
         parts = x if isinstance(x, tuple) else (x,)
-        if not all(isinstance(part, np.ndarray) for part in parts):
+        if parts and all(
+            isinstance(part, type(self.flat)) and not isinstance(part, np.ndarray) for part in parts
+        ):
             return self.layer.forward(params, x, ctx)[0]
-        for part in parts:
-            if part.dtype != self.dtype:
-                raise ShapeError(
-                    f"the network's dtype is {self.dtype}, x is {part.dtype};"
-                    f" give x.astype(np.{self.dtype})"
-                )
-        there = tuple(self.ops.asarray(part) for part in parts)
+        there = tuple(self.ops.asarray(self._numbers(part)) for part in parts)
         y, _ = self.layer.forward(params, there if isinstance(x, tuple) else there[0], ctx)
         return self.ops.to_numpy(y)
+
+    def _numbers(self, x: Any) -> NDArray[Any]:
+        """Return an example's array, which must be one of NumPy and of the network's dtype."""
+        given = checks.array("Network", "x", x)
+        if not isinstance(x, np.ndarray):
+            raise ShapeError(f"Network: x is {checks.shown(x)}; expected a NumPy array, (batch, n)")
+        if given.dtype != self.dtype:
+            raise ShapeError(
+                f"the network's dtype is {self.dtype}, x is {given.dtype};"
+                f" give x.astype(np.{self.dtype})"
+            )
+        return given
 
     def in_float64(self, flat: Array | None = None) -> Network:
         """
@@ -121,6 +201,33 @@ class Network:
         text.append("-" * len(text[0]))
         text.append(line.format("total", "", f"{self.layout.count:,}"))
         return "\n".join(text)
+
+
+def _dtype(dtype: Any) -> np.dtype[Any]:
+    try:
+        found: np.dtype[Any] | None = (
+            np.dtype(dtype) if dtype is not None else None
+        )  # None would be float64
+    except TypeError:
+        found = None
+    if found is None or found not in (np.float32, np.float64):
+        raise ShapeError(
+            f"Network: dtype is {checks.shown(dtype) if found is None else found}; expected float32"
+            " or float64"
+        )
+    return found
+
+
+def _seed(seed: Any) -> int | list[int]:
+    """Return a seed, or several of them as a list."""
+    if isinstance(seed, list | tuple) or (isinstance(seed, np.ndarray) and seed.ndim == 1):
+        return [checks.seed("Network", "seed", part) for part in seed]
+    return checks.seed("Network", "seed", seed)
+
+
+def _backend(ops: Any) -> Backend:
+    expected = 'a Backend, such as get_backend("reference")'
+    return checks.instance("Network", "ops", ops, Backend, expected)
 
 
 def _width(features: Features) -> str:

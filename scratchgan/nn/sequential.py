@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scratchgan import checks
 from scratchgan.backends import Array
 from scratchgan.errors import ShapeError
 from scratchgan.nn.layer import Cache, Context, Features, Layer, Params, Row
@@ -48,6 +49,10 @@ class Sequential(Layer):
     """
 
     def __init__(self, *layers: Layer) -> None:
+        for i, layer in enumerate(layers):
+            several = " (each an argument of its own: Sequential(*layers))"
+            expected = "a Layer" + (several if isinstance(layer, list | tuple) else "")
+            checks.instance("Sequential", f"layer {i}", layer, Layer, expected)
         self.layers = layers
         self.random_operations = sum(layer.random_operations for layer in layers)
         self.in_features = next(

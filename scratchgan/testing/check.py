@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scratchgan import checks
 from scratchgan.backends import get_backend
 from scratchgan.gradcheck import GradcheckReport, assert_adjoint, gradcheck
 from scratchgan.gradcheck.problem import LayerAt
@@ -66,7 +67,10 @@ def check_layer(
     >>> bool(check_layer(Linear(3, 2, "tanh"), np.ones((4, 3))))
     True
     """
-    ctx = ctx or Context(get_backend("reference"))
+    checks.instance("check_layer", "layer", layer, Layer, "a Layer")
+    vocabulary = checks.flag("check_layer", "vocabulary", vocabulary)
+    if ctx is None:
+        ctx = Context(get_backend("reference"))
     report = gradcheck(layer, x, params=params, ctx=ctx, mode=mode, method=method, seed=seed)
     if not report:
         raise AssertionError(str(report))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchgan import checks
 from scratchgan.backends import get_backend
 from scratchgan.gradcheck.problem import some_params
 from scratchgan.gradcheck.trees import leaves, rebuilt
@@ -36,8 +37,11 @@ def check_contract(
     AssertionError
         With the promise that was not kept.
     """
-    ctx = ctx or Context(get_backend("reference"))
-    rng = np.random.default_rng(seed)
+    who = "check_contract"
+    checks.instance(who, "layer", layer, Layer, "a Layer")
+    ctx = Context(get_backend("reference")) if ctx is None else ctx
+    checks.instance(who, "ctx", ctx, Context, "a Context")
+    rng = np.random.default_rng(checks.seed(who, "seed", seed))
     params = some_params(layer, rng) if params is None else params
     for dtype in (np.float64, np.float32):
         _Contract(layer, x, params, ctx, dtype, rng).check()

@@ -75,7 +75,7 @@ def test_a_steep_or_large_scale_is_measured_with_smaller_steps():
         return (1 / x).sum(), {"x": -1 / x**2}
 
     assert gradcheck(reciprocal, {"x": np.array([1e-3, 2.0, 50.0])}).ok
-    assert gradcheck(loss, {**POINT, "x": 300 * POINT["x"]}).ok
+    assert gradcheck(loss, {**POINT, "x": 30 * POINT["x"]}).ok
 
     def large(x):
         return (x**2).sum() / 2, {"x": x}
@@ -192,7 +192,7 @@ def test_bad_arguments_are_refused():
         gradcheck(loss, POINT, method="centre")
     with pytest.raises(ValueError, match="directions is 0"):
         gradcheck(loss, POINT, mode="directional", directions=0)
-    with pytest.raises(ValueError, match=r"step is -1\.0; expected a positive number"):
+    with pytest.raises(ValueError, match=r"step is -1\.0; expected a number at least 1e-300"):
         gradcheck(loss, POINT, step=-1.0)
     with pytest.raises(TypeError, match="belong to a Layer"):
         gradcheck(loss, POINT, params={})
@@ -245,5 +245,5 @@ def test_a_layer_with_a_parameter_named_x_or_a_wrong_dx_is_refused():
         gradcheck(Named(3, 3), POINT["x"])
     with pytest.raises(ShapeError, match="a dx unlike x"):
         gradcheck(Pair(), POINT["x"])
-    with pytest.raises(ShapeError, match=r"x's derivative is \(\); expected \(6, 3\)"):
+    with pytest.raises(ShapeError, match="a dx unlike x, None"):
         gradcheck(NoDx(), POINT["x"])

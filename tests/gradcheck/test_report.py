@@ -24,7 +24,7 @@ def test_the_report_names_tensor_place_and_numbers():
     assert header.split() == [*columns, "step"]
     assert x.split()[:8] == ["x", "(1,", "2)", "inconclusive", "1/2", "[0,", "0]", "0"]
     assert w.split()[:9] == ["w", "(1,", "2)", "FAILED", "1/2", "[0,", "1]", "-1", "1"]
-    assert w.split()[9:] == ["2.0e+00", "1.0e-06", "3.1e-05"]
+    assert w.split()[9:] == ["2.0e+00", "1.0e-09", "4.9e-04"]
     assert note[0].startswith("inconclusive: a kink or a tie lies within the step")
     assert "method='complex'" in note[1]
 

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import find, given
 from hypothesis import strategies as st
 
-from scratchgan.nn import Dropout, Layer, ReLU, Tanh
+from scratchgan.gradcheck import assert_adjoint
+from scratchgan.gradcheck.problem import LayerAt, some_params
+from scratchgan.nn import Dropout, Layer, Linear, ReLU, Tanh
 from scratchgan.testing import KINDS, check_layer, dyadics, layer_cases, spread_floats
 
 
@@ -79,6 +81,62 @@ def test_dropout_is_drawn_with_training_on_and_off():
     for training in (False, True):
         case = find(layer_cases("dropout"), lambda c, t=training: c.ctx.training is t)
         assert isinstance(case.layer, Dropout)
+
+
+def test_the_margin_of_a_layer_is_looked_at_on_opaque_arrays_too():
+    class Margin(ReLU):
+        def kink_margin(self, params, x, ctx):
+            return float(abs(x).min())
+
+    check_layer(Margin(), np.array([[0.5, -1.0]]), vocabulary=False)
+    with pytest.raises(TypeError, match="an array of a backend offers only"):
+        check_layer(Margin(), np.array([[0.5, -1.0]]))
+
+
+def test_a_layer_that_computes_something_else_on_another_backend_is_found():
+    class Elsewhere(Tanh):
+        def forward(self, params, x, ctx):
+            y, cache = super().forward(params, x, ctx)
+            return (ctx.ops.scale(y, 1 + 1e-6) if ctx.ops.name == "opaque" else y), cache
+
+    with pytest.raises(AssertionError, match="y on opaque arrays differs"):
+        check_layer(Elsewhere(), np.array([[0.5, -1.0]]))
+
+
+def test_the_two_derivatives_agree_to_rounding():
+    class Off(Tanh):
+        def backward(self, params, cache, dy, ctx, grads=None, need_dx=True):
+            return super().backward(params, cache, ctx.ops.scale(dy, 1 + 1e-10), ctx, grads)
+
+    with pytest.raises(AssertionError, match="jvp and backward are not adjoint"):
+        assert_adjoint(Off(), np.array([[0.5, -1.0]]))
+    assert_adjoint(Off(), np.array([[0.5, -1.0]]), rtol=1e-9)
+
+
+def test_four_pairs_are_tried_unless_told_otherwise():
+    class Counts(Tanh):
+        calls = 0
+
+        def jvp(self, params, cache, dx, ctx):
+            type(self).calls += 1
+            return super().jvp(params, cache, dx, ctx)
+
+    assert_adjoint(Counts(), np.ones((1, 2)))
+    assert Counts.calls == 4
+    assert_adjoint(Counts(), np.ones((1, 2)), directions=2)
+    assert Counts.calls == 6
+
+
+def test_a_margin_is_one_in_the_units_of_the_largest_value():
+    rng = np.random.default_rng(0)
+    assert LayerAt(ReLU(), np.array([[0.5, 4.0]]), None, None, rng).margin() == 0.125
+    assert LayerAt(ReLU(), np.array([[0.5, 0.6]]), None, None, rng).margin() == 0.5
+
+
+def test_parameters_to_check_at_are_a_little_off_their_zeros():
+    bias = some_params(Linear(2, 1000), np.random.default_rng(0))["bias"]
+    assert 0.09 < bias.std() < 0.11
+    assert abs(bias.mean()) < 0.02
 
 
 def test_without_hypothesis_the_extra_is_named(monkeypatch):

@@ -255,8 +255,6 @@ def test_x_of_another_dtype():
             lambda: Sequential(Linear(3, 4), Concat(Linear(2, 3), Linear(2, 3))),
             "layer 1 of Sequential: Concat",
         ),
-        (lambda: Linear(0, 3), "Linear(0 → 3): both widths must be at least 1"),
-        (lambda: Maxout(2, 0), "Maxout(2 × 0): both must be at least 1"),
     ],
 )
 def test_widths_that_do_not_fit_are_refused_at_construction(make, message):
@@ -267,9 +265,15 @@ def test_widths_that_do_not_fit_are_refused_at_construction(make, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Linear(3, 2, "leaky_relu", slope=1.0), "Linear: slope is 1.0; expected 0 ≤"),
-        (lambda: LeakyReLU(-0.1), "LeakyReLU: slope is -0.1; expected 0 ≤ slope < 1"),
-        (lambda: Dropout(0.0), r"Dropout: keep is 0.0; expected .* in \(0, 1\]"),
+        (
+            lambda: Linear(3, 2, "leaky_relu", slope=1.0),
+            "Linear: slope is 1.0; expected a number at least 0 and below 1",
+        ),
+        (
+            lambda: LeakyReLU(-0.1),
+            "LeakyReLU: slope is -0.1; expected a number at least 0 and below 1",
+        ),
+        (lambda: Dropout(0.0), "Dropout: keep is 0.0; expected a number above 0 and at most 1"),
         (lambda: Dropout(1.5), "Dropout: keep is 1.5"),
         (lambda: Dropout(float("nan")), "Dropout: keep is nan"),
     ],

@@ -39,7 +39,7 @@ def filled(tree, values):
 
 def paired(a, b):
     """Leaves of two trees of one structure, side by side."""
-    assert type(a) is type(b)
+    assert isinstance(b, type(a))
     assert len(a) == len(b)
     if isinstance(a, dict):
         assert list(a) == list(b)
@@ -170,7 +170,7 @@ def test_call_with_other_parameters():
         (np.ones((2, 3), int), r"network's dtype is float32, x is int64"),
         (np.ones((2, 4), np.float32), r"Linear\(3 → 8, relu\) got x of shape \(2, 4\)"),
         (np.ones((0, 3), np.float32), "empty batch"),
-        ([[1.0, 2.0, 3.0]], r"Linear\(3 → 8, relu\) got a list; expected \(batch, 3\)"),
+        ([[1.0, 2.0, 3.0]], r"Network: x is \[\[1.0, 2.0, 3.0\]\]; expected a NumPy array"),
     ],
     ids=["dtype", "integers", "width", "empty", "list"],
 )
