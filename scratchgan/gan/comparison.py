@@ -1,0 +1,116 @@
+"""
+A replayed iteration against one that is run: when they are compared, and where they part.
+
+What a recorder cannot see may begin to matter at any iteration. So replay and run are compared
+again and again, ever more rarely, at iterations that no regular habit of a layer keeps missing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from scratchgan.backends import Array, Backend, Purpose, Stream
+from scratchgan.backends.philox import philox_words
+from scratchgan.backends.program import Noted, Program, Recorder
+from scratchgan.gan.player import Player
+
+if TYPE_CHECKING:
+    from scratchgan.gan.trainer import Trainer
+
+__all__ = ["Watcher", "check_at", "where_they_part", "who_asks"]
+
+
+def check_at(seed: int, number: int) -> int:
+    """
+    Return after how many replayed iterations check ``number`` (0, 1, …) is made.
+
+    It is a random one of 8 … 63, then of 64 … 511, of 512 … 4,095, and from then on of each
+    4,096. Random, since at a fixed distance the checks might always miss what a layer does at
+    every 16th iteration; from the seed and a counter, so that a training comes out the same
+    each time.
+
+    Examples
+    --------
+    >>> [check_at(0, number) for number in range(5)]
+    [16, 502, 2728, 6542, 9592]
+    """
+    if number < 3:
+        begin, end = 8 ** (number + 1), 8 ** (number + 2)
+    else:
+        begin, end = 4096 * (number - 2), 4096 * (number - 1)
+    words = philox_words((1, 1), Stream(seed, step=number).purpose(Purpose.CHECK))
+    at: int = begin + int(words[0, 0]) % (end - begin)
+    return at
+
+
+class _Seen(NamedTuple):
+    """An operation that was run."""
+
+    name: str
+    written: list[NDArray[Any]]
+    owner: str
+
+
+class Watcher(Recorder):
+    """Keeps what each operation of an iteration writes, and who asks for it."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        super().__init__({})
+        self._trainer = trainer
+        self.seen: list[_Seen] = []
+
+    def add(self, row: Noted) -> None:
+        written = [self._trainer.ops.to_numpy(a) for a in row.writes]
+        self.seen.append(_Seen(row.name, written, who_asks(self._trainer)))
+
+    def allocated(self, a: Array) -> None:
+        """Nothing is laid out."""
+
+    def refuse(self, what: str) -> None:
+        """Nothing is made of it."""
+
+
+def where_they_part(program: Program, watcher: Watcher, run: Callable[[Program], None]) -> str:
+    """
+    Say at which row a program first does something else than what was seen.
+
+    ``run(program)`` makes one step of a program from where the seen iteration began. The program
+    that ends with a row is run for each row, and what that row writes is compared.
+    """
+    to_numpy, seen = watcher._trainer.ops.to_numpy, watcher.seen
+    for r, row in enumerate(program.rows):
+        if r == len(seen):
+            return f"row {r}, {row.name}, is replayed and not run"
+        if seen[r].name != row.name:
+            return f"row {r} is {row.name}, and {seen[r].name} is run, for {seen[r].owner}"
+        run(program.first(r + 1))
+        written = [to_numpy(a) for a in program.written(r)]
+        if any(
+            a.shape != b.shape or a.tobytes() != b.tobytes()
+            for a, b in zip(written, seen[r].written, strict=True)
+        ):
+            return f"the first row that differs is {r}, {row.name}, for {seen[r].owner}"
+    if len(seen) > len(program.rows):
+        more = seen[len(program.rows)]
+        return f"{more.name} is run behind the last row, for {more.owner}"
+    return "all rows agree, and an array is changed besides"
+
+
+def who_asks(trainer: Trainer) -> str:
+    """Say for whom something is done just now: the innermost object on the stack, its player."""
+    owner = player = step = ""
+    frame = sys._getframe(1)
+    while frame is not None and not step:
+        me = frame.f_locals.get("self")
+        if isinstance(me, Player):
+            player = "D's " if me is trainer.D else "G's "
+        elif me is not None and not owner and not isinstance(me, Backend | Recorder | Stream):
+            owner = type(me).__name__
+        if frame.f_code.co_name in ("discriminator_step", "generator_step", "simultaneous_step"):
+            step = f" in {frame.f_code.co_name}"
+        frame = frame.f_back  # type: ignore[assignment]
+    return f"{player}{owner or 'update'}{step}"

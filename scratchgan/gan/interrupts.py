@@ -1,0 +1,127 @@
+"""
+Signals wait while iterations are made, so that none is ever left half made.
+
+Python calls the handlers of signals in the main thread, between any two of its instructions. What
+a handler raises, as that of Ctrl-C raises KeyboardInterrupt, then comes out of wherever the main
+thread is: between the update of an array and the count of it, or between a record and a
+callback that are both due. Nothing in Python code is safe from that, for the next handler may be
+called while an ``except`` or a ``finally`` sets right what the last one left. So no handler is
+called there at all: while iterations are made, a stand-in takes the place of each and only notes
+which signal has come, and the handlers are called where the trainer says so, between iterations.
+
+Other threads are never interrupted by a signal; there, nothing is done.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+# What ``signal.getsignal`` calls; that one takes ten times as long, to make an enum of each answer.
+from _signal import getsignal  # type: ignore[import-not-found]
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+__all__ = ["SignalsWait"]
+
+Handler = Callable[[int, FrameType | None], Any]
+
+NUMBERS = tuple(map(int, signal.valid_signals()))
+
+_outermost: SignalsWait | None = (
+    None  # the one for whom signals wait now; handlers are the process's
+)
+
+
+class SignalsWait:
+    """
+    Holds back the handlers of signals, all that are Python functions, within a ``with``.
+
+    ``honour()`` calls those whose signal has come, and so does the end of the ``with``. A signal
+    that comes several times meanwhile is one, as it is for the operating system. Where one
+    ``with`` is inside another, as that of a trainer which a callback of another trainer drives,
+    signals wait for the outer one.
+    """
+
+    def __init__(self) -> None:
+        self._handlers: dict[int, Handler] = {}  # those that ours stands in for
+        self._heard: dict[int, FrameType | None] = {}
+
+    def __enter__(self) -> SignalsWait:
+        global _outermost
+        if _outermost is None and threading.current_thread() is threading.main_thread():
+            try:
+                _outermost = self
+                self._take()
+            except BaseException:  # of a handler that had not been replaced yet
+                _outermost = None
+                self._give_back()
+                raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        global _outermost
+        if _outermost is self:
+            try:
+                self._call()
+            finally:
+                try:
+                    self._give_back()
+                finally:
+                    _outermost = None
+                    self._call()  # what has come since, before its handler was given back
+
+    def honour(self) -> None:
+        """Call the handlers of the signals that have come; what they raise comes out here."""
+        if _outermost is self:
+            self._call()
+            self._take()  # a handler, or a callback, may have set another one
+
+    def acquire(self, lock: Any) -> None:
+        """Wait for a lock that another thread may hold for long, and honour signals meanwhile."""
+        while not lock.acquire(timeout=0.1):
+            self.honour()
+
+    def _take(self) -> None:
+        for number in NUMBERS:
+            handler = getsignal(number)
+            if callable(handler) and handler != self._note:
+                self._handlers[number] = handler
+                signal.signal(number, self._note)
+
+    def _give_back(self) -> None:
+        try:
+            for number, handler in self._handlers.items():
+                if getsignal(number) == self._note:  # else another one has been set meanwhile
+                    signal.signal(number, handler)
+        except BaseException:  # of a handler that has been given back already
+            self._give_back()
+            raise
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        """Stand in for a handler."""
+        if _outermost is self:
+            self._heard[number] = frame
+        else:  # signals do not wait any more, and this handler has yet to be given back
+            self._handlers[number](number, frame)
+
+    def _call(self) -> None:
+        try:
+            while self._heard:
+                number = next(iter(self._heard))
+                self._handlers[number](number, self._heard.pop(number))
+        except BaseException:  # the others have come, too
+            self._call()
+            raise
+
+
+def _forget() -> None:
+    """Let a forked child hear its signals at once: it may never come back to the trainer."""
+    global _outermost
+    _outermost = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
