@@ -329,8 +329,8 @@ class Program:
             return self._in_arena(start, operand)
         space = self._spaces[bisect.bisect_right(self._starts, operand.address) - 1]
         start = (operand.address - space.start) // np.dtype(operand.dtype).itemsize
-        flat = self.buffers[space.name].reshape(-1)
-        return flat[start : start + operand.size].reshape(operand.shape)
+        buffer = self.buffers[space.name]
+        return buffer.reshape(buffer.size)[start : start + operand.size].reshape(operand.shape)
 
     def _in_arena(self, start: int, a: Any) -> Array:
         return self.arena[start : start + a.nbytes].view(a.dtype).reshape(a.shape)

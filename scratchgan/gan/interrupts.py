@@ -55,23 +55,17 @@ class SignalsWait:
             try:
                 _outermost = self
                 self._take()
-            except BaseException:  # of a handler that had not been replaced yet
-                _outermost = None
-                self._give_back()
+            except BaseException:  # of a handler that no stand-in has replaced yet
+                self._leave()
                 raise
         return self
 
     def __exit__(self, *error: object) -> None:
-        global _outermost
         if _outermost is self:
             try:
                 self._call()
             finally:
-                try:
-                    self._give_back()
-                finally:
-                    _outermost = None
-                    self._call()  # what has come since, before its handler was given back
+                self._leave()
 
     def honour(self) -> None:
         """Call the handlers of the signals that have come; what they raise comes out here."""
@@ -91,21 +85,24 @@ class SignalsWait:
                 self._handlers[number] = handler
                 signal.signal(number, self._note)
 
-    def _give_back(self) -> None:
+    def _leave(self) -> None:
+        """Give the handlers back. From the first line on, one of them may be called and raise."""
+        global _outermost
         try:
+            _outermost = None
             for number, handler in self._handlers.items():
                 if getsignal(number) == self._note:  # else another one has been set meanwhile
                     signal.signal(number, handler)
-        except BaseException:  # of a handler that has been given back already
-            self._give_back()
+            self._call()
+        except BaseException:
+            self._leave()
             raise
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         """Stand in for a handler."""
-        if _outermost is self:
-            self._heard[number] = frame
-        else:  # signals do not wait any more, and this handler has yet to be given back
-            self._handlers[number](number, frame)
+        self._heard[number] = frame
+        if _outermost is not self:  # this handler has yet to be given back
+            self._call()
 
     def _call(self) -> None:
         try:

@@ -211,7 +211,8 @@ def carried_out(trainer, described, commands, finish):
 @settings(max_examples=40)
 def test_mixed_with_steps_looks_changes_and_resuming(commands, k):
     described = game(k=k, log_every=3)
-    commands = [("train", 3), *commands, ("train", 4)]
+    # The last change of the objective is at iteration 12: three later, its game is replayed.
+    commands = [("train", 3), *commands, ("train", 12)]
     a, seen = carried_out(described.make(), described, commands, lambda t: t)
     b, expected = carried_out(plain(described.make()), described, commands, plain)
     assert repr(seen) == repr(expected)

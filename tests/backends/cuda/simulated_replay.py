@@ -164,7 +164,7 @@ class Counts(Tanh):
 REFUSED = {
     Reads: r"read by the host inside a step \(to_numpy\)",
     Brings: r"add uses an array of shape \(5, 3\) that no operation of the step wrote",
-    Counts: "a replayed iteration has other bits",
+    Counts: r"G's layer\.layers\[1\]\.calls changes while an iteration is made",
 }
 
 
@@ -249,8 +249,8 @@ def launches(monkeypatch):
 
 
 @pytest.mark.parametrize("behind", [0, 20])
-def test_ctrl_c_leaves_a_whole_step(ops, launches, behind):
-    """It comes between two steps, or in the middle of the next, which is made to its end."""
+def test_ctrl_c_leaves_a_whole_iteration(ops, launches, behind):
+    """It comes between two steps or in the middle of one; the call that is under way is made."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     described = game(examples=60)  # all in one epoch
     a, b = described.make(ops), plain(described.make(ops))
@@ -267,7 +267,7 @@ def test_ctrl_c_leaves_a_whole_step(ops, launches, behind):
     with pytest.raises(KeyboardInterrupt):
         a.train(4)
     assert signal.getsignal(signal.SIGINT) is handler
-    assert launches.names.count("advance") == a.iteration - 3 == (2 if behind else 1)
+    assert launches.names.count("advance") == a.iteration - 3 == 4
     a.train(1)
     b.train(a.iteration)
     assert replays(a)
