@@ -100,7 +100,7 @@ def helper():
 
 
 def reads_module():
-    return sys.modules and random.random() + np.random.rand()
+    return sys.modules and random.random() + np.random.rand()  # noqa: NPY002
 
 
 def reads_attribute():
@@ -230,9 +230,12 @@ SEEN = {
     "a closure": (closure, lambda f: f.held.update(value=2.0), ".held['value']"),
     "a closure's own variable": (closure, lambda f: f(), ": count"),
     "an attribute of a function": (closure, lambda f: setattr(f, "more", 1), ""),
-    "a default argument": (lambda: default, lambda f: f.__defaults__[0].append(1), "'s defaults[0][0]"),
+    "a default argument": (
+        lambda: default, lambda f: f.__defaults__[0].append(1), "'s defaults[0][0]",
+    ),
     "one by name": (
-        lambda: default, lambda f: f.__kwdefaults__["more"].update(a=2), "'s defaults[1]['more']['a']",
+        lambda: default, lambda f: f.__kwdefaults__["more"].update(a=2),
+        "'s defaults[1]['more']['a']",
     ),
     "a method by itself": (
         lambda: Box(Box(1, read=None).__init__), lambda b: setattr(b.value.__self__, "value", 2),
