@@ -8,9 +8,11 @@ again and again, ever more rarely, at iterations that no regular habit of a laye
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan.backends import Array, Backend, Purpose, Stream
@@ -51,12 +53,12 @@ class _Seen(NamedTuple):
     """An operation that was run."""
 
     name: str
-    written: list[NDArray[Any]]
-    owner: str
+    written: list[tuple[Any, int]]  # of each array its shape and a digest
+    asked: FrameType  # where it was asked for
 
 
 class Watcher(Recorder):
-    """Keeps what each operation of an iteration writes, and who asks for it."""
+    """Knows what each operation of an iteration writes, and who asks for it."""
 
     def __init__(self, trainer: Trainer) -> None:
         super().__init__({})
@@ -64,14 +66,25 @@ class Watcher(Recorder):
         self.seen: list[_Seen] = []
 
     def add(self, row: Noted) -> None:
-        written = [self._trainer.ops.to_numpy(a) for a in row.writes]
-        self.seen.append(_Seen(row.name, written, who_asks(self._trainer)))
+        self.seen.append(_Seen(row.name, self.digests(row.writes), sys._getframe(1)))
+
+    def digests(self, arrays: Iterable[Array]) -> list[tuple[Any, int]]:
+        """Return what is compared of arrays: the sum of their words costs next to nothing."""
+        return [(a.shape, _words(self._trainer.ops.to_numpy(a))) for a in arrays]
+
+    def owner(self, r: int) -> str:
+        """Say who asked for operation r."""
+        return who_asks(self._trainer, self.seen[r].asked)
 
     def allocated(self, a: Array) -> None:
         """Nothing is laid out."""
 
     def refuse(self, what: str) -> None:
         """Nothing is made of it."""
+
+
+def _words(a: NDArray[Any]) -> int:
+    return int(np.frombuffer(a, np.uint32).sum(dtype=np.uint32))
 
 
 def where_they_part(program: Program, watcher: Watcher, run: Callable[[Program], None]) -> str:
@@ -81,29 +94,25 @@ def where_they_part(program: Program, watcher: Watcher, run: Callable[[Program],
     ``run(program)`` makes one step of a program from where the seen iteration began. The program
     that ends with a row is run for each row, and what that row writes is compared.
     """
-    to_numpy, seen = watcher._trainer.ops.to_numpy, watcher.seen
+    seen = watcher.seen
     for r, row in enumerate(program.rows):
         if r == len(seen):
             return f"row {r}, {row.name}, is replayed and not run"
         if seen[r].name != row.name:
-            return f"row {r} is {row.name}, and {seen[r].name} is run, for {seen[r].owner}"
+            return f"row {r} is {row.name}, and {seen[r].name} is run, for {watcher.owner(r)}"
         run(program.first(r + 1))
-        written = [to_numpy(a) for a in program.written(r)]
-        if any(
-            a.shape != b.shape or a.tobytes() != b.tobytes()
-            for a, b in zip(written, seen[r].written, strict=True)
-        ):
-            return f"the first row that differs is {r}, {row.name}, for {seen[r].owner}"
-    if len(seen) > len(program.rows):
-        more = seen[len(program.rows)]
-        return f"{more.name} is run behind the last row, for {more.owner}"
+        if watcher.digests(program.written(r)) != seen[r].written:
+            return f"the first row that differs is {r}, {row.name}, for {watcher.owner(r)}"
+    r = len(program.rows)
+    if len(seen) > r:
+        return f"{seen[r].name} is run behind the last row, for {watcher.owner(r)}"
     return "all rows agree, and an array is changed besides"
 
 
-def who_asks(trainer: Trainer) -> str:
-    """Say for whom something is done just now: the innermost object on the stack, its player."""
+def who_asks(trainer: Trainer, asked: FrameType | None = None) -> str:
+    """Say for whom something is done, now or where ``asked``: for which object, of which player."""
     owner = player = step = ""
-    frame = sys._getframe(1)
+    frame = asked or sys._getframe(1)
     while frame is not None and not step:
         me = frame.f_locals.get("self")
         if isinstance(me, Player):

@@ -157,8 +157,11 @@ class _Walk:
     def _box(self, thing: Any, kind: type) -> Any:
         """One of scratchgan's own objects: its attributes."""
         own = vars(thing)
-        names = tuple([f".{name}" for name in own])
-        return Node(Same(kind if own else thing), names, tuple(map(self.of, own.values())))
+        # As ``of``, which it calls for all but the plain ones: this is most of a fingerprint.
+        parts = [
+            (type(each), each) if type(each) in PLAIN else self.of(each) for each in own.values()
+        ]
+        return Node(Same(kind if own else thing), _dotted(tuple(own)), tuple(parts))
 
     def _list(self, thing: Any, kind: type) -> Any:
         """A list or a tuple."""
@@ -242,6 +245,11 @@ def _way(kind: type) -> Any:
             return way
     ours = kind.__module__.startswith("scratchgan.") and not issubclass(kind, CONTAINERS)
     return _Walk._box if ours and hasattr(kind, "__dict__") else _Walk._shown
+
+
+@functools.lru_cache(maxsize=1024)
+def _dotted(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f".{name}" for name in names)
 
 
 def _numbered(things: Any) -> dict[str, Any]:

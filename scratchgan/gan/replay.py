@@ -215,6 +215,7 @@ class StepRecorder:
             raise
         if run.same_as(State(trainer)):
             self._have_agreed()
+            watcher.seen.clear()  # the arrays of all its passes
             return
         assert self.program is not None
         where = where_they_part(self.program, watcher, functools.partial(self._one_step, before))
