@@ -17,9 +17,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-
-# What ``signal.getsignal`` calls; that one takes ten times as long, to make an enum of each answer.
-from _signal import getsignal  # type: ignore[import-not-found]
+from _signal import getsignal  # type: ignore[import-not-found]  # signal's is ten times as slow
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -30,9 +28,7 @@ Handler = Callable[[int, FrameType | None], Any]
 
 NUMBERS = tuple(map(int, signal.valid_signals()))
 
-_outermost: SignalsWait | None = (
-    None  # the one for whom signals wait now; handlers are the process's
-)
+_outermost: SignalsWait | None = None  # for whom signals wait: handlers are the process's
 
 
 class SignalsWait:
