@@ -114,7 +114,7 @@ class _Walk:
         kind = type(thing)
         if kind in PLAIN:
             return kind, thing  # True is not 1
-        if kind is float or kind is complex:
+        if kind is float:
             return kind, repr(thing)  # exact; −0 is not 0, and NaN is NaN
         again = self._seen.get(id(thing))
         if again is not None:

@@ -101,13 +101,9 @@ class SignalsWait:
             self._call()
 
     def _call(self) -> None:
-        try:
-            while self._heard:
-                number = next(iter(self._heard))
-                self._handlers[number](number, self._heard.pop(number))
-        except BaseException:  # the others have come, too
-            self._call()
-            raise
+        while self._heard:  # if one raises, the others are called on the way out
+            number = next(iter(self._heard))
+            self._handlers[number](number, self._heard.pop(number))
 
 
 def _forget() -> None:

@@ -7,6 +7,7 @@ import functools
 import itertools
 import random
 import sys
+import textwrap
 import types
 from collections import OrderedDict, deque
 from dataclasses import dataclass
@@ -126,6 +127,13 @@ def closure():
     return read
 
 
+def inside_it():
+    def inner():
+        return [NUMBER for _ in range(3)]
+
+    return inner()
+
+
 def default(x, state=[1.0], *, more={"a": 1}):  # noqa: B006
     return x
 
@@ -219,6 +227,7 @@ SEEN = {
         lambda: reads_global, lambda f: GLOBAL.__setitem__(0, 2.0), ": GLOBAL[0]",
     ),
     "by another function": (lambda: reads_global, set_global("NUMBER", 2.0), ": helper: NUMBER"),
+    "by a function inside it": (lambda: inside_it, set_global("NUMBER", 2.0), ": NUMBER"),
     "what a module has": (
         lambda: reads_attribute, lambda f: setattr(SETTINGS.inner, "factor", 2.0),
         ": SETTINGS.inner.factor",
@@ -340,6 +349,24 @@ def test_what_refers_to_itself():
     assert before == fingerprint({"it": box})
     box.value[0] = 2
     assert difference(before, fingerprint({"it": box})) == "it.value[0]"
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [np.polynomial.Polynomial, pytest.approx, textwrap.dedent, Tanh.forward, Tanh, Box(Box).value],
+)
+def test_of_whom_a_function_or_a_class_is(thing):
+    """What is not a user's is not looked into, were it as large as NumPy."""
+    (part,) = fingerprint({"it": thing}).parts
+    assert (part == Same(thing)) == (thing is not Box)
+
+
+def test_a_generator_without_a_state():
+    box = Box(random.SystemRandom())
+    before = fingerprint({"it": box})
+    assert before == fingerprint({"it": box})
+    box.value = random.SystemRandom()
+    assert before != fingerprint({"it": box})
 
 
 def test_of_some_it_is_asked_whether_they_are_the_same():

@@ -82,7 +82,7 @@ def test_what_comes_several_times_is_one():
     assert seen[0][1] in (name, "raise_signal")
 
 
-def test_two_that_wait_are_both_heard():
+def test_two_that_wait_are_both_heard(handlers):
     def wait():
         with SignalsWait() as signals:
             signal.raise_signal(FIRST)
@@ -93,6 +93,7 @@ def test_two_that_wait_are_both_heard():
         wait()
     assert caught.value.args == (SECOND,)
     assert caught.value.__context__.args == (FIRST,)
+    assert [signal.getsignal(number) for number in (FIRST, SECOND)] == [handlers] * 2
 
 
 def test_an_error_inside_and_a_signal():
@@ -207,7 +208,11 @@ with SignalsWait():
 
 
 def at_line(n, function):
-    """Call a function; at the nth line that it runs in ``scratchgan/gan``, a signal comes."""
+    """
+    Call a function; at the nth line that it runs in ``scratchgan/gan``, a signal comes.
+
+    Return how many lines it was, and whether what the signal's handler raises came out.
+    """
     lines = 0
 
     def trace(frame, event, argument):
@@ -226,10 +231,10 @@ def at_line(n, function):
     try:
         function()
     except Interrupted:
-        pass
+        return lines, True
     finally:
         sys.settrace(before)
-    return lines
+    return lines, False
 
 
 class Play:
@@ -275,11 +280,11 @@ def test_interrupted_at_any_line(backend, way, handlers):
     """At lines from the first to the last: recorded, checked, replayed or run by themselves."""
     expected = Play(backend, k=2)
     getattr(expected, way)()
-    lines = at_line(0, getattr(Play(backend, k=2), way))
+    lines, _ = at_line(0, getattr(Play(backend, k=2), way))
     chosen = random.Random(1).sample(range(1, lines + 1), 20)
     for n in [*range(1, 12), *chosen, *range(lines - 8, lines + 1)]:
         play = Play(backend, k=2)
-        assert at_line(n, getattr(play, way)) >= n
+        assert at_line(n, getattr(play, way))[1], n
         assert signal.getsignal(FIRST) is handlers
         assert play.trainer.substep == 0 or way == "step"
         getattr(play, way)()
@@ -300,13 +305,14 @@ def test_restore_is_whole():
     expected = Play("cpu")
     expected.train(3)
     held = expected.trainer.arrays(), expected.trainer.counters()
-    lines = at_line(0, lambda: Play("cpu").trainer.restore(*held))
+    fresh = Play("cpu").trainer
+    lines, _ = at_line(0, lambda: fresh.restore(*held))
     outcomes = set()
     for n in [*range(1, 12), *range(12, lines, 5), *range(lines - 6, lines + 1)]:
         play = Play("cpu")
         play.train(1)
         before = play.trainer.arrays()
-        at_line(n, lambda play=play: play.trainer.restore(*held))
+        assert at_line(n, lambda play=play: play.trainer.restore(*held))[1], n
         after = play.trainer.arrays()
         whole = play.trainer.counters() == held[1]
         outcomes.add(whole)

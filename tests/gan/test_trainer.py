@@ -8,7 +8,7 @@ from games import BATCH, CLASSES, FEATURES, NOISE, networks, trainer
 
 from scratchgan.backends import Purpose, Stream, backend_names, get_backend, why_unavailable
 from scratchgan.errors import DataError, NonFiniteError, ShapeError, UnknownNameError
-from scratchgan.gan import Noise, Trainer, discriminator_step, generator_step
+from scratchgan.gan import Noise, Trainer, discriminator_step, generator_step, replay
 from scratchgan.gan.minibatches import Minibatches
 from scratchgan.nn import Linear, Network
 from scratchgan.optim import SGD, Adam, LinearRamp
@@ -56,10 +56,13 @@ def test_stepping_by_hand_is_the_same():
     assert same(a, b)
 
 
+@pytest.mark.parametrize("log_every", [1, 1000])
 @pytest.mark.parametrize("start", range(1, 8))
-def test_objectives_in_turn_are_a_change_by_hand(start):
+def test_objectives_in_turn_are_a_change_by_hand(start, log_every, monkeypatch):
     """Wherever the change falls: on an iteration that would be recorded, checked or replayed."""
-    a, b = trainer(objective={0: "non_saturating", start: "minimax"}), trainer()
+    monkeypatch.setattr(replay, "LONGEST", 1e9)  # as many iterations a call as may be
+    a = trainer(objective={0: "non_saturating", start: "minimax"}, log_every=log_every)
+    b = trainer()
     a.train(9)
     b.train(start)
     b.objective = "minimax"
