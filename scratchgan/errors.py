@@ -10,6 +10,7 @@ __all__ = [
     "DataError",
     "NonFiniteError",
     "NotRecordableError",
+    "ReplayError",
     "RunError",
     "ShapeError",
     "UnknownNameError",
@@ -35,6 +36,10 @@ class NonFiniteError(ArithmeticError):
 
 class NotRecordableError(RuntimeError):
     """A training step does something that a table of operations cannot hold."""
+
+
+class ReplayError(RuntimeError):
+    """A replayed iteration has turned out to compute something else than one that is run."""
 
 
 class BackendUnavailableError(RuntimeError):

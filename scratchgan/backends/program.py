@@ -14,6 +14,7 @@ What an operation is made of is its backend's business: a row of a table on the 
 from __future__ import annotations
 
 import bisect
+import copy
 import functools
 import math
 from collections.abc import Callable, Sequence
@@ -307,6 +308,31 @@ class Program:
         if space.temporary < 0:
             return a
         start = places[space.temporary] + address(a) - space.start
+        return self._in_arena(start, a)
+
+    # -- in part --------------------------------------------------------------------------------
+
+    def first(self, count: int) -> Program:
+        """Return the program of the first rows alone, over the same memory."""
+        part = copy.copy(self)
+        part.rows, part.operands = self.rows[:count], self.operands[:count]
+        part.varying = [varying for varying in self.varying if varying.row < count]
+        return part
+
+    def written(self, r: int) -> list[Array]:
+        """Return the arrays that row r writes, where they are now."""
+        return [self._array(operand) for operand in self.operands[r][1] if operand is not None]
+
+    def _array(self, operand: Operand) -> Array:
+        start = operand.address - address(self.arena)
+        if operand.name.startswith("@"):
+            return self._in_arena(start, operand)
+        space = self._spaces[bisect.bisect_right(self._starts, operand.address) - 1]
+        start = (operand.address - space.start) // np.dtype(operand.dtype).itemsize
+        buffer = self.buffers[space.name]
+        return buffer.reshape(buffer.size)[start : start + operand.size].reshape(operand.shape)
+
+    def _in_arena(self, start: int, a: Any) -> Array:
         return self.arena[start : start + a.nbytes].view(a.dtype).reshape(a.shape)
 
     # -- looking --------------------------------------------------------------------------------

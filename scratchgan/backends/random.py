@@ -22,6 +22,7 @@ class Purpose:
     D_FAKE = 4  # layers of D, on generated examples
     SHUFFLE = 5  # the order of the examples in an epoch
     SAMPLE = 6  # the fixed noise of sample grids
+    CHECK = 7  # at which iteration a replay is compared with a run
     USER = 15  # free for the reader's own code
 
 

@@ -3,12 +3,15 @@ The trainer's iteration, recorded and replayed.
 
 The first iteration is run and recorded. The second is replayed, then run again from
 the same point, and the two must agree to the bit: only then are the following ones
-replayed, many a call. What cannot be recorded is run step by step as before, and
+replayed, many a call. Before each call it is seen whether anything has changed that can be
+seen (``fingerprint.py``), and now and then replay and run are compared again
+(``comparison.py``). What cannot be recorded is run step by step as before, and
 ``StepRecorder.refusal`` says why.
 """
 
 from __future__ import annotations
 
+import functools
 import time
 import warnings
 from collections.abc import Callable
@@ -17,8 +20,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchgan.backends import Stream
 from scratchgan.backends.program import Program, Recorder, Varying, address
-from scratchgan.errors import NotRecordableError
+from scratchgan.errors import NotRecordableError, ReplayError
+from scratchgan.gan.comparison import Watcher, check_at, where_they_part, who_asks
+from scratchgan.gan.fingerprint import Node, difference, fingerprint
+from scratchgan.gan.state import State
 from scratchgan.optim import SGD, Adam, Schedule
 
 if TYPE_CHECKING:
@@ -39,60 +46,83 @@ class StepRecorder:
 
     Attributes
     ----------
+    enabled : bool
+        Whether iterations are recorded and replayed. Set it to False to have each one run.
     program : Program or None
         The recorded iteration; ``print(program)`` lists it.
     refusal : str or None
         Why iterations are not replayed.
+    stream : type of Stream
+        What the trainer makes streams of; while an iteration is recorded, one that notes
+        whether somebody reads which iteration it is.
     """
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
+        self.enabled = True
+        self.stream = Stream
+        self._settings: Node | None = None
         self._forget(None)
 
-    def _forget(self, settings: Any) -> None:
-        self._settings = settings
+    def _forget(self, refusal: str | None) -> None:
+        """Begin anew, or not at all."""
+        self.refusal = refusal
         self._ops: Any = self._trainer.ops  # not every backend records
         self.program: Program | None = None
-        self.refusal: str | None = None
         self._replay: Any = None
         self._sources: _Sources | None = None
-        self._checked = False
+        self._checks = 0  # how often replay and run have agreed
+        self._agreed = 0  # the iteration at which they did so last
+        self._replayed = 0  # iterations since they did so first
+        self._due = 0  # how many of these there are when they are compared again
         self._seconds = LONGEST
 
     def iterate(self, most: int) -> int:
         """Make at least one iteration and at most ``most``; return how many."""
         trainer = self._trainer
+        if not (self.enabled and hasattr(trainer.ops, "recording")):
+            off = f"the backend '{trainer.ops.name}' does not record"
+            self._settings = None
+            self._forget(off if self.enabled else "recorder.enabled is False")
+            trainer.play()
+            return 1
         objective = trainer.objective  # of these iterations; another may follow
         settings = _settings(trainer, objective)
         if settings != self._settings:
-            self._forget(settings)
-            self.refusal = self._foreseen()
-            if self.refusal is not None and self._records():
-                self._tell()
-        if self.refusal is None and self._checked and trainer.iteration < LAST:
-            return self._run(most)
+            self._forget(None)
+            self._settings = settings
+            self._refuse(self._foreseen())
+        if self._checks and trainer.iteration < LAST:
+            self._agreed = min(self._agreed, trainer.iteration)  # somebody may have gone back
+            if self._replayed < self._due:
+                return self._run(min(most, self._due - self._replayed))
+            self._compare()
+            return 1
         if self.refusal is not None or trainer.iteration >= LAST:
             trainer.play()
-        elif self.program is None:
-            self._refused_if(self._record)
-        else:
-            self._refused_if(self._check)
-        # What a layer of one's own notes in itself while it plays is no change of settings.
-        self._settings = _settings(trainer, objective)
+            self._settings = _settings(trainer, objective)  # it may note things in itself
+            return 1
+        refusal = None
+        try:
+            self._record() if self.program is None else self._check()
+        except NotRecordableError as error:
+            refusal = str(error)
+        now = _settings(trainer, objective)
+        if now != settings and refusal is None:
+            refusal = f"{difference(settings, now)} changes while an iteration is made"
+        self._settings = now
+        self._refuse(refusal)
         return 1
 
-    def _records(self) -> bool:
-        return hasattr(self._ops, "recording")
-
-    def _tell(self) -> None:
-        """Warn that a replay is not to be had, and why; it is only slower."""
-        warnings.warn(f"{STEP_BY_STEP} {self.refusal}", stacklevel=5)
+    def _refuse(self, refusal: str | None) -> None:
+        """Where there is a reason not to replay, warn of it; the training is only slower."""
+        if refusal is not None:
+            self._forget(refusal)
+            warnings.warn(f"{STEP_BY_STEP} {refusal}", stacklevel=5)
 
     def _foreseen(self) -> str | None:
         """Return why recording need not be tried."""
         trainer = self._trainer
-        if not self._records():
-            return f"the backend '{trainer.ops.name}' does not record"
         if trainer.k > trainer.data.per_epoch:  # it may span three; two are in memory
             return "an iteration takes more minibatches than an epoch has"
         for player in (trainer.D, trainer.G):
@@ -100,29 +130,29 @@ class StepRecorder:
                 return f"{type(player.optimizer).__name__} is not an optimiser of scratchgan"
         return None
 
-    def _refused_if(self, attempt: Callable[[], None]) -> None:
-        """Make an iteration by ``attempt``; if it finds that this cannot be recorded, say so."""
-        try:
-            attempt()
-        except NotRecordableError as error:
-            self.refusal = str(error)
-            self.program = self._replay = self._sources = None
-            self._tell()
-
     # -- recording ------------------------------------------------------------------------------
 
     def _record(self) -> None:
         trainer = self._trainer
         trainer.data.starts(trainer.minibatch, trainer.k)  # a new epoch's order is no part of it
-        before, recorder = _State(trainer), _recorder(trainer)
+        before, recorder = State(trainer), _recorder(trainer)
+        readers: list[str] = []
         try:
+            self.stream = _watched_stream(trainer, readers)
             with self._ops.recording(recorder):
                 trainer.play()
         except BaseException:
             before.restore()
             raise
-        after = _State(trainer)
+        finally:
+            self.stream = Stream
+        after = State(trainer)
         program = Program(recorder, trainer.last_arrays())
+        if readers:
+            raise NotRecordableError(
+                f"{readers[0]} reads which iteration it is (the step of its stream), and may"
+                " compute something else at another one"
+            )
         before.restore()
         try:
             self._sources = _Sources(trainer, program)
@@ -143,23 +173,73 @@ class StepRecorder:
                     f"{name} has {varying.name} = {varying.value}, where {value} was expected"
                 )
 
+    # -- comparing ------------------------------------------------------------------------------
+
     def _check(self) -> None:
-        trainer, before = self._trainer, _State(self._trainer)
+        """Replay an iteration, then run it: the first time, before a replay is believed."""
+        trainer, before = self._trainer, State(self._trainer)
         try:
             self._run(1)
-            replayed = _State(trainer)
+            replayed = State(trainer)
             before.restore()
             trainer.play()
         except BaseException:
             before.restore()
             raise
-        if not replayed.same_as(_State(trainer)):
+        if not replayed.same_as(State(trainer)):
             raise NotRecordableError(
                 "a replayed iteration has other bits than one that is run: a layer, the objective"
                 " or a schedule computes outside the vocabulary of operations, or changes from"
                 " step to step"
             )
-        self._checked = True
+        self._replayed = 0
+        self._have_agreed()
+
+    def _have_agreed(self) -> None:
+        self._agreed = self._trainer.iteration
+        self._due = check_at(self._trainer.seed, self._checks)
+        self._checks += 1
+
+    def _compare(self) -> None:
+        """Run an iteration, then replay it: later on; what is left is what a replay leaves."""
+        trainer, before, watcher = self._trainer, State(self._trainer), Watcher(self._trainer)
+        trainer.data.starts(trainer.minibatch, trainer.k)
+        try:
+            with self._ops.recording(watcher):
+                trainer.play()
+            run = State(trainer)
+            before.restore()
+            self._run(1)
+        except BaseException:
+            before.restore()
+            raise
+        if run.same_as(State(trainer)):
+            self._have_agreed()
+            watcher.seen.clear()  # the arrays of all its passes
+            return
+        assert self.program is not None
+        where = where_they_part(self.program, watcher, functools.partial(self._one_step, before))
+        before.restore()
+        last, now = self._agreed, trainer.iteration + 1
+        self._forget(
+            f"iteration {now} computes something else when it is run than when it is replayed:"
+            f" {where}. So something that the recorder cannot see has changed"
+        )
+        doubtful = f"iterations {last + 1} to {now - 1}" if last + 1 < now else "none before"
+        raise ReplayError(
+            f"{self.refusal}. Replay and run agreed last at iteration {last}; wrong may be:"
+            f" {doubtful}. Go back to a state of iteration {last} or earlier, or begin anew, with"
+            " trainer.recorder.enabled = False, which runs every iteration; or keep what changes"
+            " where it is seen, in an attribute of the layer (docs/recorded-step.md)"
+        )
+
+    def _one_step(self, before: State, program: Program) -> None:
+        """Make one step, from ``before``, of a program that is the beginning of ours."""
+        assert self._sources is not None
+        before.restore()
+        starts = self._trainer.data.starts(self._trainer.minibatch, self._trainer.k)
+        values = self._sources.values(np.zeros(1, np.int64), starts)
+        self._ops.replay(program, 1).run(1, values[: len(program.varying)])
 
     # -- replaying ------------------------------------------------------------------------------
 
@@ -172,42 +252,57 @@ class StepRecorder:
         steps = np.arange(len(starts) // trainer.k)
         values = self._sources.values(steps, starts)
         begin = time.perf_counter()
-        try:
-            self._replay.run(steps.size, values)
-        finally:  # Ctrl-C is heard when the call returns, whose steps have been made
-            done = self._replay.take_done()
-            if done:
-                trainer.played(done, program.kept)
+        self._replay.run(steps.size, values)
+        done = int(self._replay.take_done())
+        trainer.played(done, program.kept)
+        self._replayed += done
         self._seconds = (time.perf_counter() - begin) / steps.size
-        return int(done)
+        return done
 
 
-def _settings(trainer: Trainer, objective: Objective) -> tuple[Any, ...]:
+def _settings(trainer: Trainer, objective: Objective) -> Node:
     """What a recorded iteration rests on; if it changes, it is recorded again."""
-    players = [
-        (
-            id(p.network.flat), id(p.grads_flat), *map(id, p.slots), id(p.average_flat), p.ema,
-            _fingerprint(p.network.layer), _fingerprint(p.optimizer),
-        )
-        for p in (trainer.D, trainer.G)
-    ]  # fmt: skip
-    return (
-        *players, id(trainer.data), _fingerprint(objective), trainer.noise, trainer.k,
-        trainer.updates, trainer.seed, id(trainer.ops),
-    )  # fmt: skip
+    of_data = {
+        name: value
+        for name, value in vars(trainer.data).items()
+        if name not in ("_x", "_labels", "_orders", "_epoch_in")  # arrays, and what is in them
+    }
+    arrays = (
+        *trainer.data.buffers().values(),
+        *(
+            a
+            for p in (trainer.D, trainer.G)
+            for a in (p.network.flat, p.grads_flat, *p.slots, p.average_flat)
+        ),
+    )
+    return fingerprint(
+        {
+            "D's layer": trainer.D.network.layer,
+            "G's layer": trainer.G.network.layer,
+            "D's optimizer": trainer.D.optimizer,
+            "G's optimizer": trainer.G.optimizer,
+            "objective": objective,
+            "noise": trainer.noise,
+            "data": of_data,
+            "trainer": (trainer.k, trainer.updates, trainer.seed, trainer.D.ema, trainer.G.ema),
+        },
+        [*arrays, trainer.D, trainer.G, trainer.data, trainer.ops],
+    )
 
 
-def _fingerprint(thing: Any) -> Any:
-    """What an object says of itself, attribute by attribute."""
-    if isinstance(thing, int | float | str | bytes | bool | None):
-        return thing
-    if isinstance(thing, tuple | list):
-        return tuple(map(_fingerprint, thing))
-    if isinstance(thing, dict):
-        return tuple((str(key), _fingerprint(value)) for key, value in thing.items())
-    if hasattr(thing, "__dict__") and not isinstance(thing, type) and not callable(thing):
-        return type(thing), _fingerprint(vars(thing))
-    return id(thing)
+def _watched_stream(trainer: Trainer, readers: list[str]) -> type[Stream]:
+    """Return a kind of Stream that lists who reads its step, but for the backend's own use."""
+
+    class Watched(Stream):
+        @property
+        def step(self) -> int:
+            readers.append(who_asks(trainer))
+            return self[1]
+
+        def counter_words(self) -> tuple[int, int]:
+            return Stream(*self).counter_words()
+
+    return Watched
 
 
 def _recorder(trainer: Trainer) -> Recorder:
@@ -283,36 +378,3 @@ def _scheduled(schedule: Schedule, t: NDArray[Any]) -> NDArray[Any]:
     if not callable(schedule):
         return np.full(t.size, float(schedule))
     return np.array([schedule(int(each)) for each in t], np.float64)
-
-
-# -- the trainer's state ------------------------------------------------------------------------
-
-
-class _State:
-    """Copies of everything that an iteration changes."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self._trainer = trainer
-        self._counters = (
-            trainer.iteration, trainer.minibatch, trainer.D.t, trainer.G.t, trainer.substep,
-        )  # fmt: skip
-        self._last = trainer.last
-        self._arrays = trainer.arrays()
-        self._results = [trainer.ops.to_numpy(a) for a in trainer.last_arrays()]
-
-    def restore(self) -> None:
-        """Go back to this state."""
-        trainer = self._trainer
-        (
-            trainer.iteration, trainer.minibatch, trainer.D.t, trainer.G.t, trainer.substep,
-        ) = self._counters  # fmt: skip
-        trainer.last = self._last
-        trainer.put_back(self._arrays)
-
-    def same_as(self, other: _State) -> bool:
-        """Whether all arrays have the same bits, NaN included."""
-        ours = [*self._arrays.values(), *self._results]
-        theirs = [*other._arrays.values(), *other._results]
-        return self._counters == other._counters and all(
-            a.tobytes() == b.tobytes() for a, b in zip(ours, theirs, strict=True)
-        )

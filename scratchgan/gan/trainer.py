@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from scratchgan import checks
 from scratchgan.backends import Array, Purpose, Stream
 from scratchgan.errors import NonFiniteError, ShapeError
 from scratchgan.gan.generator import Generator
+from scratchgan.gan.interrupts import SignalsWait
 from scratchgan.gan.minibatches import Minibatches
 from scratchgan.gan.noise import Noise
 from scratchgan.gan.player import Player
@@ -89,6 +91,11 @@ class Trainer:
     -----
     Stepping, looking and saving take one lock, so a view may call ``state`` and
     ``samples``, or drive the steps, from another thread.
+
+    Ctrl-C, and whatever else a signal's handler does, waits until the iteration that it comes
+    in is whole, with its record and its callbacks (``gan/interrupts.py``): a training that was
+    interrupted and goes on has the bits, the history and the callbacks of one that was not. What
+    a callback itself raises ends the training after the other callbacks that are due.
     """
 
     def __init__(
@@ -168,12 +175,14 @@ class Trainer:
         iterations = checks.whole("train", "iterations", iterations, 0, LONGEST)
         if until is not None:
             checks.function("train", "until", until)
-        self._stop = False
-        done = 0  # by this call; another thread may drive the same trainer
-        while done < iterations:
-            done += self._advance(iterations - done)
-            if self._stop or (until is not None and until()):
-                break
+        with SignalsWait() as signals:
+            self._stop = False
+            done = 0  # by this call; another thread may drive the same trainer
+            while done < iterations:
+                done += self._advance(iterations - done, signals)
+                signals.honour()
+                if self._stop or (until is not None and until()):
+                    break
         return self.history
 
     def stop(self) -> None:
@@ -192,11 +201,12 @@ class Trainer:
 
     def step(self) -> None:
         """Run one iteration: the rest of D's k updates, then G's."""
-        self._advance(1)
+        with SignalsWait() as signals:
+            self._advance(1, signals)
 
     def step_d(self) -> None:
         """Update D once, on a fresh z and the next minibatch of x."""
-        with self._lock:
+        with SignalsWait() as signals, self._turn(signals):
             self._require_alternating()
             if self.substep >= G_TURN:
                 raise ValueError(f"{G_TURN} updates of D without one of G; call step_g()")
@@ -204,14 +214,23 @@ class Trainer:
 
     def step_g(self) -> None:
         """Update G once, on a fresh z. This ends the iteration: records and callbacks are due."""
-        with self._lock:
+        with SignalsWait() as signals, self._turn(signals):
             self._require_alternating()
             self._update_g()
             self._end_iterations()
 
-    def _advance(self, most: int) -> int:
+    @contextmanager
+    def _turn(self, signals: SignalsWait) -> Iterator[None]:
+        """Hold the lock."""
+        signals.acquire(self._lock)
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _advance(self, most: int, signals: SignalsWait) -> int:
         """Run one iteration or, where they are replayed, as many as until something is due."""
-        with self._lock:
+        with self._turn(signals):
             if self.substep:  # D has moved already
                 self.play()
                 self._end_iterations()
@@ -235,24 +254,27 @@ class Trainer:
         self._update_g()
 
     def _update_d(self) -> None:
-        stream = Stream(self.seed, self.iteration, self.substep)
-        x, z = self._next_x(), self._next_z(stream)
+        stream = self._stream(self.substep)
+        x, z = self.data[self.minibatch], self._next_z(stream)
         d = discriminator_step(self.D, self.G, x, z, self.objective, stream)
         self.last = (d, self.last[1])
-        self.substep += 1
+        self.minibatch, self.substep = self.minibatch + 1, self.substep + 1
 
     def _update_g(self) -> None:
-        stream = Stream(self.seed, self.iteration, G_TURN)
+        stream = self._stream(G_TURN)
         z = self._next_z(stream)
         g = generator_step(self.D, self.G, z, self.objective, stream)
         self.last = (self.last[0], g)
         self.iteration, self.substep = self.iteration + 1, 0
 
     def _update_both(self) -> None:
-        stream = Stream(self.seed, self.iteration, 0)
-        x, z = self._next_x(), self._next_z(stream)
+        stream = self._stream(0)
+        x, z = self.data[self.minibatch], self._next_z(stream)
         self.last = simultaneous_step(self.D, self.G, x, z, self.objective, stream)
-        self.iteration += 1
+        self.minibatch, self.iteration = self.minibatch + 1, self.iteration + 1
+
+    def _stream(self, substep: int) -> Stream:
+        return self.recorder.stream(self.seed, self.iteration, substep)
 
     def _require_alternating(self) -> None:
         if self.updates != "alternating":
@@ -271,14 +293,17 @@ class Trainer:
         if self.iteration % self.log_every == 0:
             self.history.append(self.record())
             self.check_finite()
-        for every, callback in self.callbacks:
-            if self.iteration % every == 0:
-                callback(self)
+        self._call_back(iter(self.callbacks))
 
-    def _next_x(self) -> Any:
-        x = self.data[self.minibatch]
-        self.minibatch += 1
-        return x
+    def _call_back(self, callbacks: Iterator[tuple[int, Callable[[Trainer], object]]]) -> None:
+        """Call those that are due, all of them, whatever one of them raises."""
+        for every, callback in callbacks:
+            if self.iteration % every == 0:
+                try:
+                    callback(self)
+                except BaseException:
+                    self._call_back(callbacks)
+                    raise
 
     def _next_z(self, stream: Stream) -> Any:
         ops, rows = self.ops, self.data.batch_size
@@ -387,7 +412,7 @@ class Trainer:
 
     def restore(self, arrays: dict[str, NDArray[Any]], counters: dict[str, int]) -> None:
         """Continue from what ``arrays`` and ``counters`` returned."""
-        with self._lock:
+        with SignalsWait() as signals, self._turn(signals):  # it is whole, or not at all
             named = self._named_arrays()
             for name, a in named:  # all of them, before the first is changed
                 if name not in arrays or arrays[name].shape != a.shape:

@@ -9,7 +9,7 @@ import weakref
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from scratchgan.backends import Stream, get_backend
 from scratchgan.backends.program import Program, Recorder, address
@@ -285,6 +285,43 @@ def test_their_memory_is_given_back():
     assert program.bytes(0) == 3 * 9600
 
 
+# -- in part ------------------------------------------------------------------------------------
+
+
+@given(CHOICES)
+@settings(max_examples=20)
+def test_the_first_rows_alone(choices):
+    check_parts(choices)
+
+
+def check_parts(choices):
+    """Whatever is behind a row, it has written what it wrote when it was recorded."""
+    written = []
+
+    class Looks(Recorder):
+        def add(self, row):
+            super().add(row)
+            refuse, self.refuse = self.refuse, lambda what: None
+            written.append([bits(a) for a in row.writes])
+            self.refuse = refuse
+
+    held, again = buffers(), buffers()
+    recorder = Looks(again)
+    with ops.recording(recorder):
+        random_step(choices, again, 0)
+    program = Recorded(lambda: random_step(choices, held, 0), held).program
+    for r in range(len(program.rows)):
+        for name, a in buffers().items():
+            if name != "order":
+                ops.copy_(held[name], a)
+        part = program.first(r + 1)
+        assert len(part.rows) == len(part.operands) == r + 1
+        assert part.varying == [v for v in program.varying if v.row <= r]
+        ops.replay(part, 1).run(1, [np.array([v.value]) for v in part.varying])
+        assert [bits(a) for a in program.written(r)] == written[r]
+    assert len(program.rows) == len(written)  # it is as it was
+
+
 # -- the listing --------------------------------------------------------------------------------
 
 
@@ -360,6 +397,15 @@ def refused(step, held=None, match=""):
 
 
 X = np.ones((4, 3))
+
+
+def test_the_first_reason_is_the_one_that_is_given():
+    """What is refused later is often its consequence."""
+    recorder = Recorder({})
+    recorder.refuse("the first")
+    recorder.refuse("the second")
+    with pytest.raises(NotRecordableError, match="^the first$"):
+        Program(recorder)
 
 
 def test_refuses_an_unknown_array():

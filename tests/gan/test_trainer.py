@@ -8,10 +8,10 @@ from games import BATCH, CLASSES, FEATURES, NOISE, networks, trainer
 
 from scratchgan.backends import Purpose, Stream, backend_names, get_backend, why_unavailable
 from scratchgan.errors import DataError, NonFiniteError, ShapeError, UnknownNameError
-from scratchgan.gan import Noise, Trainer, discriminator_step, generator_step
+from scratchgan.gan import Noise, Trainer, discriminator_step, generator_step, replay
 from scratchgan.gan.minibatches import Minibatches
 from scratchgan.nn import Linear, Network
-from scratchgan.optim import SGD, Adam
+from scratchgan.optim import SGD, Adam, LinearRamp
 
 
 def same(a, b):
@@ -56,10 +56,13 @@ def test_stepping_by_hand_is_the_same():
     assert same(a, b)
 
 
+@pytest.mark.parametrize("log_every", [1, 1000])
 @pytest.mark.parametrize("start", range(1, 8))
-def test_objectives_in_turn_are_a_change_by_hand(start):
+def test_objectives_in_turn_are_a_change_by_hand(start, log_every, monkeypatch):
     """Wherever the change falls: on an iteration that would be recorded, checked or replayed."""
-    a, b = trainer(objective={0: "non_saturating", start: "minimax"}), trainer()
+    monkeypatch.setattr(replay, "LONGEST", 1e9)  # as many iterations a call as may be
+    a = trainer(objective={0: "non_saturating", start: "minimax"}, log_every=log_every)
+    b = trainer()
     a.train(9)
     b.train(start)
     b.objective = "minimax"
@@ -139,6 +142,38 @@ def test_restore_refuses_other_shapes():
     arrays["D.params"] = arrays["D.params"][:-1]
     with pytest.raises(ShapeError, match=r"D\.params"):
         t.restore(arrays, t.counters())
+
+
+def test_restore_keeps_the_records_up_to_its_iteration():
+    """Of this iteration, too; later ones are gone."""
+    t = trainer(log_every=2)
+    t.train(4)
+    state = t.arrays(), t.counters()
+    t.train(3)
+    t.restore(*state)
+    assert [r["step"] for r in t.history] == [2, 4]
+    t.train(2)
+    assert [r["step"] for r in t.history] == [2, 4, 6]
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_a_record_has_the_rates_of_the_latest_updates(k):
+    rate = LinearRamp(0.02, 0.01, 40)
+    t = trainer(k=k, log_every=1, optimizer=Adam(rate))
+    t.train(4)
+    assert [r["rate_d"] for r in t.history] == [rate(k * i + k - 1) for i in range(4)]
+    assert [r["rate_g"] for r in t.history] == [rate(i) for i in range(4)]
+
+
+def test_labels_that_g_is_asked_for_have_words_of_their_own():
+    """Not those of z: a label that follows from z would be no condition of its own."""
+    t = trainer(labels=True)
+    for stream in (Stream(5, 3, 0), Stream(5, 3, 0xFFFF)):
+        z, y = t._next_z(stream)
+        drawn = t.ops.random_labels(BATCH, CLASSES, stream.purpose(Purpose.LABELS))
+        assert (y == np.eye(CLASSES)[drawn]).all()
+        noise = t.noise.sample(t.ops, BATCH, stream.purpose(Purpose.NOISE), t.dtype)
+        assert (z == noise).all()
 
 
 def test_average_follows_the_generator():

@@ -12,11 +12,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
-import signal
-import threading
 import warnings
 from collections.abc import Callable, Sequence
-from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -161,21 +158,17 @@ class Replay:
         Make ``steps`` steps, at most ``most``, and wait until they are made.
 
         ``values`` are those of what varies, in the order of ``program.varying``, each an array
-        over the steps. They are all that goes to the device. After Ctrl-C the step that has
-        begun is made to its end, and no further one.
+        over the steps. They are all that goes to the device.
         """
         self._upload(steps, values)
-        with _HeldBack() as ctrl_c:
-            for _ in range(steps):
-                if ctrl_c.heard:
-                    break
-                if self.graph is not None:
-                    self.graph()
-                else:
-                    for launch in self._launches:
-                        launch.run()
-            cuda.synchronize()  # the host is far ahead: a launch only asks for the work
-            self._done += int(self._made.copy_to_host()[0])
+        for _ in range(steps):
+            if self.graph is not None:
+                self.graph()
+            else:
+                for launch in self._launches:
+                    launch.run()
+        cuda.synchronize()  # the host is far ahead: a launch only asks for the work
+        self._done += int(self._made.copy_to_host()[0])
 
     def _upload(self, steps: int, values: Sequence[NDArray[Any]]) -> None:
         """Bring the cells' contents at each step to the device, and begin to count anew."""
@@ -241,30 +234,3 @@ def _tell(why: str) -> None:
         RuntimeWarning,
         stacklevel=2,
     )
-
-
-class _HeldBack:
-    """
-    Lets Ctrl-C wait while steps are made, for a step is not to be left half made.
-
-    Python hears signals in the main thread alone; elsewhere there is nothing to hold back.
-    """
-
-    heard: tuple[int, FrameType | None] | None = None
-    _handler: Any = None
-
-    def __enter__(self) -> _HeldBack:
-        handler = signal.getsignal(signal.SIGINT)
-        if callable(handler) and threading.current_thread() is threading.main_thread():
-            self._handler = handler
-            signal.signal(signal.SIGINT, self._hear)
-        return self
-
-    def _hear(self, number: int, frame: FrameType | None) -> None:
-        self.heard = number, frame
-
-    def __exit__(self, *error: object) -> None:
-        if self._handler is not None:
-            signal.signal(signal.SIGINT, self._handler)
-            if self.heard:
-                self._handler(*self.heard)  # by default, it raises KeyboardInterrupt
