@@ -23,6 +23,7 @@ __all__ = [
     "flag",
     "function",
     "instance",
+    "labels",
     "number",
     "one_of",
     "seed",
@@ -261,6 +262,62 @@ def array(
         bad = int(np.count_nonzero(~np.isfinite(found)))
         raise DataError(f"{where} has {bad:,} values that are NaN or infinite; expected none")
     return found
+
+
+def labels(
+    owner: str, name: str, value: object, rows: int, classes: int | None = None
+) -> NDArray[np.int32]:
+    """
+    Return the classes of examples, 0 … classes − 1, of each of which there is an example.
+
+    A class without examples is never trained, and what is drawn of it afterwards is nonsense:
+    labels 1, 2, 3 are refused as well as 0 and 2. No memory is taken by how large a label is.
+
+    Parameters
+    ----------
+    owner, name : str
+        For the message.
+    value : integer array (rows,)
+    rows : int
+        How many examples there are.
+    classes : int, optional
+        How many classes there are to be; as many as ``value`` has unless given.
+
+    Raises
+    ------
+    DataError
+        For all that is not so, with the remedy.
+
+    Examples
+    --------
+    >>> labels("Trainer", "labels", np.unique([0, 2, 2], return_inverse=True)[1], rows=3)
+    array([0, 1, 1], dtype=int32)
+    """
+    where = f"{owner}: {name}" if owner else name
+    try:
+        found = array(owner, name, value, (rows,))
+    except ShapeError as error:
+        raise DataError(f"{error}, one label for each example") from None
+    if found.dtype.kind not in "iu":
+        raise DataError(f"{where} is {found.dtype}; expected integers (number the classes from 0)")
+    seen = np.unique(found)
+    if not (seen == np.arange(len(seen))).all():
+        raise DataError(
+            f"{where} holds the classes {_listed(seen)}; expected {_listed(np.arange(len(seen)))},"
+            " an example of each (np.unique(labels, return_inverse=True)[1] numbers them so)"
+        )
+    if classes is not None and classes != len(seen):
+        raise DataError(
+            f"{where} holds examples of {len(seen)} classes, and {classes} were named; expected"
+            " the same number, for a class without examples cannot be learnt"
+        )
+    return np.ascontiguousarray(found, np.int32)
+
+
+def _listed(numbers: NDArray[Any]) -> str:
+    if len(numbers) <= 5:
+        return ", ".join(map(str, numbers))
+    return f"{numbers[0]}, {numbers[1]}, …, {numbers[-1]}"
 
 
 def _remedy(value: object) -> str:

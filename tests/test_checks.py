@@ -125,6 +125,45 @@ def test_arrays():
         checks.array("a", "x", x, finite=True)
 
 
+def test_labels():
+    """Classes from 0 on with an example of each, whatever kind of integers they are."""
+    for kind in (np.uint8, np.int64, np.uint64, ">i4"):
+        found = checks.labels("a", "y", np.array([2, 0, 1, 1], kind), 4)
+        assert found.tolist() == [2, 0, 1, 1]
+        assert found.dtype == np.int32
+    assert checks.labels("a", "y", [0, 0], 2, classes=1).tolist() == [0, 0]
+    assert checks.labels("a", "y", np.unique([7, 3, 9], return_inverse=True)[1], 3).max() == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ([1, 2, 3], "a: y holds the classes 1, 2, 3; expected 0, 1, 2, an example of each (np.un"),
+        ([0, 2, 2], "holds the classes 0, 2; expected 0, 1,"),
+        ([-1, 0, 1], "holds the classes -1, 0, 1; expected"),
+        ([0, 0, 2**31], "holds the classes 0, 2147483648; expected 0, 1"),
+        (np.array([0, 1, 2**63], np.uint64), "the classes 0, 1, 9223372036854775808"),
+        ([0.0, 1.0, 2.0], "float64; expected integers (number the classes from 0)"),
+        ([True, False, True], "bool; expected integers"),
+        (["a", "b", "a"], "expected real numbers, one label for each example"),
+        ([0, 1], "has shape (2,); expected (3,), one label for each example"),
+        ([[0], [1], [0]], "has shape (3, 1); expected (3,)"),
+        (np.ma.masked_greater(np.array([0, 1, 2]), 1), "masked"),
+        (None, "a: y is None"),
+        ([0, 1, 0], "holds examples of 2 classes, and 3 were named"),
+        ([0, 0, 0], "holds examples of 1 classes, and 3 were named"),
+    ],
+)
+def test_what_are_no_labels(value, said):
+    with pytest.raises(DataError, match=re.escape(said)):
+        checks.labels("a", "y", value, 3, classes=3)
+
+
+def test_many_classes_are_named_briefly():
+    with pytest.raises(DataError, match=re.escape("classes 0, 2, …, 18; expected 0, 1, …, 9,")):
+        checks.labels("a", "y", np.arange(0, 20, 2), 10)
+
+
 def test_long_values_are_cut():
     assert len(checks.shown("x" * 1000)) < 100
     assert checks.shown(10**5000) == "a int"
