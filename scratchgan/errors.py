@@ -64,6 +64,7 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
     unknown backend 'referense'; did you mean 'reference'? Known: cpu, reference
     """
     names = sorted(known)
-    near = difflib.get_close_matches(str(name), names, n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else "."
+    small = {known_name.lower(): known_name for known_name in names}  # MNIST is near to mnist
+    near = difflib.get_close_matches(str(name).lower(), small, n=1)
+    hint = f"; did you mean '{small[near[0]]}'?" if near else "."
     return UnknownNameError(f"unknown {kind} '{name}'{hint} Known: {', '.join(names)}")

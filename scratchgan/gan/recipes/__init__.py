@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from scratchgan.errors import unknown
+from scratchgan import checks
 from scratchgan.gan.recipes.recipe import Recipe, Sizes
 
 __all__ = ["Recipe", "Sizes", "get_recipe", "recipe_names"]
@@ -29,7 +29,6 @@ def recipe_names() -> tuple[str, ...]:
 
 def get_recipe(name: str) -> Recipe:
     """Return a recipe by its name; raise UnknownNameError, listing the known ones."""
-    if name not in _MODULES:
-        raise unknown("recipe", name, _MODULES)
-    recipe: Recipe = importlib.import_module(f"{__name__}.{_MODULES[name]}").recipe
+    module = _MODULES[checks.one_of("recipe", name, _MODULES)]
+    recipe: Recipe = importlib.import_module(f"{__name__}.{module}").recipe
     return recipe
