@@ -9,11 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scratchgan import __version__
-from scratchgan.errors import (
-    BackendUnavailableError,
-    NonFiniteError,
-    RunError,
-)
+from scratchgan.command import INTERRUPTED, run_command
 
 if TYPE_CHECKING:
     from scratchgan.data import Dataset
@@ -25,35 +21,27 @@ __all__ = ["main"]
 # Modules that cost time (NumPy, Matplotlib, …) are imported in the functions that use
 # them, so that --help answers at once.
 
-INTERRUPTED = 130  # the exit status that shells expect after Ctrl-C
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal without ≥ or → shows a ?
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    try:
+
+    def work() -> int:
+        options = _parser().parse_args(arguments)
         status: int = options.run(options)
         return status
-    except NonFiniteError as error:
-        print(f"scratchgan: stopped: {error}", file=sys.stderr)
-        return 1
-    except (BackendUnavailableError, RunError, ValueError) as error:
-        print(f"scratchgan: error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader, `head` for one, has seen enough
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for Python's flush at its end
-        return 1
-    except KeyboardInterrupt:
-        print("scratchgan: interrupted", file=sys.stderr)
-        return INTERRUPTED
+
+    return run_command("scratchgan", work)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser, of the command line or of one command, to which --st is no --steps."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="scratchgan",
         description="Generative adversarial networks from NumPy and hand-written kernels.",
         epilog="Start with: scratchgan train",
@@ -423,18 +411,26 @@ def _info(options: argparse.Namespace) -> int:
     limits = ", ".join(f"{name}={value}" for name, value in facts["threads"].items())
     print(f"cores: {facts['cores']}; thread limits: {limits or 'none set'}")
     print("backends:")
+    states = {}
     for name in backend_names():
         reason = why_unavailable(name)
         default = " (default)" if reason is None and name == default_backend().name else ""
-        print(f"  {name:<17}{'works here' + default if reason is None else reason}")
+        states[name] = f"works here{default}" if reason is None else reason
+    _print_columns(states)
     if options.warm:
         _warm()
     print("recipes:")
-    for name in recipe_names():
-        print(f"  {name:<17}{get_recipe(name).about}")
+    _print_columns({name: get_recipe(name).about for name in recipe_names()})
     print(f"data folder: {os.environ.get('SCRATCHGAN_DATA_DIR', 'SCRATCHGAN_DATA_DIR is not set')}")
     print(f"data cache: {pooch.os_cache('scratchgan')}")
     return 0
+
+
+def _print_columns(rows: dict[str, str]) -> None:
+    """Names, and behind the longest of them what is said of each."""
+    width = max(map(len, rows))
+    for name, text in rows.items():
+        print(f"  {name:<{width}}  {text}")
 
 
 def _warm() -> None:

@@ -117,18 +117,6 @@ def test_a_terminal_without_unicode(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_a_reader_that_leaves(trained):
-    """`scratchgan info | head -1`."""
-    command = [sys.executable, "-m", "scratchgan", "info"]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    child.stdout.close()
-    said = child.stderr.read().decode()
-    child.wait()
-    child.stderr.close()
-    assert "Traceback" not in said
-    assert "Exception ignored" not in said
-
-
 def test_more_steps(tmp_path, capsys):
     folder = str(tmp_path / "run")
     assert main(["train", "gaussian-1d", *QUICK, "--out", folder]) == 0
