@@ -52,7 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train a recipe, or continue a run")
     train.set_defaults(run=_train)
     train.add_argument(
-        "recipe", nargs="?", help="digits (the default) or another; `scratchgan info` lists them"
+        "recipe",
+        nargs="?",
+        help="one that `scratchgan info` lists (digits, or the one for --data)",
     )
     train.add_argument("--quick", action="store_true", help="a minute of it: does all work?")
     train.add_argument("--data", metavar="NAME", help="another data set than the recipe's")
@@ -177,17 +179,24 @@ def _played(config: Config) -> str:
 
 
 def _started(options: argparse.Namespace) -> Session:
-    from scratchgan.data import load
-    from scratchgan.gan.recipes import get_recipe
+    from scratchgan import checks
+    from scratchgan.data import dataset_names, load, usual_name
+    from scratchgan.gan.recipes import get_recipe, recipe_for
     from scratchgan.runs import Config, Session, next_free_folder
 
-    recipe, settings = _asked(options)
-    recipe = recipe or "digits"
+    recipe, asked = _asked(options)
+    asked |= _given(options)
+    chosen = recipe is None and "data" in asked
+    if recipe is None:
+        data = checks.one_of("data set", usual_name(asked.get("data", "digits")), dataset_names())
+        recipe = recipe_for(data)
     quick = get_recipe(recipe).quick() if options.quick else {}
-    settings = quick | settings | _given(options)
-    config = Config.from_recipe(recipe, settings)
+    config = Config.from_recipe(recipe, quick | asked)
     path = options.out or next_free_folder(Path("runs"), recipe)
-    return Session.start(path, config, load(config.data))
+    session = Session.start(path, config, load(config.data))
+    if chosen:
+        print(f"no recipe is named: {recipe}, which suits the data set {config.data}")
+    return session
 
 
 def _begun(options: argparse.Namespace) -> Session:
@@ -200,7 +209,9 @@ def _begun(options: argparse.Namespace) -> Session:
     recipe, settings = _asked(options)
     changes = settings | _given(options)
     origin = RunFolder.open(getattr(options, "from"))
-    config = Config.from_recipe(recipe, changes) if recipe else origin.config.changed(changes)
+    config = (
+        origin.config.changed(changes) if recipe is None else Config.from_recipe(recipe, changes)
+    )
     path = options.out or next_free_folder(Path("runs"), config.recipe)
     return Session.start(path, config, load(config.data), origin.newest_checkpoint())
 
@@ -228,7 +239,7 @@ def _asked(options: argparse.Namespace) -> tuple[str | None, dict[str, Any]]:
 
     settings = read_toml(options.config) if options.config else {}
     named = settings.pop("recipe", None)
-    return options.recipe or named, settings
+    return named if options.recipe is None else options.recipe, settings
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:

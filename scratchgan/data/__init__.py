@@ -15,7 +15,7 @@ from scratchgan.data.mnist import mnist as _mnist
 from scratchgan.data.toy import TOYS
 from scratchgan.data.toy import toy as _toy
 
-__all__ = ["Dataset", "dataset_names", "load", "read_idx"]
+__all__ = ["Dataset", "dataset_names", "load", "read_idx", "usual_name"]
 
 _LOADERS: dict[str, Callable[..., Dataset]] = {
     **{name: partial(_toy, name) for name in TOYS},
@@ -60,7 +60,7 @@ def load(name: str, **options: Any) -> Dataset:
     source:  drawn by scratchgan from the density, seed 1
     licence: none needed
     """
-    known = checks.one_of("data set", _usual(name), _LOADERS)
+    known = checks.one_of("data set", usual_name(name), _LOADERS)
     for option in options:
         if known not in TOYS or option not in ("n", "seed"):
             expected = "n and seed" if known in TOYS else "none"
@@ -68,5 +68,6 @@ def load(name: str, **options: Any) -> Dataset:
     return _LOADERS[known](**options)
 
 
-def _usual(name: object) -> object:
+def usual_name(name: object) -> object:
+    """Return a name as it is listed: fashion_mnist is fashion-mnist."""
     return name.replace("_", "-") if isinstance(name, str) else name

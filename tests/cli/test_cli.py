@@ -69,6 +69,52 @@ def test_options_reach_the_run(tmp_path):
     assert config.optimizer_d["rate"] == 0.25
 
 
+@pytest.mark.parametrize(
+    ("data", "recipe"), [("ring", "ring"), ("two_moons", "ring"), ("digits", "digits")]
+)
+@pytest.mark.parametrize("in_a_file", [False, True])
+def test_data_alone_choose_their_recipe(tmp_path, capsys, data, recipe, in_a_file):
+    """`scratchgan train --data ring`: the networks for points of the plane, and it is said."""
+    from scratchgan.runs import RunFolder
+
+    settings, folder = tmp_path / "s.toml", tmp_path / "run"
+    settings.write_text(f"\ufeffdata = '{data}'\nk = 2\n", encoding="utf-8")
+    given = ["--config", str(settings)] if in_a_file else ["--data", data]
+    assert main(["train", *given, *QUICK, "--backend", "reference", "--out", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert (
+        f"no recipe is named: {recipe}, which suits the data set {data}\ntraining {recipe} in "
+        in said
+    )
+    config = RunFolder.open(folder).config
+    assert (config.recipe, config.data, config.k) == (recipe, data, 2 if in_a_file else 1)
+
+
+def test_no_abbreviations(capsys):
+    """Another option that begins with st may come one day."""
+    for arguments in (["train", "--st", "5"], ["--vers", "info"], ["sample", "x", "--te", "2"]):
+        assert main(arguments) == 2
+        assert "unrecognized arguments: --" in capsys.readouterr().err
+    assert main(["--version"]) == 0
+
+
+def test_out_of_memory(trained, capsys, monkeypatch):
+    """One line, and an exit status that is not that of a wrong question."""
+    from scratchgan.gan import Generator
+
+    def sample(self, n, stream, label=None):
+        raise MemoryError("Unable to allocate 512. GiB")
+
+    monkeypatch.setattr(Generator, "sample", sample)
+    capsys.readouterr()
+    assert main(["sample", str(trained)]) == 1
+    said = capsys.readouterr().err
+    assert said == (
+        "scratchgan: error: there is not enough memory (Unable to allocate 512. GiB); ask for less"
+        " at once\n"
+    )
+
+
 def test_objectives_in_turn(tmp_path, capsys):
     from scratchgan.runs import RunFolder
 
@@ -171,6 +217,9 @@ def test_info(capsys):
     said = capsys.readouterr().out
     for word in ("NumPy", "Numba", "Python", "cores", "reference", "(default)", "cache", "digits"):
         assert word in said
+    for name, about in (("paper-mnist-tuned", "paper-mnist"), ("ring", "8 Gaussians")):
+        column = re.search(rf"^  {name} {{2,}}(?={about})", said, re.MULTILINE).end()
+        assert column - said.rindex("\n", 0, column) - 1 == len("  paper-mnist-tuned  ")
 
 
 def test_info_says_why_a_backend_is_unavailable(capsys, monkeypatch):
@@ -224,7 +273,12 @@ def test_a_bar_on_a_terminal(tmp_path):
         (["train", "--objective", "minmax"], "did you mean 'minimax'? Known: minimax, non_sat"),
         (["train", "--updates", "alternate"], "did you mean 'alternating'"),
         (["train", "--data", "digit"], "unknown data set 'digit'; did you mean 'digits'"),
-        (["train", "--steps", "0"], "steps is 0; expected a whole number, at least 1"),
+        (["train", "--steps", "0"], "steps is 0; expected a whole number from 1 to 1,000,000,000,"),
+        (["train", "--steps", "9" * 25], "steps is 9999999999999999999999999; expected a whole"),
+        (["train", ""], "unknown recipe ''"),
+        (["train", "digits", "--data", "ring"], "'ring' is of points, and recipe 'digits' is for"),
+        (["train", "grid", "--data", "digits"], "take recipe 'digits', or leave the recipe out"),
+        (["train", "mnist", "--data", "digits"], "hold back fewer, .* .validation = … in a file"),
         (["train", "--batch-size", "-3"], "batch_size is -3"),
         (["train", "--batch-size", "5000"], "batch_size is 5000 and the data have 1"),
         (["train", "--k", "0"], "k is 0"),
@@ -239,7 +293,9 @@ def test_a_bar_on_a_terminal(tmp_path):
 )
 def test_refused(arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert message in error_of(capsys, *arguments)
+    said = error_of(capsys, *arguments)
+    assert message in said or re.search(message, said)
+    assert said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []  # and nothing is left behind
 
 
@@ -249,11 +305,22 @@ def test_refused_settings(capsys, tmp_path, monkeypatch):
     for text, message in [
         ("steps = ", "settings file s.toml cannot be read"),
         ("stepz = 3", "unknown setting 'stepz'; did you mean 'steps'"),
-        ("[optimizer_g]\nrate = -0.1", "rate is -0.1; expected 0 or more"),
+        ("[optimizer_g]\nrate = -0.1", "rate is -0.1; expected"),
+        ("data = 5", "unknown data set '5'"),
+        ("recipe = 'ring'\ndata = 5", "data is 5; expected a string"),
+        ("data = ['ring']", "unknown data set"),
+        ("recipe = ['digits']", "unknown recipe"),
+        ("recipe = 5", "unknown recipe '5'"),
+        ("[noise]\nfeatures = 2000000000", "2000000000; expected a whole number|GB of memory"),
+        ("steps = inf", "steps is inf; expected a whole number"),
+        ("log_every = " + "9" * 25, "log_every is 9+; expected a whole number"),
+        ("k = {a = 3}", "k is {'a': 3}; expected a whole number"),
         ('recipe = "rings"', "unknown recipe 'rings'; did you mean 'ring'"),
     ]:
         settings.write_text(text)
-        assert message in error_of(capsys, "train", "--config", "s.toml")
+        said = error_of(capsys, "train", "--config", "s.toml")
+        assert re.search(message, said)
+        assert said.count("\n") == 1
 
 
 def test_refused_folders_and_files(trained, capsys, tmp_path):
@@ -266,8 +333,8 @@ def test_refused_folders_and_files(trained, capsys, tmp_path):
     assert "ends in .png or .npy" in error_of(capsys, "sample", trained, "--out", "x.jpg")
     assert "not conditional" in error_of(capsys, "sample", trained, "--label", "3")
     assert "could not write" in error_of(capsys, "sample", trained, "--out", not_a_folder / "x.png")
-    assert "0 samples are asked for" in error_of(capsys, "evaluate", trained, "--n", "0")
-    assert "0 samples are asked for" in error_of(capsys, "sample", trained, "--n", "0")
+    for command in ("evaluate", "sample"):
+        assert re.search("n is 0|0 samples", error_of(capsys, command, trained, "--n", "0"))
 
 
 def test_data_that_cannot_be_had(capsys, tmp_path, monkeypatch):
@@ -278,7 +345,8 @@ def test_data_that_cannot_be_had(capsys, tmp_path, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_diverging_training(capsys, tmp_path):
+def test_diverging_training(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("scratchgan.optim.SGD.__post_init__", lambda self: None)  # any rate
     settings = tmp_path / "s.toml"
     settings.write_text("log_every = 5\n[optimizer_g]\nname = 'sgd'\nrate = 1e38\n")
     folder = tmp_path / "run"
