@@ -235,11 +235,17 @@ def _resumed(options: argparse.Namespace) -> Session:
 
 def _asked(options: argparse.Namespace) -> tuple[str | None, dict[str, Any]]:
     """Return the recipe, if one is named here or in the settings file, and the file's settings."""
+    from scratchgan import checks
+    from scratchgan.gan.recipes import recipe_names
     from scratchgan.runs import read_toml
 
     settings = read_toml(options.config) if options.config else {}
-    named = settings.pop("recipe", None)
-    return named if options.recipe is None else options.recipe, settings
+    named = [] if options.recipe is None else [options.recipe]
+    if "recipe" in settings:
+        named.append(settings.pop("recipe"))
+    for recipe in named:  # the file's too, where the command line has the last word
+        checks.one_of("recipe", recipe, recipe_names())
+    return named[0] if named else None, settings
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
@@ -321,11 +327,13 @@ def _sample(options: argparse.Namespace) -> int:
     from scratchgan.backends import Purpose, Stream
     from scratchgan.runs import RunFolder, load_generator
     from scratchgan.runs.files import write_atomically
+    from scratchgan.runs.fit import require_room_for_samples
     from scratchgan.runs.render import sample_figure, samples_in_plane, save_figure
 
     folder = RunFolder.open(options.folder)
     stream = Stream(options.seed).purpose(Purpose.USER)
     generator = load_generator(folder, options.temperature)
+    require_room_for_samples(generator, options.n)
     samples = generator.sample(options.n, stream, options.label)
     label = "" if options.label is None else f"-label-{options.label}"
     wide = "" if options.temperature == 1 else f"-temperature-{options.temperature:g}"
@@ -347,6 +355,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from scratchgan.data import load
     from scratchgan.metrics import evaluate
     from scratchgan.runs import RunFolder, load_generator, load_trainer
+    from scratchgan.runs.fit import require_room_for_samples
     from scratchgan.runs.results import require_json_name, write_result
 
     if options.json is not None:
@@ -359,6 +368,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.json is not None and data.x_test is None:
         raise ValueError(f"--json: figures are written of images; '{data.name}' are none")
     generator = load_generator(folder, options.temperature)
+    require_room_for_samples(generator, n)
     samples = generator.sample(n, Stream(options.seed).purpose(Purpose.USER))
     wide = "" if options.temperature == 1 else f", temperature {options.temperature:g}"
     print(f"{options.folder}, checkpoint {folder.chosen_checkpoint().name}{wide}")

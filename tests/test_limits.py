@@ -43,11 +43,11 @@ def test_what_memory_there_is(monkeypatch):
     real = limits.memory()
     assert real is None or 1 << 28 < real < 1 << 50
     monkeypatch.setattr(limits, "memory", lambda: 1000)
-    limits.require_memory(1000, "x is 3")
-    with pytest.raises(ValueError, match=r"^x is 3, which takes about 0.0 GB of memory; this"):
-        limits.require_memory(1001, "x is 3")
+    limits.require_memory(1000, "3 rows")
+    with pytest.raises(ValueError, match=r"^3 rows, which take about 0.0 GB of memory; this"):
+        limits.require_memory(1001, "3 rows")
     monkeypatch.setattr(limits, "memory", lambda: None)  # where it is not known
-    limits.require_memory(10**30, "x is 3")
+    limits.require_memory(10**30, "3 rows")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits of a process are POSIX's")

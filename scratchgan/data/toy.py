@@ -54,7 +54,7 @@ def toy(name: str, n: int = 65_536, seed: int = 0) -> Dataset:
     seed = checks.seed(owner, "seed", seed)
     density = TOYS[name]()
     # Twice in float64, as it is drawn and shuffled, and in float32, as it is kept.
-    require_memory(n * density.dim * 20, f"{owner}: n is {checks.shown(n)}")
+    require_memory(n * density.dim * 20, f"{owner}: {n:,} points")
     return Dataset.from_array(
         density.sample(n, np.random.default_rng(seed)),
         name=name,

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -98,6 +99,16 @@ def test_no_abbreviations(capsys):
     assert main(["--version"]) == 0
 
 
+def test_more_samples_than_memory_holds(trained, capsys, monkeypatch):
+    monkeypatch.setattr("scratchgan.limits.memory", lambda: 1 << 30)
+    for command in ("sample", "evaluate"):
+        said = error_of(capsys, command, trained, "--n", "2147483648")
+        assert re.search("2,147,483,648 samples, which take about .* GB of memory; this", said)
+    monkeypatch.setattr("scratchgan.limits.memory", lambda: 3 << 20)
+    assert main(["sample", str(trained), "--n", "100", "--out", str(trained / "x.npy")]) == 0
+    assert "1,000 samples, which" in error_of(capsys, "sample", trained, "--n", "1000")
+
+
 def test_out_of_memory(trained, capsys, monkeypatch):
     """One line, and an exit status that is not that of a wrong question."""
     from scratchgan.gan import Generator
@@ -181,6 +192,38 @@ def test_evaluate_digits(trained, capsys):
     assert generated < 60 < 85 < real  # six iterations do not make digits; real ones are digits
     assert control < 60
     assert "50 generated samples, 3" in said
+
+
+def test_what_is_measured(tmp_path, capsys, monkeypatch):
+    """As many samples as test images, 1,000 to 10,000; 2,500 points; what was held back."""
+    import scratchgan.data
+    import scratchgan.metrics
+
+    found = []
+
+    def evaluate(samples, data, *, asked, validation):
+        found.append((len(samples), data.name, validation))
+        return "a table"
+
+    monkeypatch.setattr(scratchgan.metrics, "evaluate", evaluate)
+    settings = tmp_path / "s.toml"
+    settings.write_text("validation = 20\nbackend = 'reference'")
+    for recipe in ("digits", "ring"):
+        folder = str(tmp_path / recipe)
+        assert main(["train", recipe, *QUICK, "--config", str(settings), "--out", folder]) == 0
+        assert main(["evaluate", folder]) == 0
+        assert main(["evaluate", folder, "--n", "7"]) == 0
+    assert "a table" in capsys.readouterr().out
+    assert found == [
+        (1000, "digits", 20), (7, "digits", 20), (2500, "ring", 20), (7, "ring", 20),
+    ]  # fmt: skip
+    data = scratchgan.data.load("digits")
+    for tests, n in ((1500, 1500), (10_001, 10_000)):
+        x_test, labels = np.zeros((tests, 64), np.float32), np.zeros(tests, int)
+        more = replace(data, x_test=x_test, labels_test=labels)
+        monkeypatch.setattr(scratchgan.data, "load", lambda name, more=more: more)
+        assert main(["evaluate", str(tmp_path / "digits")]) == 0
+        assert found[-1][0] == n
 
 
 def test_sample(trained, capsys, tmp_path):
@@ -306,9 +349,8 @@ def test_refused_settings(capsys, tmp_path, monkeypatch):
         ("steps = ", "settings file s.toml cannot be read"),
         ("stepz = 3", "unknown setting 'stepz'; did you mean 'steps'"),
         ("[optimizer_g]\nrate = -0.1", "rate is -0.1; expected"),
-        ("data = 5", "unknown data set '5'"),
-        ("recipe = 'ring'\ndata = 5", "data is 5; expected a string"),
-        ("data = ['ring']", "unknown data set"),
+        ("data = 5", "unknown data set '5'|data is 5; expected a string"),
+        ("data = ['ring']", "unknown data set|data is .'ring'.; expected a string"),
         ("recipe = ['digits']", "unknown recipe"),
         ("recipe = 5", "unknown recipe '5'"),
         ("[noise]\nfeatures = 2000000000", "2000000000; expected a whole number|GB of memory"),
@@ -318,9 +360,10 @@ def test_refused_settings(capsys, tmp_path, monkeypatch):
         ('recipe = "rings"', "unknown recipe 'rings'; did you mean 'ring'"),
     ]:
         settings.write_text(text)
-        said = error_of(capsys, "train", "--config", "s.toml")
-        assert re.search(message, said)
-        assert said.count("\n") == 1
+        for named in ([], ["ring"] if "recipe" in text else ["digits"]):
+            said = error_of(capsys, "train", *named, "--config", "s.toml")
+            assert re.search(message, said)
+            assert said.count("\n") == 1
 
 
 def test_refused_folders_and_files(trained, capsys, tmp_path):
