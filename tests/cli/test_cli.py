@@ -42,6 +42,7 @@ def test_default_is_digits(tmp_path, monkeypatch, capsys):
             assert path in said
             assert os.path.getsize(path) > 100
         assert f"scratchgan evaluate runs/digits-{number}" in said
+        assert "no recipe is named" not in said  # none of data is either
 
 
 @pytest.mark.parametrize("recipe", ["gaussian-1d", "ring", "grid"])
@@ -68,6 +69,56 @@ def test_options_reach_the_run(tmp_path):
     assert config.k == 2  # the command line has the last word over the file
     assert (config.objective, config.ema) == ("minimax", 0.5)
     assert config.optimizer_d["rate"] == 0.25
+
+
+def test_quick_gives_way_to_what_is_asked(tmp_path):
+    """A minute of it, but for the settings that are named."""
+    from scratchgan.runs import RunFolder
+
+    settings = tmp_path / "s.toml"
+    settings.write_text("sample_every = 150\nbackend = 'reference'\n")
+    options = ["gaussian-1d", "--quick", "--batch-size", "8", "--config", str(settings)]
+    for name, more, steps in (("whole", [], 200), ("cut", ["--steps", "4"], 4)):
+        assert main(["train", *options, *more, "--out", str(tmp_path / name)]) == 0
+        config = RunFolder.open(tmp_path / name).config
+        assert (config.steps, config.log_every, config.sample_every) == (steps, 20, 150)
+        assert config.checkpoint_every == 100
+
+
+def test_an_interrupted_run_says_how_to_go_on(tmp_path, capsys, monkeypatch):
+    from scratchgan.runs import Outcome, Session
+
+    def run(self, progress):
+        return Outcome(True, 3, *(tmp_path / name for name in "abcd"))
+
+    monkeypatch.setattr(Session, "run", run)
+    folder = str(tmp_path / "run")
+    assert main(["train", "gaussian-1d", *QUICK, "--out", folder]) == 130
+    said = capsys.readouterr().out
+    assert f"interrupted at iteration 3; continue with `scratchgan train --resume {folder}`" in said
+    assert "scratchgan evaluate" not in said
+
+
+def test_progress_in_plain_lines(trained, capsys):
+    """The first and every tenth part of the run, once each."""
+    from scratchgan.cli import _Progress
+
+    steps = {"steps": 40, "batch_size": 8, "log_every": 1, "checkpoint_every": 40}
+    session = small_session(trained.parent / "plain", **steps)
+    with _Progress(session) as progress:
+        session.run(progress)
+    lines = capsys.readouterr().out.splitlines()
+    assert [int(line.split("/")[0]) for line in lines if " / 40 " in line] == [
+        1, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40,
+    ]  # fmt: skip
+
+
+def small_session(path, **changes):
+    from scratchgan.data import load
+    from scratchgan.runs import Config, Session
+
+    config = Config.from_recipe("gaussian-1d", {"backend": "reference", **changes})
+    return Session.start(path, config, load("gaussian-1d"))
 
 
 @pytest.mark.parametrize(
