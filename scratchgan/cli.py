@@ -327,13 +327,11 @@ def _sample(options: argparse.Namespace) -> int:
     from scratchgan.backends import Purpose, Stream
     from scratchgan.runs import RunFolder, load_generator
     from scratchgan.runs.files import write_atomically
-    from scratchgan.runs.fit import require_room_for_samples
     from scratchgan.runs.render import sample_figure, samples_in_plane, save_figure
 
     folder = RunFolder.open(options.folder)
     stream = Stream(options.seed).purpose(Purpose.USER)
     generator = load_generator(folder, options.temperature)
-    require_room_for_samples(generator, options.n)
     samples = generator.sample(options.n, stream, options.label)
     label = "" if options.label is None else f"-label-{options.label}"
     wide = "" if options.temperature == 1 else f"-temperature-{options.temperature:g}"
@@ -355,7 +353,6 @@ def _evaluate(options: argparse.Namespace) -> int:
     from scratchgan.data import load
     from scratchgan.metrics import evaluate
     from scratchgan.runs import RunFolder, load_generator, load_trainer
-    from scratchgan.runs.fit import require_room_for_samples
     from scratchgan.runs.results import require_json_name, write_result
 
     if options.json is not None:
@@ -368,7 +365,6 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.json is not None and data.x_test is None:
         raise ValueError(f"--json: figures are written of images; '{data.name}' are none")
     generator = load_generator(folder, options.temperature)
-    require_room_for_samples(generator, n)
     samples = generator.sample(n, Stream(options.seed).purpose(Purpose.USER))
     wide = "" if options.temperature == 1 else f", temperature {options.temperature:g}"
     print(f"{options.folder}, checkpoint {folder.chosen_checkpoint().name}{wide}")

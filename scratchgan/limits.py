@@ -71,6 +71,6 @@ def require_memory(needed: int, what: str) -> None:
     here = memory()
     if here is not None and needed > here:
         raise ValueError(
-            f"{what}, which take about {needed / 1e9:,.1f} GB of memory; this machine has"
+            f"{what}, which takes about {needed / 1e9:,.1f} GB of memory; this machine has"
             f" {here / 1e9:,.1f} GB"
         )

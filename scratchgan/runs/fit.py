@@ -10,7 +10,6 @@ import numpy as np
 from scratchgan.data import Dataset
 from scratchgan.data.toy import TOYS
 from scratchgan.errors import DataError
-from scratchgan.gan import Generator
 from scratchgan.gan.recipes import get_recipe, recipe_for
 from scratchgan.limits import require_memory
 from scratchgan.nn import (
@@ -25,7 +24,7 @@ from scratchgan.nn import (
 )
 from scratchgan.runs.config import Config
 
-__all__ = ["require_fit", "require_room", "require_room_for_samples"]
+__all__ = ["require_fit", "require_room"]
 
 _REACH = {
     "sigmoid": (0.0, 1.0),
@@ -94,13 +93,6 @@ def require_room(config: Config, *players: Layer, training: bool) -> None:
         f"recipe '{config.recipe}' with noise of {config.noise['features']:,} features and data of"
         f" {config.features:,} has {parameters:,} parameters",
     )
-
-
-def require_room_for_samples(generator: Generator, n: int) -> None:
-    """Raise ValueError where n samples, made at once, take more memory than there is."""
-    network = generator.network
-    width = sum(layer.in_features + layer.out_features for layer in _linear(network.layer))
-    require_memory(n * width * network.dtype.itemsize, f"{n:,} samples")
 
 
 def _linear(layer: Layer) -> Iterator[Linear]:

@@ -150,16 +150,6 @@ def test_no_abbreviations(capsys):
     assert main(["--version"]) == 0
 
 
-def test_more_samples_than_memory_holds(trained, capsys, monkeypatch):
-    monkeypatch.setattr("scratchgan.limits.memory", lambda: 1 << 30)
-    for command in ("sample", "evaluate"):
-        said = error_of(capsys, command, trained, "--n", "2147483648")
-        assert re.search("2,147,483,648 samples, which take about .* GB of memory; this", said)
-    monkeypatch.setattr("scratchgan.limits.memory", lambda: 3 << 20)
-    assert main(["sample", str(trained), "--n", "100", "--out", str(trained / "x.npy")]) == 0
-    assert "1,000 samples, which" in error_of(capsys, "sample", trained, "--n", "1000")
-
-
 def test_out_of_memory(trained, capsys, monkeypatch):
     """One line, and an exit status that is not that of a wrong question."""
     from scratchgan.gan import Generator

@@ -102,7 +102,8 @@ def test_another_shape_is_refused(tmp_path, a, shape, expected):
 
 def test_a_bomb_is_not_unpacked(tmp_path):
     """What follows a header's sizes is read no further than one byte, however much it is."""
-    bombs = {"labels": idx_bytes(LABELS), "zeros": b""}
+    long = b"\0\0\x08\x01" + struct.pack(">I", 30 << 20)
+    bombs = {"labels": idx_bytes(LABELS), "zeros": b"", "long": long}
     for name, beginning in bombs.items():
         with gzip.open(tmp_path / name, "wb", compresslevel=1) as stream:
             stream.write(beginning)
@@ -114,6 +115,8 @@ def test_a_bomb_is_not_unpacked(tmp_path):
             read_idx(tmp_path / "labels")
         with pytest.raises(DataError, match=r"shape \(3,\); expected \(4\)"):
             read_idx(tmp_path / "labels", (4,))
+        with pytest.raises(DataError, match=r"shape \(31457280,\); expected \(4\)"):
+            read_idx(tmp_path / "long", (4,))
         with pytest.raises(DataError, match="type 0x00"):
             read_idx(tmp_path / "zeros")
         assert tracemalloc.get_traced_memory()[1] <= 10 << 20

@@ -88,7 +88,7 @@ def test_toy_points_reach_every_mode(name, modes):
         ("ring", {"n": 0}, "data set 'ring': n is 0; expected a whole number, at least 1"),
         ("ring", {"n": 1.5}, "n is 1.5; expected a whole number"),
         ("ring", {"n": "3"}, "n is '3'; expected a whole number"),
-        ("ring", {"n": 10**30}, "data set 'ring': 1(,000){10} points, which take about .* GB"),
+        ("ring", {"n": 10**30}, "data set 'ring': 1(,000){10} points, which takes about .* GB"),
         ("ring", {"seed": -1}, "seed is -1; expected a whole number, 0 ≤ seed < 2⁶⁴"),
         ("ring", {"seed": None}, "seed is None"),
         ("ring", {"m": 3}, "'ring' has no option 'm'; expected n and seed"),

@@ -336,6 +336,17 @@ def test_folders_and_names_that_people_have(tmp_path, monkeypatch, folder, suffi
     assert_right(tiny(other_folders=("TINY",)))
 
 
+def test_the_folder_of_its_name_comes_first(tmp_path, monkeypatch):
+    """Beside it may lie another set under the same names, Fashion-MNIST's for MNIST's."""
+    put(tmp_path / "tiny")
+    for other in ("tiny/raw", "TINY", "."):
+        (tmp_path / other).mkdir(exist_ok=True)
+        for name in NAMES:
+            (tmp_path / other / f"{name}.gz").write_bytes(b"another set")
+    monkeypatch.setenv("SCRATCHGAN_DATA_DIR", str(tmp_path))
+    assert_right(tiny(other_folders=("TINY",)))
+
+
 def test_a_folder_in_the_place_of_a_file_is_passed_over(tmp_path, monkeypatch):
     """As an archive is unpacked by some programs: a folder of the file's name around it."""
     folder = put(tmp_path / "tiny", "")

@@ -137,7 +137,7 @@ def test_what_a_run_takes_is_about_what_is_reckoned(monkeypatch):
 def test_more_than_memory_is_refused_before_anything_is_drawn(monkeypatch):
     monkeypatch.setattr(limits, "memory", lambda: 16 << 30)
     with pytest.raises(
-        ValueError, match=r"noise of 1,000,000 features .* take about .* GB of memory; this mach"
+        ValueError, match=r"noise of 1,000,000 features .* takes about .* GB of memory; this mach"
     ):
         build("mnist", images("mnist", 28), noise={"features": 1_000_000})
     monkeypatch.setattr(limits, "memory", lambda: 1 << 20)
