@@ -129,6 +129,7 @@ def test_no_streams_at_all(monkeypatch):
     [
         (RunError("the folder"), 2, "it: error: the folder\n"),
         (ValueError("the value"), 2, "it: error: the value\n"),
+        (PermissionError(13, "Permission denied", "f"), 2, "it: error: [Errno 13] Permission den"),
         (NonFiniteError("NaN"), 1, "it: stopped: NaN\n"),
         (MemoryError("7 GB"), 1, "it: error: there is not enough memory (7 GB); ask for less"),
         (MemoryError(), 1, "it: error: there is not enough memory; ask for less at once\n"),

@@ -4,13 +4,16 @@ import json
 import os
 import random
 import re
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
 
 import numpy as np
 import pytest
 
+from scratchgan import __version__
 from scratchgan.errors import RunError
-from scratchgan.gan.recipes import recipe_names
+from scratchgan.gan import Noise
+from scratchgan.gan.recipes import get_recipe, recipe_names
+from scratchgan.optim import optimizer_from_config
 from scratchgan.runs import Config, read_toml
 
 
@@ -21,6 +24,21 @@ def test_changes_of_a_recipe():
     assert config.noise == {"features": 3, "kind": "normal", "low": -1.0, "high": 1.0}
     other = Config.from_recipe("digits", {"optimizer_d": {"name": "sgd", "rate": 0.1}})
     assert other.optimizer_d == {"name": "sgd", "rate": 0.1}
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_all_of_a_recipe_is_kept(name):
+    recipe, config = get_recipe(name), Config.from_recipe(name)
+    for setting in (
+        "data", "steps", "objective", "updates", "batch_size", "k", "ema", "conditional",
+        "log_every", "sample_every", "checkpoint_every", "validation", "measure", "keep_best",
+        "measure_every",
+    ):  # fmt: skip
+        assert getattr(config, setting) == getattr(recipe, setting), setting
+    assert Noise(**config.noise) == recipe.noise
+    assert optimizer_from_config(config.optimizer_g) == recipe.optimizer_g
+    assert optimizer_from_config(config.optimizer_d) == recipe.optimizer_d
+    assert (config.recipe, config.seed, config.dtype) == (name, 0, "float32")
 
 
 REFUSED = [
@@ -143,6 +161,11 @@ def test_settings_of_an_older_or_newer_version(tmp_path):
     content = asdict(config) | {"to_come": 3}
     del content["origin"], content["keep_best"]
     assert read_json(tmp_path, json.dumps(content)) == config
+    optional = [f.name for f in fields(Config) if f.default is not MISSING]
+    least = read_json(tmp_path, json.dumps({k: v for k, v in content.items() if k not in optional}))
+    assert [getattr(least, name) for name in optional] == [
+        "float32", 0, None, 1000, True, 0, 0, None, None, __version__,
+    ]  # fmt: skip
     del content["seed"], content["data"]
     with pytest.raises(RunError, match="cannot be used: data, seed not in it"):
         read_json(tmp_path, json.dumps(content))
