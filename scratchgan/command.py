@@ -22,8 +22,9 @@ def run_command(name: str, work: Callable[[], int]) -> int:
     Do the work of a command and return its exit status.
 
     0 is done; 1 is a training that diverged, memory that ran out, or output that got lost; 2 is
-    an error of what was asked, or of a file; 130 is Ctrl-C. An output whose reader has left (``| head -1``) or
-    that was closed from the start (``2>&-``) is no error: the work is done to its end.
+    an error of what was asked, or of a file; 130 is Ctrl-C. An output whose reader has left
+    (``| head -1``), or that was closed from the start (``2>&-``), is no error: the work is done
+    to its end.
 
     Parameters
     ----------
@@ -43,9 +44,7 @@ def run_command(name: str, work: Callable[[], int]) -> int:
         except NonFiniteError as error:
             say(f"stopped: {error}")
             status = 1
-        except (BackendUnavailableError, RunError, ValueError) as error:
-            say(f"error: {error}")
-        except OSError as error:  # a file that nobody expected to fail
+        except (BackendUnavailableError, RunError, ValueError, OSError) as error:
             say(f"error: {error}")
         except MemoryError as error:
             detail = f" ({error})" if str(error) else ""
