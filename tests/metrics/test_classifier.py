@@ -518,6 +518,13 @@ def test_each_of_data_settings_and_seed_has_a_file_of_its_own(kept):
     assert len(list(kept.folder.iterdir())) == 5
 
 
+def test_another_format_has_another_name(kept, monkeypatch):
+    """So that two versions of the package do not overwrite each other's files."""
+    first = cache.cache_path(small_data(), SMALL, 0, kept.folder)
+    monkeypatch.setattr(cache, "FORMAT", cache.FORMAT + 1)
+    assert cache.cache_path(small_data(), SMALL, 0, kept.folder) != first
+
+
 def test_a_damaged_file_of_the_cache_is_made_again(kept):
     first = kept()
     (file,) = kept.folder.iterdir()

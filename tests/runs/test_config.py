@@ -4,7 +4,7 @@ import json
 import os
 import random
 import re
-from dataclasses import MISSING, asdict, fields
+from dataclasses import MISSING, asdict, fields, replace
 
 import numpy as np
 import pytest
@@ -39,6 +39,14 @@ def test_all_of_a_recipe_is_kept(name):
     assert optimizer_from_config(config.optimizer_g) == recipe.optimizer_g
     assert optimizer_from_config(config.optimizer_d) == recipe.optimizer_d
     assert (config.recipe, config.seed, config.dtype) == (name, 0, "float32")
+
+
+def test_the_quick_form():
+    recipe = replace(get_recipe("ring"), quick_steps=60)
+    assert get_recipe("ring").quick_steps == 200
+    parts = dict.fromkeys(("sample_every", "checkpoint_every", "measure_every"), 30)
+    assert recipe.quick() == {"steps": 60, "log_every": 6, **parts}
+    assert set(replace(recipe, quick_steps=1).quick().values()) == {1}
 
 
 REFUSED = [

@@ -91,6 +91,13 @@ def test_data_out_of_a_sigmoid_s_reach(ends):
     build("mnist", images("mnist", 28, 0.25, 1.0))
 
 
+def test_data_of_another_name_are_told_of_the_default():
+    with pytest.raises(
+        DataError, match="data set 'mine' is of images, .* take recipe 'digits', or"
+    ):
+        build("ring", images("mine", 8))
+
+
 def test_the_reach_of_a_layer():
     """By its last activation, held against outputs of a large input."""
     x = np.linspace(-50, 50, 1001, dtype=np.float32).reshape(-1, 1)
