@@ -92,9 +92,7 @@ def test_data_out_of_a_sigmoid_s_reach(ends):
 
 
 def test_data_of_another_name_are_told_of_the_default():
-    with pytest.raises(
-        DataError, match="data set 'mine' is of images, .* take recipe 'digits', or"
-    ):
+    with pytest.raises(DataError, match="'mine' is of images, .* take recipe 'digits', or"):
         build("ring", images("mine", 8))
 
 
