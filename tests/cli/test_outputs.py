@@ -109,6 +109,23 @@ def test_a_stream_that_breaks_in_the_middle(monkeypatch, capsys, error, status):
     )
 
 
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_what_is_left_in_a_buffer_is_written_or_given_up(monkeypatch, name):
+    """Here, where a failure is caught, and not at Python's own end."""
+    asked = []
+
+    class Full(io.StringIO):
+        def flush(self):
+            asked.append(name)
+            raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.setattr(sys, name, Full())
+    assert run_command("it", lambda: 0) == (1 if name == "stdout" else 0)
+    assert asked == [name]
+
+
 def test_no_streams_at_all(monkeypatch):
     """As where there is no console: ``pythonw`` has None in their places."""
     monkeypatch.setattr(sys, "stdout", None)
