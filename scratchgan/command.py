@@ -100,7 +100,9 @@ class _Output:
             with suppress(OSError, io.UnsupportedOperation):
                 _onto_nothing(self._stream.fileno())
             self._stream = _Nowhere()
-        except ValueError:  # a stream that was closed from within
+        except ValueError:
+            if not getattr(self._stream, "closed", False):
+                raise
             self._stream = _Nowhere()
 
 

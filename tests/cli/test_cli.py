@@ -213,6 +213,7 @@ def test_a_terminal_without_unicode(tmp_path):
     environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, env=environment, timeout=60)
     assert done.returncode == 0, done.stderr
+    assert b"iterations 0 ? 6" in done.stdout
 
 
 def test_more_steps(tmp_path, capsys):
@@ -243,20 +244,23 @@ def test_what_is_measured(tmp_path, capsys, monkeypatch):
     found = []
 
     def evaluate(samples, data, *, asked, validation):
-        found.append((len(samples), data.name, validation))
+        labels = None if asked is None else asked[:12].tolist()
+        found.append((len(samples), data.name, validation, labels))
         return "a table"
 
     monkeypatch.setattr(scratchgan.metrics, "evaluate", evaluate)
     settings = tmp_path / "s.toml"
     settings.write_text("validation = 20\nbackend = 'reference'")
-    for recipe in ("digits", "ring"):
+    for recipe, more in (("digits", ["--conditional"]), ("ring", [])):
         folder = str(tmp_path / recipe)
-        assert main(["train", recipe, *QUICK, "--config", str(settings), "--out", folder]) == 0
+        options = [*QUICK, *more, "--config", str(settings), "--out", folder]
+        assert main(["train", recipe, *options]) == 0
         assert main(["evaluate", folder]) == 0
         assert main(["evaluate", folder, "--n", "7"]) == 0
     assert "a table" in capsys.readouterr().out
     assert found == [
-        (1000, "digits", 20), (7, "digits", 20), (2500, "ring", 20), (7, "ring", 20),
+        (1000, "digits", 20, [*range(10), 0, 1]), (7, "digits", 20, [*range(7)]),
+        (2500, "ring", 20, None), (7, "ring", 20, None),
     ]  # fmt: skip
     data = scratchgan.data.load("digits")
     for tests, n in ((1500, 1500), (10_001, 10_000)):

@@ -17,11 +17,12 @@ posix = pytest.mark.skipif(os.name != "posix", reason="redirections of a POSIX s
 
 def shell(command, folder):
     """Run a command in bash; the exit status is that of scratchgan, not of a reader behind it."""
-    command = command.replace("scratchgan", f"'{sys.executable}' -m scratchgan")
+    command = command.replace("scratchgan", f"'{sys.executable}' -m scratchgan", 1)
     return subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"],
         cwd=folder, capture_output=True, text=True, timeout=120,
-        env={**os.environ, "SCRATCHGAN_QUIET": "1"},
+        # Buffered, as it is unless asked otherwise: what fails then fails at the end.
+        env={**os.environ, "SCRATCHGAN_QUIET": "1", "PYTHONUNBUFFERED": ""},
     )  # fmt: skip
 
 
@@ -86,7 +87,6 @@ class Broken(io.StringIO):
     [
         (OSError(errno.EIO, "the terminal has gone"), 1),
         (BrokenPipeError(errno.EPIPE, "nobody reads"), 0),
-        (ValueError("I/O operation on closed file"), 0),
     ],
 )
 def test_a_stream_that_breaks_in_the_middle(monkeypatch, capsys, error, status):
@@ -124,6 +124,35 @@ def test_what_is_left_in_a_buffer_is_written_or_given_up(monkeypatch, name):
     monkeypatch.setattr(sys, name, Full())
     assert run_command("it", lambda: 0) == (1 if name == "stdout" else 0)
     assert asked == [name]
+
+
+def test_a_stream_that_is_closed_from_within(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+
+    def work():
+        sys.stdout.close()
+        print("to nobody", flush=True)
+        return 0
+
+    assert run_command("it", work) == 0
+
+
+def test_another_fault_of_a_stream_is_not_hidden(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", Broken(ValueError("a fault of its own")))
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert run_command("it", lambda: print("abc") or 0) == 2
+    assert "a fault of its own" in sys.stderr.getvalue()
+
+
+@posix
+def test_closed_places_are_taken(tmp_path):
+    """What the work opens is none of the places where other programs write what they say."""
+    code = (
+        "import os, sys; from scratchgan.command import run_command;"
+        " sys.exit(run_command('it', lambda: os.open('f', os.O_CREAT | os.O_WRONLY)))"
+    )
+    run = ["bash", "-c", '"$0" -c "$1" <&- >&- 2>&-', sys.executable, code]
+    assert subprocess.run(run, cwd=tmp_path, timeout=60, check=False).returncode >= 3
 
 
 def test_no_streams_at_all(monkeypatch):
