@@ -241,11 +241,12 @@ def test_what_is_measured(tmp_path, capsys, monkeypatch):
     import scratchgan.data
     import scratchgan.metrics
 
-    found = []
+    found, drawn = [], []
 
     def evaluate(samples, data, *, asked, validation):
         labels = None if asked is None else asked[:12].tolist()
         found.append((len(samples), data.name, validation, labels))
+        drawn.append(samples)
         return "a table"
 
     monkeypatch.setattr(scratchgan.metrics, "evaluate", evaluate)
@@ -262,6 +263,9 @@ def test_what_is_measured(tmp_path, capsys, monkeypatch):
         (1000, "digits", 20, [*range(10), 0, 1]), (7, "digits", 20, [*range(7)]),
         (2500, "ring", 20, None), (7, "ring", 20, None),
     ]  # fmt: skip
+    for seed in ("0", "1"):
+        assert main(["evaluate", str(tmp_path / "ring"), "--n", "7", "--seed", seed]) == 0
+        assert (drawn[-1] == drawn[3]).all() == (seed == "0")
     data = scratchgan.data.load("digits")
     for tests, n in ((1500, 1500), (10_001, 10_000)):
         x_test, labels = np.zeros((tests, 64), np.float32), np.zeros(tests, int)
@@ -280,6 +284,9 @@ def test_sample(trained, capsys, tmp_path):
     assert samples.shape == (7, 64)
     assert samples.min() >= 0
     assert samples.max() <= 1
+    for seed in ("0", "3"):
+        assert main(["sample", str(trained), "--n", "7", "--seed", seed, "--out", str(npy)]) == 0
+        assert (np.load(npy) == samples).all() == (seed == "0")
 
 
 def test_temperature(trained, capsys, tmp_path):
