@@ -85,6 +85,15 @@ def test_quick_gives_way_to_what_is_asked(tmp_path):
         assert config.checkpoint_every == 100
 
 
+@pytest.mark.parametrize("features", [1, 2])
+def test_the_exact_game_is_that_of_z_on_a_line(tmp_path, capsys, features):
+    settings = tmp_path / "s.toml"
+    settings.write_text(f"backend = 'reference'\n[noise]\nfeatures = {features}\n")
+    options = [*QUICK, "--config", str(settings), "--out", str(tmp_path / "run")]
+    assert main(["train", "gaussian-1d", *options]) == 0
+    assert ("by quadrature" in capsys.readouterr().out) == (features == 1)
+
+
 def test_an_interrupted_run_says_how_to_go_on(tmp_path, capsys, monkeypatch):
     from scratchgan.runs import Outcome, Session
 
