@@ -9,11 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scratchgan import __version__
-from scratchgan.errors import (
-    BackendUnavailableError,
-    NonFiniteError,
-    RunError,
-)
+from scratchgan.command import INTERRUPTED, run_command
 
 if TYPE_CHECKING:
     from scratchgan.data import Dataset
@@ -25,35 +21,27 @@ __all__ = ["main"]
 # Modules that cost time (NumPy, Matplotlib, …) are imported in the functions that use
 # them, so that --help answers at once.
 
-INTERRUPTED = 130  # the exit status that shells expect after Ctrl-C
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal without ≥ or → shows a ?
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    try:
+
+    def work() -> int:
+        options = _parser().parse_args(arguments)
         status: int = options.run(options)
         return status
-    except NonFiniteError as error:
-        print(f"scratchgan: stopped: {error}", file=sys.stderr)
-        return 1
-    except (BackendUnavailableError, RunError, ValueError) as error:
-        print(f"scratchgan: error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader, `head` for one, has seen enough
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for Python's flush at its end
-        return 1
-    except KeyboardInterrupt:
-        print("scratchgan: interrupted", file=sys.stderr)
-        return INTERRUPTED
+
+    return run_command("scratchgan", work)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser, of the command line or of one command, to which --st is no --steps."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="scratchgan",
         description="Generative adversarial networks from NumPy and hand-written kernels.",
         epilog="Start with: scratchgan train",
@@ -64,7 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train a recipe, or continue a run")
     train.set_defaults(run=_train)
     train.add_argument(
-        "recipe", nargs="?", help="digits (the default) or another; `scratchgan info` lists them"
+        "recipe",
+        nargs="?",
+        help="one that `scratchgan info` lists (digits, or the one for --data)",
     )
     train.add_argument("--quick", action="store_true", help="a minute of it: does all work?")
     train.add_argument("--data", metavar="NAME", help="another data set than the recipe's")
@@ -189,17 +179,24 @@ def _played(config: Config) -> str:
 
 
 def _started(options: argparse.Namespace) -> Session:
-    from scratchgan.data import load
-    from scratchgan.gan.recipes import get_recipe
+    from scratchgan import checks
+    from scratchgan.data import dataset_names, load, usual_name
+    from scratchgan.gan.recipes import get_recipe, recipe_for
     from scratchgan.runs import Config, Session, next_free_folder
 
-    recipe, settings = _asked(options)
-    recipe = recipe or "digits"
+    recipe, asked = _asked(options)
+    asked |= _given(options)
+    chosen = recipe is None and "data" in asked
+    if recipe is None:
+        data = checks.one_of("data set", usual_name(asked.get("data", "digits")), dataset_names())
+        recipe = recipe_for(data)
     quick = get_recipe(recipe).quick() if options.quick else {}
-    settings = quick | settings | _given(options)
-    config = Config.from_recipe(recipe, settings)
+    config = Config.from_recipe(recipe, quick | asked)
     path = options.out or next_free_folder(Path("runs"), recipe)
-    return Session.start(path, config, load(config.data))
+    session = Session.start(path, config, load(config.data))
+    if chosen:
+        print(f"no recipe is named: {recipe}, which suits the data set {config.data}")
+    return session
 
 
 def _begun(options: argparse.Namespace) -> Session:
@@ -212,7 +209,9 @@ def _begun(options: argparse.Namespace) -> Session:
     recipe, settings = _asked(options)
     changes = settings | _given(options)
     origin = RunFolder.open(getattr(options, "from"))
-    config = Config.from_recipe(recipe, changes) if recipe else origin.config.changed(changes)
+    config = (
+        origin.config.changed(changes) if recipe is None else Config.from_recipe(recipe, changes)
+    )
     path = options.out or next_free_folder(Path("runs"), config.recipe)
     return Session.start(path, config, load(config.data), origin.newest_checkpoint())
 
@@ -236,11 +235,17 @@ def _resumed(options: argparse.Namespace) -> Session:
 
 def _asked(options: argparse.Namespace) -> tuple[str | None, dict[str, Any]]:
     """Return the recipe, if one is named here or in the settings file, and the file's settings."""
+    from scratchgan import checks
+    from scratchgan.gan.recipes import recipe_names
     from scratchgan.runs import read_toml
 
     settings = read_toml(options.config) if options.config else {}
-    named = settings.pop("recipe", None)
-    return options.recipe or named, settings
+    named = [] if options.recipe is None else [options.recipe]
+    if "recipe" in settings:
+        named.append(settings.pop("recipe"))
+    for recipe in named:  # the file's too, where the command line has the last word
+        checks.one_of("recipe", recipe, recipe_names())
+    return named[0] if named else None, settings
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
@@ -423,18 +428,26 @@ def _info(options: argparse.Namespace) -> int:
     limits = ", ".join(f"{name}={value}" for name, value in facts["threads"].items())
     print(f"cores: {facts['cores']}; thread limits: {limits or 'none set'}")
     print("backends:")
+    states = {}
     for name in backend_names():
         reason = why_unavailable(name)
         default = " (default)" if reason is None and name == default_backend().name else ""
-        print(f"  {name:<17}{'works here' + default if reason is None else reason}")
+        states[name] = f"works here{default}" if reason is None else reason
+    _print_columns(states)
     if options.warm:
         _warm()
     print("recipes:")
-    for name in recipe_names():
-        print(f"  {name:<17}{get_recipe(name).about}")
+    _print_columns({name: get_recipe(name).about for name in recipe_names()})
     print(f"data folder: {os.environ.get('SCRATCHGAN_DATA_DIR', 'SCRATCHGAN_DATA_DIR is not set')}")
     print(f"data cache: {pooch.os_cache('scratchgan')}")
     return 0
+
+
+def _print_columns(rows: dict[str, str]) -> None:
+    """Names, and behind the longest of them what is said of each."""
+    width = max(map(len, rows))
+    for name, text in rows.items():
+        print(f"  {name:<{width}}  {text}")
 
 
 def _warm() -> None:

@@ -69,6 +69,9 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
     unknown backend 'referense'; did you mean 'reference'? Known: cpu, reference
     """
     names = sorted(known)
-    near = difflib.get_close_matches(str(name), names, n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else "."
-    return UnknownNameError(f"unknown {kind} '{name}'{hint} Known: {', '.join(names)}")
+    small = {known_name.lower(): known_name for known_name in names}  # MNIST is near to mnist
+    near = difflib.get_close_matches(str(name)[:60].lower(), small, n=1)
+    hint = f"; did you mean '{small[near[0]]}'?" if near else "."
+    said = str(name) if str(name).isprintable() else ascii(str(name))[1:-1]
+    said = said if len(said) <= 60 else f"{said[:60]}…"
+    return UnknownNameError(f"unknown {kind} '{said}'{hint} Known: {', '.join(names)}")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from scratchgan import checks
 from scratchgan.data.dataset import Dataset
 from scratchgan.data.digits import digits as _digits
 from scratchgan.data.idx import read_idx
@@ -13,9 +14,8 @@ from scratchgan.data.mnist import fashion_mnist as _fashion_mnist
 from scratchgan.data.mnist import mnist as _mnist
 from scratchgan.data.toy import TOYS
 from scratchgan.data.toy import toy as _toy
-from scratchgan.errors import unknown
 
-__all__ = ["Dataset", "dataset_names", "load", "read_idx"]
+__all__ = ["Dataset", "dataset_names", "load", "read_idx", "usual_name"]
 
 _LOADERS: dict[str, Callable[..., Dataset]] = {
     **{name: partial(_toy, name) for name in TOYS},
@@ -45,6 +45,8 @@ def load(name: str, **options: Any) -> Dataset:
     ------
     UnknownNameError
         For another name.
+    ValueError
+        For another option, or a value that it cannot have.
     DataError
         If its files are missing or damaged, with the remedy.
 
@@ -58,7 +60,14 @@ def load(name: str, **options: Any) -> Dataset:
     source:  drawn by scratchgan from the density, seed 1
     licence: none needed
     """
-    name = name.replace("_", "-")
-    if name not in _LOADERS:
-        raise unknown("data set", name, _LOADERS)
-    return _LOADERS[name](**options)
+    known = checks.one_of("data set", usual_name(name), _LOADERS)
+    for option in options:
+        if known not in TOYS or option not in ("n", "seed"):
+            expected = "n and seed" if known in TOYS else "none"
+            raise ValueError(f"load: '{known}' has no option '{option}'; expected {expected}")
+    return _LOADERS[known](**options)
+
+
+def usual_name(name: object) -> object:
+    """Return a name as it is listed: fashion_mnist is fashion-mnist."""
+    return name.replace("_", "-") if isinstance(name, str) else name

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scratchgan.errors import DataError
+from scratchgan import checks
+from scratchgan.errors import DataError, ShapeError
 from scratchgan.theory.densities import Density
 
 __all__ = ["Dataset"]
@@ -28,7 +29,7 @@ class Dataset:
     name : str
     x : float32 array (n, features), C-contiguous
     labels : int32 array (n,) or None
-        Classes 0, …, classes − 1.
+        Classes 0, …, classes − 1, with an example of each.
     label_names : tuple of str
         One for each class; empty where there are no labels.
     image_shape : tuple of int or None
@@ -47,6 +48,8 @@ class Dataset:
     DataError
         If the arrays are empty, of another shape, not floating point or not finite,
         or if labels, names, image shape or range do not fit them.
+    ValueError
+        If another argument is of the wrong kind.
     """
 
     name: str
@@ -62,6 +65,8 @@ class Dataset:
     labels_test: Labels | None = None
 
     def __post_init__(self) -> None:
+        for field in ("name", "source", "licence"):
+            checks.text("data set", field, getattr(self, field))
         self._set("x", _examples(self.name, "x", self.x))
         if self.x_test is not None:
             self._set("x_test", _examples(self.name, "x_test", self.x_test))
@@ -70,7 +75,7 @@ class Dataset:
                     f"x_test has {self.x_test.shape[1]} features and x has {self.features};"
                     " give both the same"
                 )
-        self._set("label_names", tuple(self.label_names))
+        self._set("label_names", self._checked_names())
         for split in ("", "_test"):
             if getattr(self, f"labels{split}") is not None:
                 self._set(f"labels{split}", self._checked_labels(split))
@@ -78,15 +83,16 @@ class Dataset:
             raise self._error("has labels for x but none for x_test; give labels_test")
         if self.labels is None and (self.labels_test is not None or self.label_names):
             raise self._error("has labels_test or label_names but no labels; give labels")
-        if self.image_shape is not None and math.prod(self.image_shape) != self.features:
-            raise self._error(
-                f"image_shape {self.image_shape} has {math.prod(self.image_shape)} pixels and"
-                f" x has {self.features} features; they must agree"
-            )
-        if self.density is not None and self.density.dim != self.features:
-            raise self._error(
-                f"the density is {self.density.dim}-dimensional and x has {self.features} features"
-            )
+        if self.image_shape is not None:
+            self._set("image_shape", self._checked_image_shape(self.image_shape))
+        if self.density is not None:
+            checks.instance(self._owner, "density", self.density, Density, "a Density, or None")
+            if self.density.dim != self.features:
+                raise self._error(
+                    f"the density is {self.density.dim}-dimensional and x has {self.features}"
+                    " features"
+                )
+        self._set("value_range", self._checked_range())
         low, high = self.value_range
         for which, part in (("x", self.x), ("x_test", self.x_test)):
             if part is not None and not (low <= part.min() and part.max() <= high):
@@ -117,7 +123,7 @@ class Dataset:
         x : floating-point array (n, features), or (n, height, width) for images
         name : str
         labels : integer array (n,), optional
-            Classes from 0.
+            Classes from 0, with an example of each.
         label_names : tuple of str, optional
             "0", "1", … unless given.
         image_shape, value_range, source, licence, density : optional
@@ -125,7 +131,7 @@ class Dataset:
 
         Raises
         ------
-        DataError
+        DataError, ValueError
             As for the class.
 
         Examples
@@ -134,21 +140,25 @@ class Dataset:
         >>> data.n, data.features, data.image_shape, data.classes
         (100, 64, (8, 8), 0)
         """
+        name = checks.text("data set", "name", name)
         rows = _as_array(name, "x", x)
         if rows.ndim == 3 and image_shape is None:
             image_shape = rows.shape[1:]
             rows = rows.reshape(len(rows), math.prod(image_shape))
         rows = _examples(name, "x", rows.copy())
-        classes = None if labels is None else _as_array(name, "labels", labels).copy()
-        if classes is not None and not label_names and classes.dtype.kind in "iu" and classes.size:
-            label_names = tuple(str(k) for k in range(int(classes.max()) + 1))
+        classes = None
+        if labels is not None:
+            classes = checks.labels(f"data set '{name}'", "labels", labels, len(rows)).copy()
+            label_names = label_names or tuple(str(k) for k in range(int(classes.max()) + 1))
         return cls(
             name=name,
             x=rows,
             labels=classes,
             label_names=label_names,
             image_shape=image_shape,
-            value_range=value_range or (float(rows.min()), float(rows.max())),
+            value_range=(
+                (float(rows.min()), float(rows.max())) if value_range is None else value_range
+            ),
             source=source,
             licence=licence,
             density=density,
@@ -187,10 +197,17 @@ class Dataset:
 
     def _checked_labels(self, split: str) -> Labels:
         which, x = f"labels{split}", getattr(self, f"x{split}")
-        labels = _as_array(self.name, which, getattr(self, which))
-        if x is None or labels.shape != (len(x),):
-            expected = f"({len(x)},), one for each example" if x is not None else f"none: x{split}"
-            raise self._error(f"{which} has shape {labels.shape}; expected {expected}")
+        if x is None:
+            raise self._error(f"there is {which}, and no x{split}; give both or none")
+        labels = getattr(self, which)
+        if not split:
+            return _read_only(checks.labels(self._owner, which, labels, len(x), self.classes))
+        # Of a class there may be no example among those held out.
+        labels = _as_array(self.name, which, labels)
+        if labels.shape != (len(x),):
+            raise self._error(
+                f"{which} has shape {labels.shape}; expected ({len(x)},), one for each example"
+            )
         if labels.dtype.kind not in "iu":
             raise self._error(
                 f"{which} is {labels.dtype}; expected integers (number the classes from 0)"
@@ -202,18 +219,53 @@ class Dataset:
             )
         return _read_only(np.ascontiguousarray(labels, np.int32))
 
+    def _checked_names(self) -> tuple[str, ...]:
+        names = checks.instance(
+            self._owner, "label_names", self.label_names, (tuple, list), "a tuple of names"
+        )
+        return tuple(checks.text(self._owner, "label_names", name) for name in names)
+
+    def _checked_image_shape(self, shape: Any) -> tuple[int, ...]:
+        shape = checks.instance(
+            self._owner, "image_shape", shape, (tuple, list), "two numbers, (height, width)"
+        )
+        if len(shape) != 2:
+            raise self._error(f"image_shape is {shape}; expected two numbers, (height, width)")
+        height, width = (checks.whole(self._owner, "image_shape", size, 1) for size in shape)
+        if height * width != self.features:
+            raise self._error(
+                f"image_shape {(height, width)} has {height * width} pixels and"
+                f" x has {self.features} features; they must agree"
+            )
+        return height, width
+
+    def _checked_range(self) -> tuple[float, float]:
+        both = checks.instance(
+            self._owner, "value_range", self.value_range, (tuple, list), "two numbers, (low, high)"
+        )
+        if len(both) != 2:
+            raise self._error(f"value_range is {both}; expected two numbers, (low, high)")
+        low, high = (checks.number(self._owner, "value_range", value) for value in both)
+        if low > high:
+            raise self._error(f"value_range is {(low, high)}; expected the lower number first")
+        return low, high
+
+    @property
+    def _owner(self) -> str:
+        return f"data set '{self.name}'"
+
     def _set(self, field: str, value: Any) -> None:
         object.__setattr__(self, field, value)  # the class is frozen for everyone else
 
     def _error(self, what: str) -> DataError:
-        return DataError(f"data set '{self.name}': {what}")
+        return DataError(f"{self._owner}: {what}")
 
 
 def _as_array(name: str, which: str, values: Any) -> NDArray[Any]:
     try:
-        return np.asarray(values)
-    except ValueError as error:  # rows of different lengths
-        raise DataError(f"data set '{name}': {which} is no array: {error}") from None
+        return checks.array(f"data set '{name}'", which, values)
+    except ShapeError as error:
+        raise DataError(str(error)) from None
 
 
 def _examples(name: str, which: str, values: Any) -> Floats:

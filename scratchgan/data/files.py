@@ -3,30 +3,35 @@ The files of a distribution: found in a folder or downloaded, and always checked
 
 Where a file comes from, the first that there is:
 
-1. ``$SCRATCHGAN_DATA_DIR/<name>/``, if that variable is set: that folder alone;
+1. ``$SCRATCHGAN_DATA_DIR``, if that variable is set, and nowhere else: its folder ``<name>/``,
+   the one that torchvision makes (``MNIST/raw/``), or that folder itself;
 2. the cache, ``pooch.os_cache("scratchgan")/<name>/``;
 3. a folder in which the system's own packages put it;
 4. the mirrors, in order; the file is then kept in the cache.
 
-A file may be compressed or plain, so the checksum is that of the decompressed
-contents: distributions compress anew.
+A file may be compressed or plain, and be called train-images-idx3-ubyte or
+train-images.idx3-ubyte; so the checksum, of the decompressed contents (distributions compress
+anew), says whether it is the right one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import math
 import os
 import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchgan.data.idx import decompressed, parse_idx
+from scratchgan.data.idx import contents, parse_idx
 from scratchgan.errors import DataError
+from scratchgan.limits import open_regular
 
 __all__ = ["DATA_DIR", "Distribution", "IdxFile", "find"]
 
@@ -40,6 +45,18 @@ class IdxFile:
     name: str
     shape: tuple[int, ...]
     sha256: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that the file goes by, its own first."""
+        names = (self.name, self.name.replace("-idx", ".idx"))
+        return tuple(f"{name}{suffix}" for name in names for suffix in (".gz", ""))
+
+    @property
+    def most(self) -> int:
+        """How many bytes it has at most, compressed or not; gzip may add a little."""
+        plain = 4 + 4 * len(self.shape) + math.prod(self.shape)
+        return plain + plain // 100 + (1 << 16)
 
 
 @dataclass(frozen=True)
@@ -70,14 +87,17 @@ def find(distribution: Distribution, file: IdxFile) -> NDArray[np.uint8]:
 
 
 def _from_data_dir(data_dir: Path, distribution: Distribution, file: IdxFile) -> NDArray[np.uint8]:
-    folders = [data_dir / name for name in (distribution.name, *distribution.other_folders)]
+    names = (distribution.name, *distribution.other_folders, "")
+    folders = [data_dir / name / inner for name in names for inner in ("", "raw")]
     for path in _paths(folders, file):
-        raw = _read(path)
-        if raw is not None:
-            return _checked(raw, str(path), file)
-    looked_for = "".join(f"\n  {path}" for path in _paths(folders, file))
+        stream = _open(path)
+        if stream is not None:
+            with stream:
+                return _checked(stream, str(path), file)
+    looked_for = "".join(f"\n  {folder / file.names[0]}" for folder in folders)
     raise DataError(
-        f"{distribution.name}: {DATA_DIR} is {data_dir}, and none of these is there:{looked_for}\n"
+        f"{distribution.name}: {DATA_DIR} is {data_dir}, and none of these is there, nor under the"
+        f" names {', '.join(file.names[1:])}:{looked_for}\n"
         f"Put the file there, or unset {DATA_DIR} to download it."
     )
 
@@ -88,11 +108,12 @@ def _from_cache(distribution: Distribution, file: IdxFile) -> NDArray[np.uint8]:
     cache = Path(pooch.os_cache("scratchgan")) / distribution.name
     problems = []
     for path in _paths([cache, *distribution.system], file):
-        raw = _read(path)
-        if raw is None:
+        stream = _open(path)
+        if stream is None:
             continue
         try:
-            return _checked(raw, str(path), file)
+            with stream:
+                return _checked(stream, str(path), file)
         except DataError as error:
             warnings.warn(f"{error}. Looking for another copy.", stacklevel=2)
             problems.append(str(error))
@@ -103,10 +124,11 @@ def _from_cache(distribution: Distribution, file: IdxFile) -> NDArray[np.uint8]:
         url = f"{base}{file.name}.gz"
         if not os.environ.get("SCRATCHGAN_QUIET"):
             pooch.get_logger().info("Downloading %s to %s", url, cache)
-        buffer = io.BytesIO()
+        buffer = _Limited(url, file.most)
         try:
             download(url, buffer, None)
-            values = _checked(buffer.getvalue(), url, file)
+            buffer.seek(0)
+            values = _checked(buffer, url, file)
         except DataError as error:
             problems.append(str(error))
         except OSError as error:  # all that goes wrong in requests
@@ -125,25 +147,39 @@ def _from_cache(distribution: Distribution, file: IdxFile) -> NDArray[np.uint8]:
     )
 
 
+class _Limited(io.BytesIO):
+    """What is downloaded; no more of it is taken than a right file has."""
+
+    def __init__(self, url: str, most: int) -> None:
+        super().__init__()
+        self.url = url
+        self.most = most
+
+    def write(self, part: Any) -> int:
+        if self.tell() + len(part) > self.most:
+            raise DataError(f"{self.url} is too long: more than {self.most:,} bytes follow")
+        return super().write(part)
+
+
 def _paths(folders: list[Path], file: IdxFile) -> list[Path]:
-    return [folder / f"{file.name}{suffix}" for folder in folders for suffix in (".gz", "")]
+    return [folder / name for folder in folders for name in file.names]
 
 
-def _read(path: Path) -> bytes | None:
-    """Return the bytes of a file, or None where there is no such file."""
+def _open(path: Path) -> IO[bytes] | None:
+    """Open a file, or return None where there is none: an archive may make a folder of its name."""
     try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+        return open_regular(path)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         raise DataError(
-            f"cannot read {path}: {error.strerror or error}; make the file and its folder readable"
-            f" for you, or set {DATA_DIR} to another folder"
+            f"cannot read {path}: {getattr(error, 'strerror', None) or error}; make the file and"
+            f" its folder readable for you, or set {DATA_DIR} to another folder"
         ) from error
 
 
-def _checked(raw: bytes, where: str, file: IdxFile) -> NDArray[np.uint8]:
-    content = decompressed(raw, where)
+def _checked(stream: IO[bytes], where: str, file: IdxFile) -> NDArray[np.uint8]:
+    content = contents(stream, where, file.shape)
     values = parse_idx(content, where, file.shape)
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 != file.sha256:

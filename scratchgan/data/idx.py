@@ -12,18 +12,24 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import zlib
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchgan import checks
 from scratchgan.errors import DataError
+from scratchgan.limits import open_regular
 
-__all__ = ["decompressed", "parse_idx", "read_idx"]
+__all__ = ["contents", "parse_idx", "read_idx"]
 
 _UINT8 = 0x08
 _GZIP = b"\x1f\x8b"
+_DIMENSIONS = 32  # NumPy's own limit for long
+_BLOCK = 1 << 20  # bytes that are unpacked at once
 
 
 def read_idx(path: str | Path, shape: tuple[int | None, ...] | None = None) -> NDArray[np.uint8]:
@@ -46,34 +52,53 @@ def read_idx(path: str | Path, shape: tuple[int | None, ...] | None = None) -> N
         If the file is missing or unreadable, is no IDX file of bytes, is damaged,
         longer or shorter than its header says, or of another shape.
     """
+    checks.instance("read_idx", "path", path, (str, os.PathLike), "a path")
     try:
-        raw = Path(path).read_bytes()
-    except OSError as error:
+        stream = open_regular(Path(path))
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         raise DataError(
-            f"cannot read {path}: {error.strerror or error}; check the path and its permissions"
+            f"cannot read {path}: {getattr(error, 'strerror', None) or error}; check the path and"
+            " its permissions"
         ) from error
-    return parse_idx(decompressed(raw, str(path)), str(path), shape)
+    with stream:
+        return parse_idx(contents(stream, str(path), shape), str(path), shape)
 
 
-def decompressed(raw: bytes, name: str) -> bytes:
+def contents(stream: IO[bytes], name: str, shape: tuple[int | None, ...] | None = None) -> bytes:
     """
-    Return what a gzip file holds, or ``raw`` itself where it is none.
+    Return the bytes of an IDX file, unpacked where it is compressed with gzip.
 
-    The first bytes decide: browsers are known to unpack a file and leave it its ".gz".
+    The first bytes decide: browsers are known to unpack a file and leave it its ".gz". Its
+    header says how long it is, and nothing is read beyond one byte more: two megabytes of gzip
+    may hold gigabytes.
+
+    Parameters
+    ----------
+    stream : binary file
+        At its beginning.
+    name, shape : as for ``parse_idx``
 
     Raises
     ------
     DataError
-        If the compressed file is cut short or damaged.
+        If the compressed file is cut short or damaged, or as ``parse_idx`` for the header.
     """
-    if not raw.startswith(_GZIP):
-        return raw
+    packed = stream.read(2) == _GZIP
+    stream.seek(0)
+    source: Any = gzip.GzipFile(fileobj=stream) if packed else stream
     try:
-        return gzip.decompress(raw)
+        found = bytearray(source.read(4))
+        if len(found) == 4:
+            found += source.read(4 * found[3])
+        _, sizes = _header(found, name, shape)
+        missing = math.prod(sizes) + 1
+        while missing and (block := source.read(min(missing, _BLOCK))):
+            found += block
+            missing -= len(block)
     except (EOFError, OSError, zlib.error) as error:
-        raise DataError(
-            f"{name} is a damaged or incomplete gzip file ({error}); fetch it again"
-        ) from error
+        kind = "a damaged or incomplete gzip file" if packed else "a file that cannot be read"
+        raise DataError(f"{name} is {kind} ({error}); fetch it again") from error
+    return bytes(found)
 
 
 def parse_idx(
@@ -95,10 +120,27 @@ def parse_idx(
     >>> parse_idx(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1]), "three labels").tolist()
     [7, 2, 1]
     """
+    header, sizes = _header(content, name, shape)
+    values = len(content) - header
+    if values != math.prod(sizes):
+        state, many = "too long", "more"
+        if values < math.prod(sizes):
+            state, many = "cut short", f"{values:,}"
+        raise DataError(
+            f"{name} is {state}: its header declares shape {sizes}, {math.prod(sizes):,} bytes,"
+            f" and {many} follow; fetch it again"
+        )
+    return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(sizes)
+
+
+def _header(
+    content: bytes | bytearray, name: str, shape: tuple[int | None, ...] | None
+) -> tuple[int, tuple[int, ...]]:
+    """Return how long the header is, and the sizes that it declares; both are then right."""
     if len(content) < 4 or content[:2] != b"\0\0":
         raise DataError(
-            f"{name} is no IDX file: it begins with {content[:4]!r}; expected two zero bytes,"
-            " the type and the number of dimensions (is it a web page or another format?)"
+            f"{name} is no IDX file: it begins with {bytes(content[:4])!r}; expected two zero"
+            " bytes, the type and the number of dimensions (is it a web page or another format?)"
         )
     if content[2] != _UINT8:
         raise DataError(
@@ -111,6 +153,8 @@ def parse_idx(
             f"{name} is cut short: {len(content)} bytes do not hold the header of"
             f" {dimensions} dimensions; fetch it again"
         )
+    if dimensions > _DIMENSIONS:
+        raise DataError(f"{name} declares {dimensions} dimensions; expected at most {_DIMENSIONS}")
     sizes = tuple(int(size) for size in np.frombuffer(content[4:header], dtype=">u4"))
     if shape is not None and not _fits(sizes, shape):
         expected = ", ".join("any" if size is None else str(size) for size in shape)
@@ -118,14 +162,7 @@ def parse_idx(
             f"{name} holds an array of shape {sizes}; expected ({expected})"
             " (are images and labels mixed up?)"
         )
-    values = len(content) - header
-    if values != math.prod(sizes):
-        state = "cut short" if values < math.prod(sizes) else "too long"
-        raise DataError(
-            f"{name} is {state}: its header declares shape {sizes}, {math.prod(sizes):,} bytes,"
-            f" and {values:,} follow; fetch it again"
-        )
-    return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(sizes)
+    return header, sizes
 
 
 def _fits(sizes: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:

@@ -18,11 +18,12 @@ _MNIST = Distribution(
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
     ),
+    other_folders=("MNIST",),  # torchvision's
 )
 _FASHION = Distribution(
     name="fashion-mnist",
     mirrors=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
-    other_folders=("fashion_mnist",),
+    other_folders=("fashion_mnist", "FashionMNIST"),
     system=(Path("/usr/share/datasets/fashion-mnist"),),  # Debian's dataset-fashion-mnist
 )
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from scratchgan import checks
 from scratchgan.data.dataset import Dataset
-from scratchgan.errors import DataError, unknown
+from scratchgan.limits import require_memory
 from scratchgan.theory import Density, GaussianMixture, Normal, SwissRoll, TwoMoons, grid, ring
 
 __all__ = ["TOYS", "toy"]
@@ -32,7 +33,9 @@ def toy(name: str, n: int = 65_536, seed: int = 0) -> Dataset:
     name : str
         One of ``TOYS``.
     n : int
+        At least 1.
     seed : int
+        0 ≤ seed < 2⁶⁴.
 
     Returns
     -------
@@ -43,16 +46,15 @@ def toy(name: str, n: int = 65_536, seed: int = 0) -> Dataset:
     ------
     UnknownNameError
         For another name.
-    DataError
-        If n is less than 1, or the seed is negative.
+    ValueError
+        If n or the seed is no such number, or n more than memory holds.
     """
-    if name not in TOYS:
-        raise unknown("toy data set", name, TOYS)
-    if n < 1:
-        raise DataError(f"data set '{name}': n is {n}; expected at least 1")
-    if seed < 0:
-        raise DataError(f"data set '{name}': seed is {seed}; expected 0 or more")
+    owner = f"data set '{checks.one_of('toy data set', name, TOYS)}'"
+    n = checks.whole(owner, "n", n, 1)
+    seed = checks.seed(owner, "seed", seed)
     density = TOYS[name]()
+    # Twice in float64, as it is drawn and shuffled, and in float32, as it is kept.
+    require_memory(n * density.dim * 20, f"{owner}: {n:,} points")
     return Dataset.from_array(
         density.sample(n, np.random.default_rng(seed)),
         name=name,

@@ -14,6 +14,7 @@ from scratchgan.nn.initializers import data_marginals, zeros
 from scratchgan.optim import optimizer_from_config
 from scratchgan.runs.checkpoint import load_into, read_checkpoint
 from scratchgan.runs.config import Config
+from scratchgan.runs.fit import require_fit, require_room
 from scratchgan.runs.folder import RunFolder
 
 __all__ = ["build_networks", "build_trainer", "describe_data", "load_generator", "load_trainer"]
@@ -29,7 +30,8 @@ def describe_data(config: Config, data: Dataset) -> Config:
     if config.validation >= data.n:
         raise DataError(
             f"validation is {config.validation:,}, and data set '{data.name}' has {data.n:,}"
-            " examples; hold back fewer, to leave some to train on"
+            " examples; hold back fewer, to leave some to train on (validation = … in a file that"
+            " --config names)"
         )
     return replace(
         config,
@@ -46,6 +48,9 @@ def build_networks(config: Config, data: Dataset | None = None) -> tuple[Network
     marginals = data_marginals(seen) if seen is not None and bounded else zeros()
     sizes = Sizes(config.noise["features"], config.features, config.classes, marginals)
     layers = get_recipe(config.recipe).networks(sizes)
+    if data is not None:
+        require_fit(config, data, layers[0])
+    require_room(config, *layers, training=data is not None)
     ops = get_backend(config.backend)
     G, D = (
         Network(layer, seed=[config.seed, player], dtype=config.dtype, ops=ops)

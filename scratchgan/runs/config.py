@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from scratchgan import __version__
+from scratchgan import __version__, checks
 from scratchgan.backends import backend_names, default_backend
 from scratchgan.errors import RunError, unknown
 from scratchgan.gan.noise import Noise
-from scratchgan.gan.recipes import Recipe, get_recipe
+from scratchgan.gan.recipes import Recipe, get_recipe, recipe_names
 from scratchgan.gan.trainer import UPDATES
-from scratchgan.objectives import objectives_by_start
+from scratchgan.limits import read_small_text
+from scratchgan.objectives import OBJECTIVES, objectives_by_start
 from scratchgan.optim import optimizer_from_config, optimizer_to_config
 from scratchgan.runs.measures import MEASURES
 
@@ -24,6 +25,7 @@ __all__ = ["Config", "read_toml"]
 _COUNTS = (
     "steps", "batch_size", "k", "log_every", "sample_every", "checkpoint_every", "measure_every",
 )  # fmt: skip
+MOST = 10**12  # of a count: more iterations than any run makes, and exact in every kind of number
 _TABLES = ("noise", "optimizer_g", "optimizer_d")
 
 
@@ -34,6 +36,11 @@ class Config:
 
     ``features``, ``classes`` and ``image_shape`` are of the data; they are kept so
     that samples can be drawn where the data are not at hand.
+
+    Raises
+    ------
+    ValueError
+        For a setting that cannot be: its name, its value, what is expected.
     """
 
     recipe: str
@@ -65,40 +72,44 @@ class Config:
     scratchgan: str = field(default=__version__)
 
     def __post_init__(self) -> None:
-        least = {"validation": 0, **dict.fromkeys(_COUNTS, 1)}
+        """Put plain values in the place of what was given; say of a wrong one what is expected."""
+        self._put(
+            recipe=checks.one_of("recipe", self.recipe, recipe_names()),
+            data=checks.text("", "data", self.data),
+            backend=checks.one_of("backend", self.backend, backend_names()),
+            seed=checks.seed("", "seed", self.seed),
+            updates=checks.one_of("kind of updates", self.updates, UPDATES),
+            dtype=checks.one_of("dtype", self.dtype, ("float32", "float64")),
+            scratchgan=checks.text("", "scratchgan", self.scratchgan),
+            noise=_noise(self.noise),
+        )
+        least = {"validation": 0, "features": 0, "classes": 0, **dict.fromkeys(_COUNTS, 1)}
         for name, low in least.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < low:
-                raise ValueError(f"{name} is {value!r}; expected a whole number, at least {low}")
+            self._put(**{name: checks.whole("", name, getattr(self, name), low, MOST)})
+        for name in ("conditional", "keep_best"):
+            self._put(**{name: checks.flag("", name, getattr(self, name))})
+        if self.ema is not None:
+            self._put(ema=checks.number("", "ema", self.ema, 0, 1, below=True))
+        for name in ("optimizer_g", "optimizer_d"):
+            optimizer_from_config(_table(name, getattr(self, name)))
+        _check_objective(self.objective)
+        if self.image_shape is not None:
+            self._put(image_shape=_image_shape(self.image_shape))
+        if self.origin is not None:
+            origin = _table("origin", self.origin)
+            checks.text("origin", "run", origin.get("run"))
+            checks.whole("origin", "iteration", origin.get("iteration"), 0, MOST)
         if self.measure is not None:
-            if self.measure not in MEASURES:
-                raise unknown("measure", self.measure, MEASURES)
+            checks.one_of("measure", self.measure, MEASURES)
             if not self.validation:
                 raise ValueError(
                     f"measure is '{self.measure}' and validation is 0; expected examples that"
                     " are held back to measure on"
                 )
-        for name in ("conditional", "keep_best"):
-            if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{name} is {getattr(self, name)!r}; expected true or false")
-        if self.ema is not None and (
-            isinstance(self.ema, bool)
-            or not isinstance(self.ema, int | float)
-            or not 0 <= self.ema < 1
-        ):
-            raise ValueError(f"ema is {self.ema!r}; expected a decay in [0, 1), such as 0.999")
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
-            raise ValueError(f"seed is {self.seed!r}; expected a whole number, 0 or more")
-        if self.dtype not in ("float32", "float64"):
-            raise unknown("dtype", self.dtype, ("float32", "float64"))
-        if self.backend not in backend_names():
-            raise unknown("backend", self.backend, backend_names())
-        objectives_by_start(self.objective)
-        if self.updates not in UPDATES:
-            raise unknown("kind of updates", self.updates, UPDATES)
-        Noise(**self.noise)
-        optimizer_from_config(self.optimizer_g)
-        optimizer_from_config(self.optimizer_d)
+
+    def _put(self, **values: Any) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)  # it is frozen for everyone else
 
     @classmethod
     def from_recipe(cls, name: str, *all_changes: dict[str, Any]) -> Config:
@@ -114,29 +125,35 @@ class Config:
             if key not in base:
                 raise unknown("setting", key, base)
             if key in _TABLES:
-                if not isinstance(value, dict):
-                    raise ValueError(f"{key} is {value!r}; expected a table, such as {base[key]}")
+                value = _table(key, value, base[key])
                 same = value.get("name", base[key].get("name")) == base[key].get("name")
                 value = {**base[key], **value} if same else value
             base[key] = value
-        try:
-            return cls(recipe=name, **base)
-        except TypeError as error:
-            raise ValueError(f"a setting is of the wrong kind: {error}") from None
+        return cls(recipe=name, **base)
 
     @classmethod
     def read(cls, path: Path) -> Config:
         """Read config.json; raise RunError if it is missing or damaged."""
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            known = {f.name for f in fields(cls)}
-            return cls(**{key: value for key, value in content.items() if key in known})
+            content = json.loads(read_small_text(path))
         except FileNotFoundError:
             raise RunError(
                 f"{path.parent} holds no run: there is no {path.name} in it;"
                 " give the folder that `scratchgan train` printed"
             ) from None
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, RecursionError) as error:
+            raise RunError(f"{path} cannot be used: {_reason(error)}") from None
+        if not isinstance(content, dict):
+            raise RunError(
+                f"{path} cannot be used: it holds {checks.shown(content)}; expected settings"
+            )
+        absent = [f.name for f in fields(cls) if f.name not in content and _needed(f)]
+        if absent:
+            raise RunError(f"{path} cannot be used: {', '.join(absent)} not in it")
+        known = {f.name for f in fields(cls)}
+        try:
+            return cls(**{key: value for key, value in content.items() if key in known})
+        except ValueError as error:
             raise RunError(f"{path} cannot be used: {error}") from None
 
     def to_json(self) -> str:
@@ -157,12 +174,49 @@ class Config:
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a user's settings; raise RunError, naming the file, if that cannot be done."""
     try:
-        with open(path, "rb") as stream:
-            return tomllib.load(stream)
+        return tomllib.loads(read_small_text(path))
     except FileNotFoundError:
         raise RunError(f"there is no settings file {path}") from None
-    except (OSError, ValueError) as error:  # TOML's and Unicode's errors are ValueErrors
-        raise RunError(f"settings file {path} cannot be read: {error}") from None
+    # TOML's and Unicode's errors are ValueErrors; a thousand brackets are too many for its reader.
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"settings file {path} cannot be read: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _needed(field: Field[Any]) -> bool:
+    return field.default is MISSING
+
+
+def _table(name: str, value: object, such_as: object = None) -> dict[str, Any]:
+    example = "" if such_as is None else f", such as {such_as}"
+    return checks.instance("", name, value, dict, f"a table{example}")
+
+
+def _noise(value: object) -> dict[str, Any]:
+    table = _table("noise", value)
+    known = [f.name for f in fields(Noise)]
+    for key in table:
+        checks.one_of("setting of noise", key, known)
+    if "features" not in table:
+        raise ValueError("noise has no features; expected their number, such as 16")
+    return Noise(**table).to_config()
+
+
+def _check_objective(value: object) -> None:
+    """A name, or several by the iterations, which JSON and TOML write as texts."""
+    for name in value.values() if isinstance(value, dict) else [value]:
+        checks.one_of("objective", name, OBJECTIVES)
+    objectives_by_start(value)  # type: ignore[arg-type]
+
+
+def _image_shape(value: object) -> list[int]:
+    shape = checks.instance("", "image_shape", value, (list, tuple), "[height, width]")
+    if len(shape) != 2:
+        raise ValueError(f"image_shape is {checks.shown(value)}; expected [height, width]")
+    return [checks.whole("", "image_shape", size, 1, MOST) for size in shape]
 
 
 def _plain(recipe: Recipe) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -41,6 +42,7 @@ def test_default_is_digits(tmp_path, monkeypatch, capsys):
             assert path in said
             assert os.path.getsize(path) > 100
         assert f"scratchgan evaluate runs/digits-{number}" in said
+        assert "no recipe is named" not in said  # none of data is either
 
 
 @pytest.mark.parametrize("recipe", ["gaussian-1d", "ring", "grid"])
@@ -67,6 +69,111 @@ def test_options_reach_the_run(tmp_path):
     assert config.k == 2  # the command line has the last word over the file
     assert (config.objective, config.ema) == ("minimax", 0.5)
     assert config.optimizer_d["rate"] == 0.25
+
+
+def test_quick_gives_way_to_what_is_asked(tmp_path):
+    """A minute of it, but for the settings that are named."""
+    from scratchgan.runs import RunFolder
+
+    settings = tmp_path / "s.toml"
+    settings.write_text("sample_every = 150\nbackend = 'reference'\n")
+    options = ["gaussian-1d", "--quick", "--batch-size", "8", "--config", str(settings)]
+    for name, more, steps in (("whole", [], 200), ("cut", ["--steps", "4"], 4)):
+        assert main(["train", *options, *more, "--out", str(tmp_path / name)]) == 0
+        config = RunFolder.open(tmp_path / name).config
+        assert (config.steps, config.log_every, config.sample_every) == (steps, 20, 150)
+        assert config.checkpoint_every == 100
+
+
+@pytest.mark.parametrize("features", [1, 2])
+def test_the_exact_game_is_that_of_z_on_a_line(tmp_path, capsys, features):
+    settings = tmp_path / "s.toml"
+    settings.write_text(f"backend = 'reference'\n[noise]\nfeatures = {features}\n")
+    options = [*QUICK, "--config", str(settings), "--out", str(tmp_path / "run")]
+    assert main(["train", "gaussian-1d", *options]) == 0
+    assert ("by quadrature" in capsys.readouterr().out) == (features == 1)
+
+
+def test_an_interrupted_run_says_how_to_go_on(tmp_path, capsys, monkeypatch):
+    from scratchgan.runs import Outcome, Session
+
+    def run(self, progress):
+        return Outcome(True, 3, *(tmp_path / name for name in "abcd"))
+
+    monkeypatch.setattr(Session, "run", run)
+    folder = str(tmp_path / "run")
+    assert main(["train", "gaussian-1d", *QUICK, "--out", folder]) == 130
+    said = capsys.readouterr().out
+    assert f"interrupted at iteration 3; continue with `scratchgan train --resume {folder}`" in said
+    assert "scratchgan evaluate" not in said
+
+
+def test_progress_in_plain_lines(trained, capsys):
+    """The first and every tenth part of the run, once each."""
+    from scratchgan.cli import _Progress
+
+    steps = {"steps": 40, "batch_size": 8, "log_every": 1, "checkpoint_every": 40}
+    session = small_session(trained.parent / "plain", **steps)
+    with _Progress(session) as progress:
+        session.run(progress)
+    lines = capsys.readouterr().out.splitlines()
+    assert [int(line.split("/")[0]) for line in lines if " / 40 " in line] == [
+        1, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40,
+    ]  # fmt: skip
+
+
+def small_session(path, **changes):
+    from scratchgan.data import load
+    from scratchgan.runs import Config, Session
+
+    config = Config.from_recipe("gaussian-1d", {"backend": "reference", **changes})
+    return Session.start(path, config, load("gaussian-1d"))
+
+
+@pytest.mark.parametrize(
+    ("data", "recipe"), [("ring", "ring"), ("two_moons", "ring"), ("digits", "digits")]
+)
+@pytest.mark.parametrize("in_a_file", [False, True])
+def test_data_alone_choose_their_recipe(tmp_path, capsys, data, recipe, in_a_file):
+    """`scratchgan train --data ring`: the networks for points of the plane, and it is said."""
+    from scratchgan.runs import RunFolder
+
+    settings, folder = tmp_path / "s.toml", tmp_path / "run"
+    settings.write_text(f"\ufeffdata = '{data}'\nk = 2\n", encoding="utf-8")
+    given = ["--config", str(settings)] if in_a_file else ["--data", data]
+    assert main(["train", *given, *QUICK, "--backend", "reference", "--out", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert (
+        f"no recipe is named: {recipe}, which suits the data set {data}\ntraining {recipe} in "
+        in said
+    )
+    config = RunFolder.open(folder).config
+    assert (config.recipe, config.data, config.k) == (recipe, data, 2 if in_a_file else 1)
+
+
+def test_no_abbreviations(capsys):
+    """Another option that begins with st may come one day."""
+    for arguments in (["train", "--st", "5"], ["--vers", "info"], ["sample", "x", "--te", "2"]):
+        assert main(arguments) == 2
+        assert "unrecognized arguments: --" in capsys.readouterr().err
+    assert main(["--version"]) == 0
+
+
+def test_out_of_memory(trained, capsys, monkeypatch):
+    """One line, and an exit status that is not that of a wrong question."""
+    from scratchgan.gan import Generator
+
+    def sample(self, n, stream, label=None):
+        raise MemoryError("Unable to allocate 512. GiB")
+
+    monkeypatch.setattr(Generator, "sample", sample)
+    capsys.readouterr()
+    assert main(["sample", str(trained)]) == 1
+    said = capsys.readouterr().err
+    assert said == (
+        "scratchgan: error: there is not enough memory (Unable to allocate 512. GiB); ask for less"
+        " at once\n"
+    )
 
 
 def test_objectives_in_turn(tmp_path, capsys):
@@ -115,18 +222,7 @@ def test_a_terminal_without_unicode(tmp_path):
     environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, env=environment, timeout=600)
     assert done.returncode == 0, done.stderr
-
-
-def test_a_reader_that_leaves(trained):
-    """`scratchgan info | head -1`."""
-    command = [sys.executable, "-m", "scratchgan", "info"]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    child.stdout.close()
-    said = child.stderr.read().decode()
-    child.wait()
-    child.stderr.close()
-    assert "Traceback" not in said
-    assert "Exception ignored" not in said
+    assert b"iterations 0 ? 6" in done.stdout
 
 
 def test_more_steps(tmp_path, capsys):
@@ -149,6 +245,45 @@ def test_evaluate_digits(trained, capsys):
     assert "50 generated samples, 3" in said
 
 
+def test_what_is_measured(tmp_path, capsys, monkeypatch):
+    """As many samples as test images, 1,000 to 10,000; 2,500 points; what was held back."""
+    import scratchgan.data
+    import scratchgan.metrics
+
+    found, drawn = [], []
+
+    def evaluate(samples, data, *, asked, validation):
+        labels = None if asked is None else asked[:12].tolist()
+        found.append((len(samples), data.name, validation, labels))
+        drawn.append(samples)
+        return "a table"
+
+    monkeypatch.setattr(scratchgan.metrics, "evaluate", evaluate)
+    settings = tmp_path / "s.toml"
+    settings.write_text("validation = 20\nbackend = 'reference'")
+    for recipe, more in (("digits", ["--conditional"]), ("ring", [])):
+        folder = str(tmp_path / recipe)
+        options = [*QUICK, *more, "--config", str(settings), "--out", folder]
+        assert main(["train", recipe, *options]) == 0
+        assert main(["evaluate", folder]) == 0
+        assert main(["evaluate", folder, "--n", "7"]) == 0
+    assert "a table" in capsys.readouterr().out
+    assert found == [
+        (1000, "digits", 20, [*range(10), 0, 1]), (7, "digits", 20, [*range(7)]),
+        (2500, "ring", 20, None), (7, "ring", 20, None),
+    ]  # fmt: skip
+    for seed in ("0", "1"):
+        assert main(["evaluate", str(tmp_path / "ring"), "--n", "7", "--seed", seed]) == 0
+        assert (drawn[-1] == drawn[3]).all() == (seed == "0")
+    data = scratchgan.data.load("digits")
+    for tests, n in ((1500, 1500), (10_001, 10_000)):
+        x_test, labels = np.zeros((tests, 64), np.float32), np.zeros(tests, int)
+        more = replace(data, x_test=x_test, labels_test=labels)
+        monkeypatch.setattr(scratchgan.data, "load", lambda name, more=more: more)
+        assert main(["evaluate", str(tmp_path / "digits")]) == 0
+        assert found[-1][0] == n
+
+
 def test_sample(trained, capsys, tmp_path):
     assert main(["sample", str(trained), "--n", "7", "--seed", "3"]) == 0
     assert (trained / "sample-seed-3.png").stat().st_size > 100
@@ -158,6 +293,9 @@ def test_sample(trained, capsys, tmp_path):
     assert samples.shape == (7, 64)
     assert samples.min() >= 0
     assert samples.max() <= 1
+    for seed in ("0", "3"):
+        assert main(["sample", str(trained), "--n", "7", "--seed", seed, "--out", str(npy)]) == 0
+        assert (np.load(npy) == samples).all() == (seed == "0")
 
 
 def test_temperature(trained, capsys, tmp_path):
@@ -183,6 +321,9 @@ def test_info(capsys):
     said = capsys.readouterr().out
     for word in ("NumPy", "Numba", "Python", "cores", "reference", "(default)", "cache", "digits"):
         assert word in said
+    for name, about in (("paper-mnist-tuned", "paper-mnist"), ("ring", "8 Gaussians")):
+        column = re.search(rf"^  {name} {{2,}}(?={about})", said, re.MULTILINE).end()
+        assert column - said.rindex("\n", 0, column) - 1 == len("  paper-mnist-tuned  ")
 
 
 def test_info_says_why_a_backend_is_unavailable(capsys, monkeypatch):
@@ -236,7 +377,12 @@ def test_a_bar_on_a_terminal(tmp_path):
         (["train", "--objective", "minmax"], "did you mean 'minimax'? Known: minimax, non_sat"),
         (["train", "--updates", "alternate"], "did you mean 'alternating'"),
         (["train", "--data", "digit"], "unknown data set 'digit'; did you mean 'digits'"),
-        (["train", "--steps", "0"], "steps is 0; expected a whole number, at least 1"),
+        (["train", "--steps", "0"], "steps is 0; expected a whole number from 1 to 1,000,000,000,"),
+        (["train", "--steps", "9" * 25], "steps is 9999999999999999999999999; expected a whole"),
+        (["train", ""], "unknown recipe ''"),
+        (["train", "digits", "--data", "ring"], "'ring' is of points, and recipe 'digits' is for"),
+        (["train", "grid", "--data", "digits"], "take recipe 'digits', or leave the recipe out"),
+        (["train", "mnist", "--data", "digits"], "hold back fewer, .* .validation = … in a file"),
         (["train", "--batch-size", "-3"], "batch_size is -3"),
         (["train", "--batch-size", "5000"], "batch_size is 5000 and the data have 1"),
         (["train", "--k", "0"], "k is 0"),
@@ -251,7 +397,9 @@ def test_a_bar_on_a_terminal(tmp_path):
 )
 def test_refused(arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert message in error_of(capsys, *arguments)
+    said = error_of(capsys, *arguments)
+    assert message in said or re.search(message, said)
+    assert said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []  # and nothing is left behind
 
 
@@ -261,11 +409,22 @@ def test_refused_settings(capsys, tmp_path, monkeypatch):
     for text, message in [
         ("steps = ", "settings file s.toml cannot be read"),
         ("stepz = 3", "unknown setting 'stepz'; did you mean 'steps'"),
-        ("[optimizer_g]\nrate = -0.1", "rate is -0.1; expected 0 or more"),
+        ("[optimizer_g]\nrate = -0.1", "rate is -0.1; expected"),
+        ("data = 5", "unknown data set '5'|data is 5; expected a string"),
+        ("data = ['ring']", "unknown data set|data is .'ring'.; expected a string"),
+        ("recipe = ['digits']", "unknown recipe"),
+        ("recipe = 5", "unknown recipe '5'"),
+        ("[noise]\nfeatures = 2000000000", "2000000000; expected a whole number|GB of memory"),
+        ("steps = inf", "steps is inf; expected a whole number"),
+        ("log_every = " + "9" * 25, "log_every is 9+; expected a whole number"),
+        ("k = {a = 3}", "k is {'a': 3}; expected a whole number"),
         ('recipe = "rings"', "unknown recipe 'rings'; did you mean 'ring'"),
     ]:
         settings.write_text(text)
-        assert message in error_of(capsys, "train", "--config", "s.toml")
+        for named in ([], ["ring"] if "recipe" in text else ["digits"]):
+            said = error_of(capsys, "train", *named, "--config", "s.toml")
+            assert re.search(message, said)
+            assert said.count("\n") == 1
 
 
 def test_refused_folders_and_files(trained, capsys, tmp_path):
@@ -278,8 +437,8 @@ def test_refused_folders_and_files(trained, capsys, tmp_path):
     assert "ends in .png or .npy" in error_of(capsys, "sample", trained, "--out", "x.jpg")
     assert "not conditional" in error_of(capsys, "sample", trained, "--label", "3")
     assert "could not write" in error_of(capsys, "sample", trained, "--out", not_a_folder / "x.png")
-    assert "0 samples are asked for" in error_of(capsys, "evaluate", trained, "--n", "0")
-    assert "0 samples are asked for" in error_of(capsys, "sample", trained, "--n", "0")
+    for command in ("evaluate", "sample"):
+        assert re.search("n is 0|0 samples", error_of(capsys, command, trained, "--n", "0"))
 
 
 def test_data_that_cannot_be_had(capsys, tmp_path, monkeypatch):

@@ -1,4 +1,5 @@
 import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -73,10 +74,10 @@ def test_the_caller_s_array_is_left_alone():
 
 
 def test_from_array_finds_out_what_it_is_not_told():
-    data = Dataset.from_array(np.array([[1.0, -2.0], [0.5, 3.0]]), name="mine", labels=[2, 0])
+    data = Dataset.from_array(np.array([[1.0, -2.0], [0.5, 3.0]]), name="mine", labels=[1, 0])
     assert data.value_range == (-2.0, 3.0)
-    assert data.label_names == ("0", "1", "2")
-    assert data.classes == 3
+    assert data.label_names == ("0", "1")
+    assert data.classes == 2
     images = Dataset.from_array(np.zeros((5, 4, 3)), name="images")
     assert images.x.shape == (5, 12)
     assert images.image_shape == (4, 3)
@@ -104,7 +105,7 @@ def holed(value):
         ({"x": np.zeros((4, 6), bool)}, "dtype bool; expected floating point"),
         ({"x": np.full((4, 6), "a")}, "dtype <U1"),
         ({"x": np.zeros((4, 6), complex)}, "dtype complex128"),
-        ({"x": [[0.0, 1.0], [2.0]]}, "x is no array"),
+        ({"x": [[0.0, 1.0], [2.0]]}, "x is .*; expected rows of one length"),
         ({"x": np.zeros(6)}, r"shape \(6,\); expected \(n, features\)"),
         ({"x": np.zeros((4, 2, 3))}, r"shape \(4, 2, 3\)"),
         ({"x": np.zeros((0, 6))}, "x is empty"),
@@ -113,17 +114,25 @@ def holed(value):
         ({"labels": np.zeros(3, np.int32)}, r"labels has shape \(3,\); expected \(4,\)"),
         ({"labels": np.zeros((4, 1), np.int32)}, r"labels has shape \(4, 1\)"),
         ({"labels": np.zeros(4)}, "labels is float64; expected integers"),
-        ({"labels": np.array([0, 1, 2, 0])}, "lies from 0 to 2; expected 0 to 1"),
-        ({"labels": np.array([0, -1, 1, 0])}, "lies from -1 to 1"),
+        ({"labels": np.array([0, 1, 2, 0])}, "examples of 3 classes, and 2 were named"),
+        ({"labels": np.array([0, -1, 1, 0])}, r"the classes -1, 0, 1; expected 0, 1, 2, an ex"),
         ({"labels_test": np.array([0, 2])}, "labels_test lies from 0 to 2"),
         ({"labels_test": np.array([0])}, r"labels_test has shape \(1,\)"),
         ({"labels_test": None}, "none for x_test; give labels_test"),
-        ({"x_test": None}, "labels_test has shape .* expected none: x_test"),
+        ({"x_test": None}, "there is labels_test, and no x_test"),
         ({"labels": None, "labels_test": None}, "label_names but no labels"),
         ({"image_shape": (3, 3)}, r"image_shape \(3, 3\) has 9 pixels and x has 6"),
         ({"value_range": (0.0, 0.5)}, "x has values from 0 to 1, outside"),
         ({"x_test": np.full((2, 6), 2.0)}, "x_test has values from 2 to 2, outside"),
-        ({"value_range": (np.nan, np.nan)}, "outside"),
+        ({"value_range": (1.0, 0.0)}, r"value_range is \(1.0, 0.0\); expected the lower number"),
+        ({"value_range": (0.0, 1.0, 2.0)}, "expected two numbers, .low, high"),
+        ({"labels": np.zeros(4, int)}, "labels holds examples of 1 classes, and 2 were named"),
+        ({"labels": np.array([1, 2, 2, 1])}, "the classes 1, 2; expected 0, 1, an example of each"),
+        ({"labels_test": np.array([0.0, 1.0])}, "labels_test is float64; expected integers"),
+        ({"labels_test": np.array([-1, 1])}, "labels_test lies from -1 to 1; expected 0 to 1"),
+        ({"labels_test": np.array(["a", "b"])}, "expected real numbers"),
+        ({"x": np.ma.masked_greater(np.zeros((4, 6)), 1)}, "x is a masked array"),
+        ({"image_shape": (6,)}, r"image_shape is \(6,\); expected two numbers"),
         ({"density": ring()}, "density is 2-dimensional and x has 6"),
     ],
 )
@@ -138,13 +147,68 @@ def test_bad_input_is_named_with_its_remedy(changes, message):
         (np.zeros((3, 8, 8), np.uint8), None, "dtype uint8"),
         (np.zeros(5), None, r"to \(n, 1\) where"),
         (np.zeros((0, 2)), None, "empty"),
-        ([[0.0], [1.0, 2.0]], None, "no array"),
+        ([[0.0], [1.0, 2.0]], None, "expected rows of one length"),
         (np.zeros((2, 2)), [0.0, 1.0], "expected integers"),
         (np.zeros((2, 2)), [], r"labels has shape \(0,\)"),
-        (np.zeros((2, 2)), [-1, 0], "lies from -1"),
+        (np.zeros((2, 2)), [-1, 0], "the classes -1, 0; expected 0, 1"),
         (np.zeros((2, 2)), [0, 1, 2], r"expected \(2,\)"),
     ],
 )
 def test_from_array_refuses_bad_input(x, labels, message):
     with pytest.raises(DataError, match=message):
         Dataset.from_array(x, name="mine", labels=labels)
+
+
+class Table:
+    shape = (3, 2)
+
+    def to_numpy(self):
+        return np.zeros(self.shape)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": 3}, "data set: name is 3; expected a string"),
+        ({"source": None}, "source is None; expected a string"),
+        ({"licence": ["MIT"]}, "licence is .*; expected a string"),
+        ({"label_names": "ab"}, "label_names is 'ab'; expected a tuple of names"),
+        ({"label_names": (0, 1)}, "label_names is 0; expected a string"),
+        ({"image_shape": 6}, "image_shape is 6; expected two numbers, .height, width"),
+        ({"image_shape": "ab"}, "image_shape is 'ab'; expected two numbers"),
+        ({"image_shape": (-2, -3)}, "image_shape is -2; expected a whole number, at least 1"),
+        ({"image_shape": (2.5, 3)}, "image_shape is 2.5; expected a whole number"),
+        ({"value_range": (np.nan, 1)}, "value_range is nan; expected a number"),
+        ({"value_range": 1.0}, "value_range is 1.0; expected two numbers, .low, high"),
+        ({"value_range": ("0", 1)}, "value_range is '0'; expected a number"),
+        ({"density": 3}, "density is 3; expected a Density, or None"),
+        ({"density": Normal}, "density is the class Normal; .*call the class"),
+        ({"x": Table()}, r"x is a Table of shape \(3, 2\); .*give .to_numpy\(\) of it"),
+        ({"labels": Table()}, r"give .to_numpy\(\) of it"),
+        ({"x": None}, "x is None; expected a NumPy array"),
+    ],
+)
+def test_arguments_of_another_kind(changes, message):
+    with pytest.raises(ValueError, match=message):
+        make(**changes)
+
+
+def test_numbers_of_numpy_are_numbers():
+    data = make(image_shape=[np.int64(2), 3.0], value_range=[np.float32(0), 1])
+    assert data.image_shape == (2, 3)
+    assert data.value_range == (0.0, 1.0)
+    assert make(value_range=(0.0, 2.0)).value_range == (0.0, 2.0)
+    flat = Dataset.from_array(np.zeros((2, 2)), name="zeros", value_range=(0.0, 0.0))
+    assert flat.value_range == (0.0, 0.0)
+
+
+def test_a_label_s_size_costs_no_memory():
+    """2³¹ is a number that cannot be a class here, not two milliards of names."""
+    tracemalloc.start()
+    try:
+        for label in (2**31, 2**62):
+            with pytest.raises(DataError, match=f"labels holds the classes {label}; expected 0"):
+                Dataset.from_array(np.zeros((50, 2)), name="x", labels=np.full(50, label))
+        assert tracemalloc.get_traced_memory()[1] <= 1 << 20
+    finally:
+        tracemalloc.stop()

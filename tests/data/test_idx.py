@@ -2,6 +2,7 @@ import errno
 import gzip
 import os
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ BAD = {
     "header cut": (GOOD[:9], "cut short: 9 bytes do not hold the header of 3 dimensions"),
     "data cut": (GOOD[:-1], "cut short: .*declares shape .3, 4, 5., 60 bytes, and 59 follow"),
     "no data": (GOOD[:16], "cut short: .*and 0 follow"),
-    "too long": (GOOD + b"\0", "too long: .*60 bytes, and 61 follow"),
+    "too long": (GOOD + b"\0", "too long: .*60 bytes, and more follow"),
     "huge": (GOOD[:4] + b"\xff" * 12 + GOOD[16:], "cut short: .*4294967295"),
     "gz cut": (GZ[:-9], "damaged or incomplete gzip file"),
     "gz cut at once": (GZ[:5], "damaged or incomplete gzip file"),
@@ -99,6 +100,55 @@ def test_another_shape_is_refused(tmp_path, a, shape, expected):
         read_idx(path, shape)
 
 
+def test_a_bomb_is_not_unpacked(tmp_path):
+    """What follows a header's sizes is read no further than one byte, however much it is."""
+    long = b"\0\0\x08\x01" + struct.pack(">I", 30 << 20)
+    bombs = {"labels": idx_bytes(LABELS), "zeros": b"", "long": long}
+    for name, beginning in bombs.items():
+        with gzip.open(tmp_path / name, "wb", compresslevel=1) as stream:
+            stream.write(beginning)
+            for _ in range(30):
+                stream.write(bytes(1 << 20))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="too long: .*3 bytes, and more follow"):
+            read_idx(tmp_path / "labels")
+        with pytest.raises(DataError, match=r"shape \(3,\); expected \(4\)"):
+            read_idx(tmp_path / "labels", (4,))
+        with pytest.raises(DataError, match=r"shape \(31457280,\); expected \(4\)"):
+            read_idx(tmp_path / "long", (4,))
+        with pytest.raises(DataError, match="type 0x00"):
+            read_idx(tmp_path / "zeros")
+        assert tracemalloc.get_traced_memory()[1] <= 10 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_more_dimensions_than_an_array_has(tmp_path):
+    path = tmp_path / "many"
+    path.write_bytes(idx_bytes(np.zeros((1,) * 30, np.uint8)))
+    assert read_idx(path).ndim == 30
+    path.write_bytes(b"\0\0\x08\xff" + b"\0\0\0\1" * 255 + b"7")
+    with pytest.raises(DataError, match="255 dimensions; expected at most 32"):
+        read_idx(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes in a folder are POSIX's")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero"):
+        with pytest.raises(DataError, match="cannot read .*: it is a pipe or a device"):
+            read_idx(path)
+
+
+@pytest.mark.parametrize("path", [None, 3, b"x", ["x"]])
+def test_what_is_no_path(path):
+    with pytest.raises(ValueError, match="read_idx: path is .*; expected a path"):
+        read_idx(path)
+    with pytest.raises(DataError, match="cannot read"):
+        read_idx("a\0b")
+
+
 def test_missing_file_and_folder(tmp_path):
     with pytest.raises(DataError, match=r"cannot read .*nowhere: No such file"):
         read_idx(tmp_path / "nowhere")
@@ -111,10 +161,10 @@ def test_unreadable_file(tmp_path, monkeypatch):
     path.write_bytes(GOOD)
     if os.geteuid() == 0:  # root may read everything, so the refusal is simulated
 
-        def refuse(self):
+        def refuse(self, mode):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
 
-        monkeypatch.setattr(Path, "read_bytes", refuse)
+        monkeypatch.setattr(Path, "open", refuse)
     path.chmod(0)
     with pytest.raises(DataError, match=r"locked: Permission denied; check .* permissions"):
         read_idx(path)

@@ -9,7 +9,8 @@ import pytest
 import scratchgan
 from scratchgan.data import dataset_names, load
 from scratchgan.data.toy import TOYS, toy
-from scratchgan.errors import DataError, UnknownNameError
+from scratchgan.errors import UnknownNameError
+from scratchgan.gan.recipes import get_recipe
 
 HEAVY = ("sklearn", "scipy", "pooch", "requests", "tqdm", "numba", "matplotlib")
 
@@ -82,11 +83,41 @@ def test_toy_points_reach_every_mode(name, modes):
 
 
 @pytest.mark.parametrize(
-    ("options", "message"), [({"n": 0}, "n is 0"), ({"seed": -1}, "seed is -1")]
+    ("name", "options", "message"),
+    [
+        ("ring", {"n": 0}, "data set 'ring': n is 0; expected a whole number, at least 1"),
+        ("ring", {"n": 1.5}, "n is 1.5; expected a whole number"),
+        ("ring", {"n": "3"}, "n is '3'; expected a whole number"),
+        ("ring", {"n": 10**30}, "data set 'ring': 1(,000){10} points, which takes about .* GB"),
+        ("ring", {"seed": -1}, "seed is -1; expected a whole number, 0 ≤ seed < 2⁶⁴"),
+        ("ring", {"seed": None}, "seed is None"),
+        ("ring", {"m": 3}, "'ring' has no option 'm'; expected n and seed"),
+        ("digits", {"n": 3}, "'digits' has no option 'n'; expected none"),
+    ],
 )
-def test_toy_refuses(options, message):
-    with pytest.raises(DataError, match=f"data set 'ring': {message}"):
-        load("ring", **options)
+def test_options_are_checked(name, options, message):
+    with pytest.raises(ValueError, match=message):
+        load(name, **options)
+
+
+def test_numbers_of_numpy_are_options():
+    assert (load("ring", n=np.int64(5), seed=2.0).x == load("ring", n=5, seed=2).x).all()
+
+
+@pytest.mark.parametrize("name", [None, 3, ["ring"], {"ring": 1}, np.zeros(2), True])
+def test_what_is_no_name(name):
+    for find in (load, get_recipe):
+        with pytest.raises(UnknownNameError, match="Known: .*digits"):
+            find(name)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("MNIST", "mnist"), ("Fashion_MNIST", "fashion-mnist"), ("Rings", "ring"), ("RING", "ring")],
+)
+def test_capital_letters_are_near_to_small_ones(given, meant):
+    with pytest.raises(UnknownNameError, match=f"did you mean '{meant}'"):
+        load(given)
 
 
 def test_digits():

@@ -18,7 +18,7 @@ from scratchgan.data import load, mnist
 from scratchgan.data.files import Distribution
 from scratchgan.errors import DataError
 
-TRAIN, TEST = 6, 4
+TRAIN, TEST = 12, 4
 NAMES = (
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
@@ -37,7 +37,7 @@ ARRAYS = dict(
         NAMES,
         (
             _rng.integers(0, 256, (TRAIN, 28, 28), np.uint8),
-            np.arange(TRAIN, dtype=np.uint8),
+            np.arange(TRAIN, dtype=np.uint8) % 10,
             _rng.integers(0, 256, (TEST, 28, 28), np.uint8),
             np.arange(TEST, dtype=np.uint8),
         ),
@@ -120,7 +120,7 @@ def assert_right(data):
     assert data.x.shape == (TRAIN, 784)
     assert np.abs(data.x - ARRAYS[NAMES[0]].reshape(TRAIN, 784) / 255).max() <= 1e-7
     assert np.abs(data.x_test - ARRAYS[NAMES[2]].reshape(TEST, 784) / 255).max() <= 1e-7
-    assert data.labels.tolist() == list(range(TRAIN))
+    assert data.labels.tolist() == ARRAYS[NAMES[1]].tolist()
     assert data.labels_test.tolist() == list(range(TEST))
     assert data.image_shape == (28, 28)
     assert data.classes == 10
@@ -164,6 +164,7 @@ def spoil(server, kind):
         "labels": (labels, len(labels), {}),
         "web page": (b"<html>log in</html>", 19, {}),
         "empty": (b"", 0, {}),
+        "endless": (bytes(1 << 20), 1 << 20, {}),
     }[kind]
 
 
@@ -171,9 +172,10 @@ SPOILT = {
     "breaks off": "ConnectionError|ChunkedEncodingError|IncompleteRead",
     "truncated": "damaged or incomplete gzip file",
     "other contents": f"damaged or belongs to another data set.*expected {SHA256[0]}",
-    "labels": r"holds an array of shape \(6,\); expected \(6, 28, 28\)",
+    "labels": r"holds an array of shape \(12,\); expected \(12, 28, 28\)",
     "web page": "is no IDX file",
     "empty": "is no IDX file",
+    "endless": "is too long: more than",
 }
 
 
@@ -323,6 +325,59 @@ def test_data_dir(tmp_path, monkeypatch, dead_url, suffix, folder):
     assert_right(tiny(dead_url, other_folders=("tiny_too",)))
 
 
+@pytest.mark.parametrize("folder", ["tiny/raw", "TINY/raw", "TINY", "raw", "."])
+@pytest.mark.parametrize("suffix", [".gz", ""])
+def test_folders_and_names_that_people_have(tmp_path, monkeypatch, folder, suffix):
+    """Torchvision's folder, the folder itself, and a dot in the place of the first hyphen."""
+    put(tmp_path / "given" / folder, suffix)
+    for path in (tmp_path / "given" / folder).iterdir():
+        path.rename(path.with_name(path.name.replace("-idx", ".idx")))
+    monkeypatch.setenv("SCRATCHGAN_DATA_DIR", str(tmp_path / "given"))
+    assert_right(tiny(other_folders=("TINY",)))
+
+
+def test_the_folder_of_its_name_comes_first(tmp_path, monkeypatch):
+    """Beside it may lie another set under the same names, Fashion-MNIST's for MNIST's."""
+    put(tmp_path / "tiny")
+    for other in ("tiny/raw", "TINY", "."):
+        (tmp_path / other).mkdir(exist_ok=True)
+        for name in NAMES:
+            (tmp_path / other / f"{name}.gz").write_bytes(b"another set")
+    monkeypatch.setenv("SCRATCHGAN_DATA_DIR", str(tmp_path))
+    assert_right(tiny(other_folders=("TINY",)))
+
+
+def test_a_folder_in_the_place_of_a_file_is_passed_over(tmp_path, monkeypatch):
+    """As an archive is unpacked by some programs: a folder of the file's name around it."""
+    folder = put(tmp_path / "tiny", "")
+    (folder / IMAGES).mkdir()
+    monkeypatch.setenv("SCRATCHGAN_DATA_DIR", str(tmp_path))
+    assert_right(tiny())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes in a folder are POSIX's")
+def test_a_pipe_among_the_files(tmp_path, monkeypatch):
+    folder = put(tmp_path / "tiny", "")
+    os.mkfifo(folder / IMAGES)
+    monkeypatch.setenv("SCRATCHGAN_DATA_DIR", str(tmp_path))
+    with pytest.raises(DataError, match=f"cannot read {folder / IMAGES}: it is a pipe or a dev"):
+        tiny()
+
+
+def test_which_folders_the_real_sets_are_looked_for_in(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCRATCHGAN_DATA_DIR", str(tmp_path))
+    for name, folders in {
+        "mnist": ["mnist", "MNIST/raw", "raw", "."],
+        "fashion-mnist": ["fashion-mnist", "fashion_mnist", "FashionMNIST/raw", "raw", "."],
+    }.items():
+        with pytest.raises(DataError) as caught:
+            load(name)
+        said = str(caught.value)
+        for folder in folders:
+            assert f"\n  {tmp_path / folder / IMAGES}\n" in said
+        assert "train-images.idx3-ubyte" in said
+
+
 def test_data_dir_without_the_files_is_an_error(tmp_path, monkeypatch, server, cache):
     put(cache)  # neither the cache nor the network is asked
     monkeypatch.setenv("SCRATCHGAN_DATA_DIR", str(tmp_path))
@@ -358,10 +413,10 @@ def test_unreadable_data_dir(tmp_path, monkeypatch):
     monkeypatch.setenv("SCRATCHGAN_DATA_DIR", str(tmp_path))
     if os.geteuid() == 0:  # root may read everything, so the refusal is simulated
 
-        def refuse(self):
+        def refuse(self, mode):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
 
-        monkeypatch.setattr(Path, "read_bytes", refuse)
+        monkeypatch.setattr(Path, "open", refuse)
     folder.chmod(0)
     try:
         with pytest.raises(DataError, match=f"cannot read {folder}.*Permission denied; make"):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -22,6 +24,7 @@ from scratchgan.metrics.classifier import (
     Classifier,
     ClassifierSettings,
     cache,
+    files,
     read_classifier,
     settings_for,
     train,
@@ -292,12 +295,18 @@ def test_unknown_data_sets_are_refused():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"epochs": 0}, "epochs is 0; expected 1 or more"),
+        ({"epochs": 0}, "epochs is 0; expected a whole number, at least 1"),
+        ({"epochs": 1.5}, "epochs is 1.5; expected a whole number"),
+        ({"data": None}, "data is None; expected a string"),
+        ({"keep": 0}, "keep is 0; expected a number above 0 and at most 1"),
+        ({"keep": 1.1}, "keep is 1.1; expected a number above 0 and at most 1"),
+        ({"rate": float("nan")}, "rate is nan; expected a number at least 0"),
+        ({"hidden": 5}, "hidden is 5; expected widths"),
         ({"batch_size": 0}, "batch_size is 0"),
-        ({"validation": 0}, "validation is 0; expected 1 or more"),
-        ({"shift": -1}, "shift is -1; expected 0 or more"),
+        ({"validation": 0}, "validation is 0; expected a whole number, at least 1"),
+        ({"shift": -1}, "shift is -1; expected a whole number, at least 0"),
         ({"hidden": ()}, r"hidden is \(\); expected one or more widths"),
-        ({"hidden": (5, 0)}, r"hidden is \(5, 0\)"),
+        ({"hidden": (5, 0)}, "hidden is 0; expected a whole number, at least 1"),
     ],
 )
 def test_settings_out_of_range_are_refused(change, message):
@@ -378,12 +387,32 @@ def one_other_parameter(meta, arrays):
     arrays["params"][3] += 1e-6
 
 
+def sealed(meta, arrays, params):
+    """Put other parameters, with the checksum that fits them."""
+    meta.pop("sha256")
+    arrays["params"] = params
+    meta["sha256"] = files._digest(meta, params)
+
+
+def nan_and_a_right_checksum(meta, arrays):
+    sealed(meta, arrays, arrays["params"] * np.float32(np.nan))
+
+
+def other_settings_and_a_right_checksum(meta, arrays):
+    meta["settings"]["epochs"] = 0
+    sealed(meta, arrays, arrays["params"])
+
+
 SPOILED = {
     "a parameter": (one_other_parameter, "corrupted.*checksum does not fit.*train it again"),
     "a setting": (lambda meta, arrays: meta["settings"].update(keep=0.9), "checksum does not fit"),
     "the seed": (lambda meta, arrays: meta.update(seed=8), "checksum does not fit"),
     "no parameters": (lambda meta, arrays: arrays.pop("params"), "corrupted.*train it again"),
     "format 2": (lambda meta, arrays: meta.update(format=2), "has format 2, this version reads 1"),
+    "NaN": (nan_and_a_right_checksum, "corrupted.*parameters are not finite"),
+    "short": (lambda meta, arrays: sealed(meta, arrays, np.zeros(3, np.float32)), "architecture"),
+    "float64": (lambda meta, arrays: sealed(meta, arrays, arrays["params"].astype(float)), "archi"),
+    "settings": (other_settings_and_a_right_checksum, "corrupted.*epochs is 0; expected a whole"),
     "a checkpoint": (lambda meta, arrays: meta.pop("kind"), "is no classifier, but another"),
 }
 
@@ -399,7 +428,6 @@ def test_a_file_with_other_contents_is_refused(path, change, message):
 
 def test_a_file_of_another_architecture_is_refused(small, path, monkeypatch):
     """As if a later version built other networks of the same settings."""
-    import scratchgan.metrics.classifier.files as files
 
     def wider(settings, *rest, **options):
         return build(replace(settings, hidden=(8, 5)), *rest, **options)
@@ -407,6 +435,22 @@ def test_a_file_of_another_architecture_is_refused(small, path, monkeypatch):
     monkeypatch.setattr(files, "build", wider)
     with pytest.raises(RunError, match="another architecture.*train it again"):
         read_classifier(path)
+
+
+def test_a_compressed_file_is_not_unpacked(path):
+    """Two megabytes of it may hold gigabytes, before any checksum is looked at."""
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    np.savez_compressed(path, **arrays)
+    with pytest.raises(RunError, match="it is compressed, which no classifier is"):
+        read_classifier(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes in a folder are POSIX's")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(RunError, match="it is a pipe or a device"):
+        read_classifier(tmp_path / "pipe")
 
 
 def test_no_pickle_is_opened(tmp_path):
@@ -474,6 +518,13 @@ def test_each_of_data_settings_and_seed_has_a_file_of_its_own(kept):
     assert len(list(kept.folder.iterdir())) == 5
 
 
+def test_another_format_has_another_name(kept, monkeypatch):
+    """So that two versions of the package do not overwrite each other's files."""
+    first = cache.cache_path(small_data(), SMALL, 0, kept.folder)
+    monkeypatch.setattr(cache, "FORMAT", cache.FORMAT + 1)
+    assert cache.cache_path(small_data(), SMALL, 0, kept.folder) != first
+
+
 def test_a_damaged_file_of_the_cache_is_made_again(kept):
     first = kept()
     (file,) = kept.folder.iterdir()
@@ -484,6 +535,56 @@ def test_a_damaged_file_of_the_cache_is_made_again(kept):
     assert bits(again) == bits(first)
     assert bits(kept()) == bits(first)
     assert kept.told == []
+
+
+def test_a_cache_that_may_not_be_looked_into(kept, monkeypatch, recwarn):
+    """As in a container that runs as another user: it is trained, and said once why."""
+    real = os.stat
+
+    def refused(path, *rest, **options):
+        if str(path).startswith(str(kept.folder)):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path, *rest, **options)
+
+    def mkdir(path, *rest, **options):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    with monkeypatch.context() as locked:  # root may do everything, so the refusal is simulated
+        locked.setattr(os, "stat", refused)
+        locked.setattr(os, "mkdir", mkdir)
+        trained = kept()
+    assert trained.path == ""
+    assert trained.history
+    (warning,) = recwarn.list
+    assert re.search(
+        "could not be written.*Permission denied.*trained each time", str(warning.message)
+    )
+    assert "Kept in" not in "".join(kept.told)
+    assert len(kept.told) == 2
+
+
+def test_a_file_that_may_be_neither_read_nor_replaced_is_spoken_of_once(kept, monkeypatch, recwarn):
+    first = kept()
+    (file,) = kept.folder.iterdir()
+    file.write_bytes(b"damaged")
+    with monkeypatch.context() as full:
+        full.setattr(cache, "write_classifier", _no_room)
+        again = kept()
+    assert bits(again) == bits(first)
+    (warning,) = recwarn.list
+    assert "no room" in str(warning.message)
+    assert file.read_bytes() == b"damaged"
+
+
+def _no_room(path, classifier):
+    raise RunError("no room")
+
+
+def test_seeds_are_checked(kept):
+    for seed in (None, -1, 1.5, "0"):
+        with pytest.raises(ValueError, match="classifier: seed is .*; expected a whole number"):
+            kept(seed=seed)
+    assert kept(seed=np.int64(3)).path == kept(seed=3).path
 
 
 def test_a_cache_that_cannot_be_written_costs_a_warning(kept, tmp_path):

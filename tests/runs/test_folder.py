@@ -12,7 +12,6 @@ from small import finished, start
 from scratchgan.data import load
 from scratchgan.errors import DataError, NonFiniteError, RunError
 from scratchgan.runs import (
-    Config,
     RunFolder,
     Session,
     load_generator,
@@ -296,53 +295,6 @@ def test_not_finite_any_more(tmp_path):
         session.run()
     assert [p.name for p in session.folder.checkpoints()][-1] == "step_000004.npz"
     assert np.isfinite(read_checkpoint(session.folder.newest_checkpoint()).arrays["D.params"]).all()
-
-
-# -- settings -------------------------------------------------------------------------------------
-
-
-def test_changes_of_a_recipe():
-    config = Config.from_recipe("digits", {"optimizer_d": {"rate": 0.5}, "noise": {"features": 3}})
-    assert config.optimizer_d["rate"] == 0.5
-    assert config.optimizer_d["beta1"] == 0.5  # as the recipe has it
-    assert config.noise == {"features": 3, "kind": "normal", "low": -1.0, "high": 1.0}
-    other = Config.from_recipe("digits", {"optimizer_d": {"name": "sgd", "rate": 0.1}})
-    assert other.optimizer_d == {"name": "sgd", "rate": 0.1}
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"stepz": 3}, "unknown setting 'stepz'; did you mean 'steps'"),
-        ({"steps": 0}, "steps is 0; expected a whole number, at least 1"),
-        ({"steps": 1.5}, "steps is 1.5; expected a whole number"),
-        ({"batch_size": "64"}, "batch_size is '64'"),
-        ({"seed": -1}, "seed is -1"),
-        ({"backend": "referense"}, "did you mean 'reference'"),
-        ({"objective": "minmax"}, "did you mean 'minimax'"),
-        ({"objective": {"0": "minimax", "9": "minmax"}}, "did you mean 'minimax'"),
-        ({"objective": {"9": "minimax"}}, "begin at the iterations 9; expected .* the first at 0"),
-        ({"objective": 1}, "unknown objective '1'"),
-        ({"updates": "both"}, "Known: alternating, simultaneous"),
-        ({"dtype": "float16"}, "unknown dtype 'float16'"),
-        (
-            {"optimizer_g": {"rate": -1.0}},
-            "adam: .*|Adam: rate is -1.0; expected a number at least 0",
-        ),
-        ({"optimizer_g": {"speed": 1.0}}, "unknown setting of adam 'speed'"),
-        ({"optimizer_g": 0.1}, "optimizer_g is 0.1; expected a table"),
-        ({"ema": "high"}, "ema is 'high'; expected a decay"),
-        ({"conditional": 1}, "conditional is 1; expected true or false"),
-        ({"keep_best": "no"}, "keep_best is 'no'; expected true or false"),
-        ({"noise": {"features": 2.5}}, "features is 2.5; expected a whole number"),
-        ({"optimizer_g": {"beta1": {"name": "cosine"}}}, "unknown setting|cosine"),
-        ({"noise": {"kind": "cauchy"}}, "unknown noise 'cauchy'"),
-        ({"noise": {"width": 3}}, "wrong kind.*width"),
-    ],
-)
-def test_settings_refused(changes, message):
-    with pytest.raises(ValueError, match=message):
-        Config.from_recipe("digits", changes)
 
 
 @pytest.mark.parametrize("updates", ["alternating", "simultaneous"])

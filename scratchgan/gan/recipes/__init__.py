@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 
-from scratchgan.errors import unknown
+from scratchgan import checks
 from scratchgan.gan.recipes.recipe import Recipe, Sizes
 
-__all__ = ["Recipe", "Sizes", "get_recipe", "recipe_names"]
+__all__ = ["Recipe", "Sizes", "get_recipe", "recipe_for", "recipe_names"]
 
 _MODULES = {
     "digits": "digits",
@@ -22,6 +22,15 @@ _MODULES = {
 }
 
 
+# Data sets without a recipe of their name, and the one for the data that are most like them.
+_ALIKE = {
+    "mixture-1d": "gaussian-1d",
+    "swiss-roll": "ring",
+    "two-moons": "ring",
+    "fashion-mnist": "mnist",
+}
+
+
 def recipe_names() -> tuple[str, ...]:
     """Return the names of all recipes."""
     return tuple(_MODULES)
@@ -29,7 +38,12 @@ def recipe_names() -> tuple[str, ...]:
 
 def get_recipe(name: str) -> Recipe:
     """Return a recipe by its name; raise UnknownNameError, listing the known ones."""
-    if name not in _MODULES:
-        raise unknown("recipe", name, _MODULES)
-    recipe: Recipe = importlib.import_module(f"{__name__}.{_MODULES[name]}").recipe
+    module = _MODULES[checks.one_of("recipe", name, _MODULES)]
+    recipe: Recipe = importlib.import_module(f"{__name__}.{module}").recipe
     return recipe
+
+
+def recipe_for(data: str) -> str:
+    """Return the name of the recipe that suits a data set, "digits" for one not known here."""
+    name = _ALIKE.get(data, data)
+    return name if name in _MODULES else "digits"

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from scratchgan.backends import default_backend, get_backend
+from scratchgan.command import run_command
 from scratchgan.data import load
-from scratchgan.errors import BackendUnavailableError, NonFiniteError, RunError
 from scratchgan.metrics.classifier.cache import trained_classifier
 from scratchgan.metrics.classifier.files import write_classifier
 from scratchgan.metrics.classifier.settings import SETTINGS, settings_for
@@ -17,7 +17,7 @@ from scratchgan.metrics.classifier.settings import SETTINGS, settings_for
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m scratchgan.metrics.classifier", description=__doc__
+        prog="python -m scratchgan.metrics.classifier", description=__doc__, allow_abbrev=False
     )
     parser.add_argument("data", help=" or ".join(sorted(SETTINGS)))
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another one (0)")
@@ -25,18 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--again", action="store_true", help="train it even if it is in the cache")
     parser.add_argument("--backend", metavar="NAME", help="where arithmetic happens")
     parser.add_argument("--out", type=Path, metavar="FILE.npz", help="write a copy there")
-    options = parser.parse_args(arguments)
-    try:
-        return _run(options)
-    except NonFiniteError as error:
-        print(f"classifier: stopped: {error}", file=sys.stderr)
-        return 1
-    except (BackendUnavailableError, RunError, ValueError) as error:
-        print(f"classifier: error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("classifier: interrupted", file=sys.stderr)
-        return 130
+    return run_command("classifier", lambda: _run(parser.parse_args(arguments)))
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 import time
 import warnings
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from scratchgan import checks
 from scratchgan.backends import Backend
 from scratchgan.data import Dataset
 from scratchgan.errors import RunError
@@ -63,28 +65,35 @@ def trained_classifier(
     Raises
     ------
     UnknownNameError, DataError, NonFiniteError
-        As ``train``. A cache that cannot be read or written only costs a warning.
+        As ``train``. A cache that cannot be looked into, read or written costs one warning.
     """
     settings = settings or settings_for(data.name)
+    seed = checks.seed("classifier", "seed", seed)
     path = cache_path(data, settings, seed, folder)
-    if path.exists() and not again:
+    problem = ""
+    # A folder that may not be looked into counts as one without it, and is spoken of below.
+    if not again and os.path.exists(path):
         try:
             return read_classifier(path, ops)
         except RunError as error:
-            warnings.warn(f"{error} (this is done now)", stacklevel=2)
+            problem = f"{error} (this is done now)"
     tell(f"training a classifier for '{data.name}', once: {settings} …")
     begin = time.perf_counter()
     classifier = train(data, settings, seed, ops)
     accuracy = 100 * classifier.history[-1]["validation_accuracy"]
-    tell(
+    result = (
         f"trained in {time.perf_counter() - begin:.0f} s; right for {accuracy:.2f} % of the"
-        f" {settings.validation:,} training examples held back. Kept in {path}"
+        f" {settings.validation:,} training examples held back"
     )
     try:
         write_classifier(path, classifier)
         classifier.path = str(path)
+        tell(f"{result}. Kept in {path}")
     except RunError as error:
-        warnings.warn(f"{error}. Until then it is trained each time", stacklevel=2)
+        problem = f"{error}. Until then it is trained each time"
+        tell(result)
+    if problem:
+        warnings.warn(problem, stacklevel=2)
     return classifier
 
 

@@ -12,12 +12,14 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
+from zipfile import ZIP_STORED
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan.backends import Backend
 from scratchgan.errors import RunError
+from scratchgan.limits import open_regular
 from scratchgan.metrics.classifier.model import Classifier, build
 from scratchgan.metrics.classifier.settings import ClassifierSettings
 from scratchgan.runs.files import write_atomically
@@ -75,14 +77,19 @@ def read_classifier(path: Path, ops: Backend | None = None) -> Classifier:
         If the file is missing, damaged, no classifier or of another format.
     """
     try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        with open_regular(path) as stream, np.load(stream, allow_pickle=False) as file:
+            if any(member.compress_type != ZIP_STORED for member in file.zip.infolist()):
+                raise ValueError("it is compressed, which no classifier is")  # and may hold much
+            arrays = {name: file[name] for name in ("meta", "params") if name in file.files}
         meta = json.loads(str(arrays["meta"]))
         kind, version = meta.get("kind"), meta["format"]
         if kind == KIND and version == FORMAT:
             params = arrays["params"]
             if meta.pop("sha256") != _digest(meta, params):
                 raise ValueError("its checksum does not fit")
+            if not np.isfinite(params).all():
+                raise ValueError("its parameters are not finite")
+            settings = ClassifierSettings(**meta["settings"])
     except FileNotFoundError:
         raise RunError(f"there is no classifier {path}; train one and write it there") from None
     except PermissionError as error:
@@ -98,10 +105,9 @@ def read_classifier(path: Path, ops: Backend | None = None) -> Classifier:
             f"classifier {path} has format {version}, this version reads {FORMAT}; remove it and"
             " train it again"
         )
-    settings = dict(meta["settings"])
-    settings["hidden"] = tuple(settings["hidden"])
-    network = build(ClassifierSettings(**settings), meta["features"], meta["classes"], ops=ops)
-    if network.layout.describe() != meta["layout"] or params.dtype != network.dtype:
+    network = build(settings, meta["features"], meta["classes"], ops=ops)
+    here = (network.layout.describe(), (network.layout.size,), network.dtype)
+    if here != (meta["layout"], params.shape, params.dtype):
         raise RunError(
             f"classifier {path} is of another architecture than this version builds; remove it"
             " and train it again"
@@ -109,7 +115,7 @@ def read_classifier(path: Path, ops: Backend | None = None) -> Classifier:
     network.ops.copy_(network.flat, network.ops.asarray(params))
     return Classifier(
         network,
-        ClassifierSettings(**settings),
+        settings,
         meta["seed"],
         meta["data_sha256"],
         meta["history"],

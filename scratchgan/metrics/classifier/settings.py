@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from scratchgan.errors import unknown
+from scratchgan import checks
 
 __all__ = ["SETTINGS", "ClassifierSettings", "settings_for"]
 
@@ -34,7 +34,7 @@ class ClassifierSettings:
     Raises
     ------
     ValueError
-        If a number is outside its range.
+        If a value is of another kind, or outside its range.
     """
 
     data: str
@@ -47,13 +47,18 @@ class ClassifierSettings:
     validation: int
 
     def __post_init__(self) -> None:
+        self._put("data", checks.text("classifier", "data", self.data))
         for name, low in (("epochs", 1), ("batch_size", 1), ("shift", 0), ("validation", 1)):
-            if not getattr(self, name) >= low:
-                raise ValueError(
-                    f"classifier: {name} is {getattr(self, name)}; expected {low} or more"
-                )
-        if not self.hidden or min(self.hidden) < 1:
-            raise ValueError(f"classifier: hidden is {self.hidden}; expected one or more widths")
+            self._put(name, checks.whole("classifier", name, getattr(self, name), low))
+        self._put("keep", checks.number("classifier", "keep", self.keep, 0, 1, above=True))
+        self._put("rate", checks.number("classifier", "rate", self.rate, 0))
+        widths = checks.instance("classifier", "hidden", self.hidden, (tuple, list), "widths")
+        if not widths:
+            raise ValueError("classifier: hidden is (); expected one or more widths")
+        self._put("hidden", tuple(checks.whole("classifier", "hidden", w, 1) for w in widths))
+
+    def _put(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)  # it is frozen for everyone else
 
     def quick(self) -> ClassifierSettings:
         """Return a form of at most two epochs and one narrow layer, to see whether all works."""
@@ -87,6 +92,4 @@ SETTINGS = {
 
 def settings_for(data: str) -> ClassifierSettings:
     """Return the settings for a data set by its name; raise UnknownNameError if there are none."""
-    if data not in SETTINGS:
-        raise unknown("data set of a classifier", data, SETTINGS)
-    return SETTINGS[data]
+    return SETTINGS[checks.one_of("data set of a classifier", data, SETTINGS)]

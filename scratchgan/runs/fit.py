@@ -1,0 +1,108 @@
+"""What fits together, asked before anything is begun: recipe and data, networks and memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from scratchgan.data import Dataset
+from scratchgan.data.toy import TOYS
+from scratchgan.errors import DataError
+from scratchgan.gan.recipes import get_recipe, recipe_for
+from scratchgan.limits import require_memory
+from scratchgan.nn import (
+    Concat,
+    Layer,
+    Linear,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Softplus,
+    Tanh,
+)
+from scratchgan.runs.config import Config
+
+__all__ = ["require_fit", "require_room"]
+
+_REACH = {
+    "sigmoid": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "relu": (0.0, math.inf),
+    "softplus": (0.0, math.inf),
+}
+_NAMES: dict[type[Layer], str] = {
+    Sigmoid: "sigmoid",
+    Tanh: "tanh",
+    ReLU: "relu",
+    Softplus: "softplus",
+}
+
+
+def require_fit(config: Config, data: Dataset, G: Layer) -> None:
+    """
+    Raise DataError where a recipe cannot learn a data set, with the recipe that can.
+
+    A G whose outputs end in a sigmoid reaches [0, 1] and no further. And a recipe for points in
+    the plane makes no images, nor one for images points.
+    """
+    own = get_recipe(config.recipe).data
+    instead = f"take recipe '{recipe_for(data.name)}', or leave the recipe out"
+    images = data.image_shape is not None
+    if images == (own in TOYS):
+        kinds = ("images", "points") if images else ("points", "images")
+        raise DataError(
+            f"data set '{data.name}' is of {kinds[0]}, and recipe '{config.recipe}' is for"
+            f" {kinds[1]}; {instead}"
+        )
+    low, high = _reach(G)
+    if not (low <= data.value_range[0] and data.value_range[1] <= high):
+        first, last = data.value_range
+        raise DataError(
+            f"data set '{data.name}' has values from {first:.3g} to {last:.3g}, and the generator"
+            f" of recipe '{config.recipe}' makes none but from {low:g} to {high:g}; {instead}"
+        )
+
+
+def _reach(layer: Layer) -> tuple[float, float]:
+    """Between which values all outputs of a layer lie, whatever comes in."""
+    if isinstance(layer, Sequential) and layer.layers:
+        return _reach(layer.layers[-1])
+    name = layer.activation if isinstance(layer, Linear) else _NAMES.get(type(layer), "")
+    return _REACH.get(name, (-math.inf, math.inf))
+
+
+def require_room(config: Config, *players: Layer, training: bool) -> None:
+    """
+    Raise ValueError where the networks of a run take more memory than there is.
+
+    Counted are the parameters, as they are drawn in float64, and in training what goes with
+    them (gradients, moments, average, a copy for the checkpoint), and the minibatches between
+    the layers; the data themselves are there already.
+    """
+    itemsize = np.dtype(config.dtype).itemsize
+    linear = [layer for player in players for layer in _linear(player)]
+    parameters = sum((layer.in_features + 1) * layer.out_features for layer in linear)
+    between = sum(layer.in_features + layer.out_features for layer in linear)
+    needed = parameters * (8 + itemsize)
+    if training:
+        needed += itemsize * (5 * parameters + 4 * config.batch_size * between)
+    require_memory(
+        needed,
+        f"recipe '{config.recipe}' with noise of {config.noise['features']:,} features and data of"
+        f" {config.features:,} has {parameters:,} parameters",
+    )
+
+
+def _linear(layer: Layer) -> Iterator[Linear]:
+    """All Linear layers of a tree; the others have no parameters."""
+    parts: tuple[Layer, ...] = ()
+    if isinstance(layer, Linear):
+        yield layer
+    elif isinstance(layer, Sequential):
+        parts = layer.layers
+    elif isinstance(layer, Concat):
+        parts = (layer.first, layer.second)
+    for part in parts:
+        yield from _linear(part)
