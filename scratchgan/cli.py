@@ -177,7 +177,7 @@ def _train(options: argparse.Namespace) -> int:
         outcome = session.run(progress)
     _report(folder, outcome)
     _print_exact(session.trainer, session.data)
-    return INTERRUPTED if outcome.interrupted else 0
+    return 128 + outcome.signal if outcome.interrupted else 0  # as shells say it
 
 
 def _played(config: Config) -> str:
@@ -191,21 +191,20 @@ def _played(config: Config) -> str:
 def _started(options: argparse.Namespace) -> Session:
     from scratchgan.data import load
     from scratchgan.gan.recipes import get_recipe
-    from scratchgan.runs import Config, Session, next_free_folder
+    from scratchgan.runs import Config, Session
 
     recipe, settings = _asked(options)
     recipe = recipe or "digits"
     quick = get_recipe(recipe).quick() if options.quick else {}
     settings = quick | settings | _given(options)
     config = Config.from_recipe(recipe, settings)
-    path = options.out or next_free_folder(Path("runs"), recipe)
-    return Session.start(path, config, load(config.data))
+    return Session.start(options.out, config, load(config.data))
 
 
 def _begun(options: argparse.Namespace) -> Session:
     """Begin where another run stands, with its settings or a recipe's."""
     from scratchgan.data import load
-    from scratchgan.runs import Config, RunFolder, Session, next_free_folder
+    from scratchgan.runs import Config, RunFolder, Session
 
     if options.quick:
         raise ValueError("--from FOLDER counts its iterations on from there; leave out --quick")
@@ -213,8 +212,7 @@ def _begun(options: argparse.Namespace) -> Session:
     changes = settings | _given(options)
     origin = RunFolder.open(getattr(options, "from"))
     config = Config.from_recipe(recipe, changes) if recipe else origin.config.changed(changes)
-    path = options.out or next_free_folder(Path("runs"), config.recipe)
-    return Session.start(path, config, load(config.data), origin.newest_checkpoint())
+    return Session.start(options.out, config, load(config.data), origin.newest_checkpoint())
 
 
 def _resumed(options: argparse.Namespace) -> Session:
@@ -360,6 +358,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.json is not None and data.x_test is None:
         raise ValueError(f"--json: figures are written of images; '{data.name}' are none")
     generator = load_generator(folder, options.temperature)
+    trainer = load_trainer(folder, data)  # the data are those it was trained on
     samples = generator.sample(n, Stream(options.seed).purpose(Purpose.USER))
     wide = "" if options.temperature == 1 else f", temperature {options.temperature:g}"
     print(f"{options.folder}, checkpoint {folder.chosen_checkpoint().name}{wide}")
@@ -370,7 +369,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         validation=folder.config.validation,
     )
     print(evaluation)
-    _print_exact(load_trainer(folder, data), data)
+    _print_exact(trainer, data)
     if options.json is not None:
         write_result(options.json, folder, generator, evaluation, options.seed, data)
         print(f"written: {options.json}")

@@ -25,13 +25,14 @@ FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*
 BELOW = {
     "errors": set(),
     "checks": {"errors"},
+    "limits": set(),
     "theory": {"checks", "errors"},
     "backends": {"checks", "errors"},
     "nn": {"backends", "checks", "errors"},
     "objectives": {"backends", "checks", "errors"},
     "optim": {"backends", "checks", "errors"},
-    "gan": {"nn", "objectives", "optim", "backends", "checks", "errors"},
-    "data": {"theory", "checks", "errors"},
+    "gan": {"nn", "objectives", "optim", "backends", "checks", "errors", "limits"},
+    "data": {"theory", "checks", "errors", "limits"},
 }
 # These stand above and may import any of the above; nobody above may import them.
 BELOW["gradcheck"] = set(BELOW)

@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from small import finished, start
+from small import finished, start, without_settings
 
 from scratchgan.data import load
 from scratchgan.errors import DataError, NonFiniteError, RunError
@@ -215,6 +215,9 @@ def test_checkpoint_of_another_format(copy):
 def test_checkpoint_of_another_architecture(copy, tmp_path):
     other = finished(tmp_path / "other", "ring", data="gaussian-1d")
     copy.newest_checkpoint().write_bytes(other.newest_checkpoint().read_bytes())
+    with pytest.raises(RunError, match=r"recipe was 'ring' and is 'gaussian-1d'"):
+        resume(copy)
+    without_settings(copy.newest_checkpoint())
     with pytest.raises(RunError, match=r"another architecture: its G has.*0\.weight"):
         resume(copy)
     with pytest.raises(RunError, match="another architecture"):
@@ -224,11 +227,13 @@ def test_checkpoint_of_another_architecture(copy, tmp_path):
 def test_checkpoint_of_another_optimiser(copy, tmp_path):
     other = finished(tmp_path / "other", optimizer_d={"name": "sgd", "rate": 0.1})
     copy.newest_checkpoint().write_bytes(other.newest_checkpoint().read_bytes())
+    without_settings(copy.newest_checkpoint())
     with pytest.raises(RunError, match="another optimiser"):
         resume(copy)
 
 
 def test_run_whose_data_changed(copy):
+    without_settings(copy.newest_checkpoint())
     with pytest.raises(RunError, match="data of 1 features.*'ring' has 2"):
         Session.resume(copy, load("ring"))
 
