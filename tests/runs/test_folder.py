@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from small import finished, start, without_settings
+from small import finished, resume, start, without_settings
 
 from scratchgan.data import load
 from scratchgan.errors import DataError, NonFiniteError, RunError
@@ -21,24 +21,6 @@ from scratchgan.runs import (
     read_checkpoint,
 )
 from scratchgan.runs import files as run_files
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    return finished(tmp_path_factory.mktemp("runs") / "done")
-
-
-@pytest.fixture
-def copy(done, tmp_path):
-    """A run of one's own, to be damaged."""
-    import shutil
-
-    shutil.copytree(done.path, tmp_path / "run")
-    return RunFolder.open(tmp_path / "run")
-
-
-def resume(folder):
-    return Session.resume(RunFolder.open(folder.path), load(folder.config.data))
 
 
 def test_files(done):
