@@ -273,3 +273,16 @@ def test_a_run_that_cannot_be_written_is_said_so(tmp_path):
     shutil.rmtree(tmp_path / "run")
     with pytest.raises(RunError, match="could not write"):
         session.run()
+
+
+def test_more_images_than_a_picture_holds_are_refused(tmp_path):
+    """The most that are taken make one; so a picture of fewer rows is no matter of luck."""
+    from scratchgan.runs.render import LONGEST, sample_figure
+
+    shape = (400, 1)  # 401 pixels a row of images, with the line between them, each twice as large
+    most = 10 * (LONGEST // 802 - 1)
+    samples = np.zeros((most + 1, 400), np.float32)
+    with pytest.raises(ValueError, match=rf"at most {most:,} images.* there are {most + 1:,}.*npy"):
+        sample_figure(samples, shape)
+    with open(tmp_path / "a.png", "wb") as stream:
+        sample_figure(samples[:most], shape).savefig(stream)
