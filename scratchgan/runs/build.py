@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from scratchgan import checks
 from scratchgan.backends import get_backend
 from scratchgan.data import Dataset
 from scratchgan.errors import DataError, RunError
@@ -22,6 +23,8 @@ from scratchgan.runs.config import Config
 from scratchgan.runs.folder import RunFolder
 
 __all__ = ["build_networks", "build_trainer", "describe_data", "load_generator", "load_trainer"]
+
+FOLDER = "a run's folder, such as RunFolder.open('runs/digits-001')"
 
 
 def describe_data(config: Config, data: Dataset) -> Config:
@@ -61,6 +64,8 @@ def build_networks(config: Config, data: Dataset | None = None) -> tuple[Network
 
 def build_trainer(config: Config, data: Dataset) -> Trainer:
     """Return a trainer at iteration 0."""
+    checks.instance("build_trainer", "config", config, Config, "a Config")
+    checks.instance("build_trainer", "data", data, Dataset, "a Dataset, such as load('digits')")
     if (config.features, config.classes) != (data.features, data.classes * config.conditional):
         raise RunError(
             f"the run was made with data of {config.features} features and {config.classes}"
@@ -97,6 +102,8 @@ def load_trainer(folder: RunFolder, data: Dataset) -> Trainer:
     RunError
         If there is none, or if it was made with other settings or data.
     """
+    checks.instance("load_trainer", "folder", folder, RunFolder, FOLDER)
+    checks.instance("load_trainer", "data", data, Dataset, "a Dataset, such as load('digits')")
     checkpoint = read_checkpoint(folder.newest_checkpoint())
     require_made_with(checkpoint, folder.config, data)
     trainer = build_trainer(folder.config, data)
@@ -116,6 +123,7 @@ def load_generator(folder: RunFolder, temperature: float = 1.0) -> Generator:
     RunError
         If there is no checkpoint, or if it was made with other settings.
     """
+    checks.instance("load_generator", "folder", folder, RunFolder, FOLDER)
     config = folder.config
     checkpoint = read_checkpoint(folder.chosen_checkpoint())
     require_made_with(checkpoint, config, beside=("backend",))

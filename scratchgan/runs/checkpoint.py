@@ -26,7 +26,7 @@ from scratchgan.limits import open_regular
 from scratchgan.nn import Network
 from scratchgan.runs.bits import data_digest, differences, settings_of
 from scratchgan.runs.config import Config
-from scratchgan.runs.files import write_atomically
+from scratchgan.runs.files import as_path, write_atomically
 from scratchgan.runs.npz import read_npz
 
 __all__ = [
@@ -62,7 +62,7 @@ def made_with(config: Config, data: Dataset) -> dict[str, Any]:
 
 
 def write_checkpoint(
-    path: Path, trainer: Trainer, made_with: Mapping[str, Any] | None = None
+    path: Path | str, trainer: Trainer, made_with: Mapping[str, Any] | None = None
 ) -> None:
     """
     Write the state of ``trainer``, and what it was made with.
@@ -74,6 +74,8 @@ def write_checkpoint(
     RunError
         If the disk does not take it.
     """
+    path = as_path("write_checkpoint", path)
+    checks.instance("write_checkpoint", "trainer", trainer, Trainer, "a Trainer")
     arrays, counters = trainer.snapshot()
     meta: dict[str, Any] = {
         "format": FORMAT,
@@ -92,7 +94,7 @@ def write_checkpoint(
     write_atomically(path, write)
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path | str) -> Checkpoint:
     """
     Read a checkpoint and check that it is whole, to the bit.
 
@@ -103,6 +105,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     RunError
         If it is missing, no file, truncated, corrupted or of another format.
     """
+    path = as_path("read_checkpoint", path)
     try:
         stream = open_regular(path)
     except FileNotFoundError:

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+from scratchgan import checks
 from scratchgan.errors import RunError
 
 __all__ = [
     "SUFFIX_UNFINISHED",
+    "as_path",
     "explain",
     "make_folders",
     "sync",
@@ -21,6 +23,13 @@ __all__ = [
 ]
 
 SUFFIX_UNFINISHED = ".unfinished"
+
+
+def as_path(owner: str, value: object) -> Path:
+    """Return a path, of which a string is a form; raise ValueError for what is none."""
+    expected = "a path, such as 'runs/digits-001'"
+    found: Any = checks.instance(owner, "path", value, (str, os.PathLike), expected)
+    return Path(found)
 
 
 def write_atomically(

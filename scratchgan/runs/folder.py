@@ -11,11 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from scratchgan import checks
 from scratchgan.errors import RunError
 from scratchgan.limits import open_regular, read_small_text
 from scratchgan.runs.config import Config
 from scratchgan.runs.files import (
     SUFFIX_UNFINISHED,
+    as_path,
     explain,
     make_folders,
     sync,
@@ -51,7 +53,7 @@ class RunFolder:
         self._lock: FolderLock | None = None
 
     @classmethod
-    def create(cls, path: Path, config: Config) -> RunFolder:
+    def create(cls, path: Path | str, config: Config) -> RunFolder:
         """
         Start a run in a folder that is new or empty, and hold it: see ``hold``.
 
@@ -60,6 +62,8 @@ class RunFolder:
         RunError
             If something is in the folder, or another process begins a run there.
         """
+        path = as_path("RunFolder.create", path)
+        checks.instance("RunFolder.create", "config", config, Config, "a Config")
         try:
             make_folders(path)
             left = _left_by_a_start(path)
@@ -86,8 +90,9 @@ class RunFolder:
         return folder
 
     @classmethod
-    def create_next(cls, parent: Path, config: Config) -> RunFolder:
+    def create_next(cls, parent: Path | str, config: Config) -> RunFolder:
         """Start a run in PARENT/RECIPE-001, or the first number after it that is free."""
+        parent = as_path("RunFolder.create_next", parent)
         try:
             make_folders(parent)
             while True:
@@ -100,8 +105,9 @@ class RunFolder:
         return cls.create(path, config)
 
     @classmethod
-    def open(cls, path: Path) -> RunFolder:
+    def open(cls, path: Path | str) -> RunFolder:
         """Open the folder of an earlier run; raise RunError if it holds none."""
+        path = as_path("RunFolder.open", path)
         return cls(path, Config.read(path / "config.json"))
 
     def hold(self) -> None:
@@ -285,8 +291,9 @@ def _require_empty(path: Path, left: bool) -> None:
         )
 
 
-def next_free_folder(parent: Path, name: str) -> Path:
+def next_free_folder(parent: Path | str, name: str) -> Path:
     """Return parent/name-001, or the first number after it that is free."""
+    parent = as_path("next_free_folder", parent)
     for number in range(1, 10_000):
         path = parent / f"{name}-{number:03d}"
         if not os.path.lexists(path):

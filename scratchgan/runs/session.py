@@ -10,12 +10,14 @@ from math import gcd
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from scratchgan import checks
 from scratchgan.data import Dataset
 from scratchgan.errors import NonFiniteError, RunError
 from scratchgan.gan import Trainer
-from scratchgan.runs.build import build_trainer, describe_data, load_trainer
+from scratchgan.runs.build import FOLDER, build_trainer, describe_data, load_trainer
 from scratchgan.runs.checkpoint import begin_from, made_with, read_checkpoint, write_checkpoint
 from scratchgan.runs.config import Config
+from scratchgan.runs.files import as_path
 from scratchgan.runs.folder import MEASURED, SECONDS, RunFolder
 from scratchgan.runs.interrupts import interrupts
 from scratchgan.runs.measures import MEASURES
@@ -57,10 +59,10 @@ class Session:
     @classmethod
     def start(
         cls,
-        path: Path | None,
+        path: Path | str | None,
         config: Config,
         data: Dataset,
-        origin: Path | None = None,
+        origin: Path | str | None = None,
     ) -> Session:
         """
         Begin a run in a folder that holds none.
@@ -68,10 +70,13 @@ class Session:
         Without a path that is runs/RECIPE-001, or the first number after it that is free. With
         ``origin``, a checkpoint, the run begins where that one stands: see ``begin_from``.
         """
+        checks.instance("Session.start", "config", config, Config, "a Config")
+        checks.instance("Session.start", "data", data, Dataset, "a Dataset")
         config = describe_data(config, data)
         # What does not fit is refused before anything is written.
         trainer = build_trainer(config, data)
         if origin is not None:
+            origin = as_path("Session.start", origin)
             begin_from(trainer, read_checkpoint(origin))
             config = replace(
                 config, origin={"run": origin.parents[1].name, "iteration": trainer.iteration}
@@ -102,6 +107,9 @@ class Session:
             If another process writes it; if its settings or data are no longer those of the
             checkpoint; if the checkpoint is damaged.
         """
+        checks.instance("Session.resume", "folder", folder, RunFolder, FOLDER)
+        if steps is not None:
+            steps = checks.whole("", "steps", steps, 1)
         folder.hold()
         try:
             return cls._resume(folder, data, steps)

@@ -14,7 +14,17 @@ from small import CHANGES, resume, start
 from scratchgan.data import load
 from scratchgan.errors import RunError
 from scratchgan.nn import Network
-from scratchgan.runs import Config
+from scratchgan.runs import (
+    Config,
+    RunFolder,
+    Session,
+    build_trainer,
+    load_generator,
+    load_trainer,
+    next_free_folder,
+    read_checkpoint,
+    write_checkpoint,
+)
 from scratchgan.runs import measures as run_measures
 from scratchgan.runs.build import build_networks, describe_data
 from scratchgan.runs.interrupts import interrupts
@@ -254,7 +264,6 @@ def test_the_players_are_drawn_from_two_seeds():
 
 def test_samples_beyond_the_memory_are_refused(done, monkeypatch):
     from scratchgan import Stream, limits
-    from scratchgan.runs import load_generator
 
     G = load_generator(done)
     needed = 1000 * 4 * (1 + 32 + 1)  # z, a hidden layer, x; float32
@@ -286,3 +295,39 @@ def test_more_images_than_a_picture_holds_are_refused(tmp_path):
         sample_figure(samples, shape)
     with open(tmp_path / "a.png", "wb") as stream:
         sample_figure(samples[:most], shape).savefig(stream)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda f, d: RunFolder.open(3), "RunFolder.open: path is 3; expected a path"),
+        (lambda f, d: RunFolder.create(None, f.config), "path is None"),
+        (lambda f, d: RunFolder.create("x", "digits"), "config is 'digits'; expected a Config"),
+        (lambda f, d: load_generator("runs/a"), "folder is 'runs/a'; expected .*RunFolder.open"),
+        (lambda f, d: load_trainer(f, d.x), "data is .*; expected a Dataset"),
+        (lambda f, d: load_trainer(f.path, d), "folder is .*; expected .*RunFolder.open"),
+        (lambda f, d: build_trainer(f.path, d), "config is .*; expected a Config"),
+        (lambda f, d: build_trainer(f.config, "digits"), "data is 'digits'; expected a Dataset"),
+        (lambda f, d: Session.start("x", f.config, "ring"), "data is 'ring'; expected a Dataset"),
+        (lambda f, d: Session.start("x", {}, d), "config is {}; expected a Config"),
+        (lambda f, d: Session.start("x", f.config, d, 3), "path is 3; expected a path"),
+        (lambda f, d: Session.resume(f.path, d), "folder is .*; expected .*RunFolder.open"),
+        (lambda f, d: Session.resume(f, d, "9"), "steps is '9'; expected a whole number"),
+        (lambda f, d: Session.resume(f, d, True), "steps is True; expected a whole number"),
+        (lambda f, d: read_checkpoint(3), "path is 3; expected a path"),
+        (lambda f, d: write_checkpoint("x", None), "trainer is None; expected a Trainer"),
+        (lambda f, d: next_free_folder(None, "x"), "path is None; expected a path"),
+    ],
+)
+def test_wrong_arguments_are_named(done, call, said):
+    with pytest.raises(ValueError, match=said):
+        call(done, load("gaussian-1d"))
+
+
+def test_a_path_may_be_a_string(done, tmp_path):
+    folder = RunFolder.open(str(done.path))
+    session = Session.start(str(tmp_path / "new"), done.config, load("gaussian-1d"),
+                            str(folder.newest_checkpoint()))  # fmt: skip
+    assert session.trainer.iteration == 6
+    write_checkpoint(str(tmp_path / "a.npz"), session.trainer)
+    assert read_checkpoint(str(tmp_path / "a.npz")).counters["iteration"] == 6
