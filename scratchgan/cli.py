@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scratchgan import __version__
-from scratchgan.command import INTERRUPTED, run_command
+from scratchgan.command import run_command
 
 if TYPE_CHECKING:
     from scratchgan.data import Dataset
@@ -167,7 +167,7 @@ def _train(options: argparse.Namespace) -> int:
         outcome = session.run(progress)
     _report(folder, outcome)
     _print_exact(session.trainer, session.data)
-    return INTERRUPTED if outcome.interrupted else 0
+    return 128 + outcome.signal if outcome.interrupted else 0  # as shells say it
 
 
 def _played(config: Config) -> str:
@@ -182,7 +182,7 @@ def _started(options: argparse.Namespace) -> Session:
     from scratchgan import checks
     from scratchgan.data import dataset_names, load, usual_name
     from scratchgan.gan.recipes import get_recipe, recipe_for
-    from scratchgan.runs import Config, Session, next_free_folder
+    from scratchgan.runs import Config, Session
 
     recipe, asked = _asked(options)
     asked |= _given(options)
@@ -192,8 +192,7 @@ def _started(options: argparse.Namespace) -> Session:
         recipe = recipe_for(data)
     quick = get_recipe(recipe).quick() if options.quick else {}
     config = Config.from_recipe(recipe, quick | asked)
-    path = options.out or next_free_folder(Path("runs"), recipe)
-    session = Session.start(path, config, load(config.data))
+    session = Session.start(options.out, config, load(config.data))
     if chosen:
         print(f"no recipe is named: {recipe}, which suits the data set {config.data}")
     return session
@@ -202,7 +201,7 @@ def _started(options: argparse.Namespace) -> Session:
 def _begun(options: argparse.Namespace) -> Session:
     """Begin where another run stands, with its settings or a recipe's."""
     from scratchgan.data import load
-    from scratchgan.runs import Config, RunFolder, Session, next_free_folder
+    from scratchgan.runs import Config, RunFolder, Session
 
     if options.quick:
         raise ValueError("--from FOLDER counts its iterations on from there; leave out --quick")
@@ -212,8 +211,7 @@ def _begun(options: argparse.Namespace) -> Session:
     config = (
         origin.config.changed(changes) if recipe is None else Config.from_recipe(recipe, changes)
     )
-    path = options.out or next_free_folder(Path("runs"), config.recipe)
-    return Session.start(path, config, load(config.data), origin.newest_checkpoint())
+    return Session.start(options.out, config, load(config.data), origin.newest_checkpoint())
 
 
 def _resumed(options: argparse.Namespace) -> Session:
@@ -365,6 +363,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.json is not None and data.x_test is None:
         raise ValueError(f"--json: figures are written of images; '{data.name}' are none")
     generator = load_generator(folder, options.temperature)
+    trainer = load_trainer(folder, data)  # the data are those it was trained on
     samples = generator.sample(n, Stream(options.seed).purpose(Purpose.USER))
     wide = "" if options.temperature == 1 else f", temperature {options.temperature:g}"
     print(f"{options.folder}, checkpoint {folder.chosen_checkpoint().name}{wide}")
@@ -375,7 +374,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         validation=folder.config.validation,
     )
     print(evaluation)
-    _print_exact(load_trainer(folder, data), data)
+    _print_exact(trainer, data)
     if options.json is not None:
         write_result(options.json, folder, generator, evaluation, options.seed, data)
         print(f"written: {options.json}")

@@ -30,7 +30,7 @@ BELOW = {
     "nn": {"backends", "checks", "errors"},
     "objectives": {"backends", "checks", "errors"},
     "optim": {"backends", "checks", "errors"},
-    "gan": {"nn", "objectives", "optim", "backends", "checks", "errors"},
+    "gan": {"nn", "objectives", "optim", "backends", "checks", "errors", "limits"},
     "data": {"theory", "checks", "errors", "limits"},
 }
 # These stand above and may import any of the above; nobody above may import them.

@@ -11,6 +11,7 @@ from scratchgan import checks
 from scratchgan.backends import Array, Stream
 from scratchgan.errors import ShapeError
 from scratchgan.gan.noise import Noise
+from scratchgan.limits import require_memory
 from scratchgan.nn import Network
 from scratchgan.nn.layer import Params
 
@@ -67,6 +68,7 @@ class Generator:
         """
         n = checks.whole("sample", "n", n, 1, MOST)
         stream = checked_stream("sample", stream)
+        require_memory(self._bytes(n), f"{n:,} samples at once")
         labels = self.labels_for(n, label)
         z = self.draw_noise(n, stream)
         return self._samples(z, labels, stream.at(1))  # z itself is drawn at 0
@@ -75,6 +77,13 @@ class Generator:
         """Return the z from which ``sample`` makes its samples, (n, noise features)."""
         network = self.network
         return self.noise.sample(network.ops, n, stream, network.dtype, self.temperature)
+
+    def _bytes(self, n: int) -> int:
+        """Return how much memory n samples take as they are drawn: z, and what layers give."""
+        weights = [e.shape for e in self.network.layout.entries if len(e.shape) > 1]
+        numbers = self.noise.features + self.classes + sum(shape[-1] for shape in weights)
+        size: int = n * numbers * np.dtype(self.network.dtype).itemsize
+        return size
 
     def at(self, z: NDArray[Any], labels: NDArray[Any] | None = None) -> NDArray[Any]:
         """

@@ -3,8 +3,8 @@
 from scratchgan.runs.build import build_trainer, load_generator, load_trainer
 from scratchgan.runs.checkpoint import read_checkpoint, write_checkpoint
 from scratchgan.runs.config import Config, read_toml
-from scratchgan.runs.folder import RunFolder, environment
-from scratchgan.runs.session import Outcome, Session, next_free_folder
+from scratchgan.runs.folder import RunFolder, environment, next_free_folder
+from scratchgan.runs.session import Outcome, Session
 
 __all__ = [
     "Config",

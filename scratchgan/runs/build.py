@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from scratchgan import checks
 from scratchgan.backends import get_backend
 from scratchgan.data import Dataset
 from scratchgan.errors import DataError, RunError
@@ -12,12 +13,19 @@ from scratchgan.gan.recipes import Sizes, get_recipe
 from scratchgan.nn import Network
 from scratchgan.nn.initializers import data_marginals, zeros
 from scratchgan.optim import optimizer_from_config
-from scratchgan.runs.checkpoint import load_into, read_checkpoint
+from scratchgan.runs.checkpoint import (
+    load_into,
+    read_checkpoint,
+    require_made_with,
+    require_sound,
+)
 from scratchgan.runs.config import Config
 from scratchgan.runs.fit import require_fit, require_room
 from scratchgan.runs.folder import RunFolder
 
 __all__ = ["build_networks", "build_trainer", "describe_data", "load_generator", "load_trainer"]
+
+FOLDER = "a run's folder, such as RunFolder.open('runs/digits-001')"
 
 
 def describe_data(config: Config, data: Dataset) -> Config:
@@ -61,10 +69,13 @@ def build_networks(config: Config, data: Dataset | None = None) -> tuple[Network
 
 def build_trainer(config: Config, data: Dataset) -> Trainer:
     """Return a trainer at iteration 0."""
+    checks.instance("build_trainer", "config", config, Config, "a Config")
+    checks.instance("build_trainer", "data", data, Dataset, "a Dataset, such as load('digits')")
     if (config.features, config.classes) != (data.features, data.classes * config.conditional):
         raise RunError(
             f"the run was made with data of {config.features} features and {config.classes}"
-            f" classes; '{data.name}' has {data.features} and {data.classes}"
+            f" classes; '{data.name}' has {data.features} and {data.classes}. Use the"
+            " data that it was made with"
         )
     G, D = build_networks(config, data)
     seen = slice(data.n - config.validation)
@@ -88,9 +99,20 @@ def build_trainer(config: Config, data: Dataset) -> Trainer:
 
 
 def load_trainer(folder: RunFolder, data: Dataset) -> Trainer:
-    """Return the trainer as its newest checkpoint has it."""
+    """
+    Return the trainer as its newest checkpoint has it.
+
+    Raises
+    ------
+    RunError
+        If there is none, or if it was made with other settings or data.
+    """
+    checks.instance("load_trainer", "folder", folder, RunFolder, FOLDER)
+    checks.instance("load_trainer", "data", data, Dataset, "a Dataset, such as load('digits')")
+    checkpoint = read_checkpoint(folder.newest_checkpoint())
+    require_made_with(checkpoint, folder.config, data)
     trainer = build_trainer(folder.config, data)
-    load_into(trainer, read_checkpoint(folder.newest_checkpoint()))
+    load_into(trainer, checkpoint)
     return trainer
 
 
@@ -98,17 +120,21 @@ def load_generator(folder: RunFolder, temperature: float = 1.0) -> Generator:
     """
     Return the generator of the best checkpoint, or else of the newest.
 
-    The data are not needed; ``temperature`` is ``Generator``'s.
+    The data are not needed; ``temperature`` is ``Generator``'s. On another backend than it was
+    trained on, it gives the same samples to rounding.
+
+    Raises
+    ------
+    RunError
+        If there is no checkpoint, or if it was made with other settings.
     """
+    checks.instance("load_generator", "folder", folder, RunFolder, FOLDER)
     config = folder.config
     checkpoint = read_checkpoint(folder.chosen_checkpoint())
-    G, _ = build_networks(config)
-    if checkpoint.layouts["G"] != G.layout.describe():
-        raise RunError(
-            f"checkpoint {checkpoint.path} is of another architecture than recipe"
-            f" '{config.recipe}' has now"
-        )
-    flat = checkpoint.arrays.get("G.average", checkpoint.arrays["G.params"])
-    G.ops.copy_(G.flat, G.ops.asarray(flat, G.dtype))
+    require_made_with(checkpoint, config, beside=("backend",))
+    G, D = build_networks(config)
+    used = "G.params" if config.ema is None else "G.average"
+    require_sound(checkpoint, {"G": G, "D": D}, [used], config.dtype)
+    G.ops.copy_(G.flat, G.ops.asarray(checkpoint.arrays[used], G.dtype))
     noise = Noise(**config.noise)
     return Generator(G, noise, config.classes, temperature=temperature)

@@ -2,28 +2,47 @@
 A checkpoint: the arrays of both players, and the integers from which the rest follows.
 
 One .npz file without pickle: ``D.params``, ``D.m``, …, ``G.average``, each flat,
-and ``meta``, a JSON text with the format, the counters, the layouts and a SHA-256
-over it all. Rates, epoch orders, noise and masks follow from the counters and the
-seed.
+and ``meta``, a JSON text with the format, the counters, the layouts, the settings and the
+data's digest that it was made with, and a SHA-256 over it all. Rates, epoch orders, noise
+and masks follow from the counters and the seed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchgan import checks
+from scratchgan.data import Dataset
 from scratchgan.errors import RunError
 from scratchgan.gan import Trainer
-from scratchgan.runs.files import write_atomically
+from scratchgan.limits import open_regular
+from scratchgan.nn import Network
+from scratchgan.runs.bits import data_digest, differences, settings_of
+from scratchgan.runs.config import Config
+from scratchgan.runs.files import as_path, write_atomically
+from scratchgan.runs.npz import read_npz
 
-__all__ = ["Checkpoint", "begin_from", "load_into", "read_checkpoint", "write_checkpoint"]
+__all__ = [
+    "Checkpoint",
+    "begin_from",
+    "load_into",
+    "made_with",
+    "read_checkpoint",
+    "require_made_with",
+    "require_sound",
+    "write_checkpoint",
+]
 
 FORMAT = 1
+COUNTERS = ("iteration", "substep", "minibatch", "d_updates", "g_updates")
+SHOWN = 5  # differences in a message
 
 
 class Checkpoint(NamedTuple):
@@ -34,17 +53,38 @@ class Checkpoint(NamedTuple):
     layouts: dict[str, list[Any]]  # "G" and "D": [path, offset, shape] of each parameter
     dtype: str
     path: Path
+    made_with: dict[str, Any] | None = None  # None in files from before it was kept
 
 
-def write_checkpoint(path: Path, trainer: Trainer) -> None:
-    """Write the state of ``trainer``; raise RunError if the disk does not take it."""
-    arrays, counters = trainer.snapshot()  # finite: a checkpoint that training can go on from
-    meta = {
+def made_with(config: Config, data: Dataset) -> dict[str, Any]:
+    """Return what the bits of a run follow from, for its checkpoints."""
+    return {"settings": settings_of(config), "data": data_digest(data, config.conditional)}
+
+
+def write_checkpoint(
+    path: Path | str, trainer: Trainer, made_with: Mapping[str, Any] | None = None
+) -> None:
+    """
+    Write the state of ``trainer``, and what it was made with.
+
+    Raises
+    ------
+    NonFiniteError
+        If a value is not finite: a checkpoint is one that training can go on from.
+    RunError
+        If the disk does not take it.
+    """
+    path = as_path("write_checkpoint", path)
+    checks.instance("write_checkpoint", "trainer", trainer, Trainer, "a Trainer")
+    arrays, counters = trainer.snapshot()
+    meta: dict[str, Any] = {
         "format": FORMAT,
         "dtype": str(trainer.dtype),
         "counters": counters,
-        "layouts": _layouts(trainer),
+        "layouts": _layouts(_networks(trainer)),
     }
+    if made_with is not None:
+        meta["made_with"] = made_with
     meta["sha256"] = _digest(meta, arrays)
     contents: dict[str, Any] = {"meta": np.array(json.dumps(meta)), **arrays}
 
@@ -54,28 +94,37 @@ def write_checkpoint(path: Path, trainer: Trainer) -> None:
     write_atomically(path, write)
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path | str) -> Checkpoint:
     """
     Read a checkpoint and check that it is whole, to the bit.
+
+    Whether its content is what a run needs, ``require_sound`` says.
 
     Raises
     ------
     RunError
-        If it is missing, truncated, corrupted or of another format.
+        If it is missing, no file, truncated, corrupted or of another format.
     """
+    path = as_path("read_checkpoint", path)
     try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        meta = json.loads(str(arrays.pop("meta")))
-        known = meta["format"] == FORMAT
-        if known and meta.pop("sha256") != _digest(meta, arrays):
-            raise ValueError("its checksum does not fit")
+        stream = open_regular(path)
     except FileNotFoundError:
         raise RunError(
             f"there is no checkpoint {path}; see the folder for those there are"
         ) from None
-    except PermissionError as error:
+    except OSError as error:
         raise RunError(f"checkpoint {path} cannot be read: {error.strerror}") from None
+    try:
+        with stream:
+            arrays = read_npz(stream)
+        meta = json.loads(str(arrays.pop("meta")))
+        known = meta["format"] == FORMAT
+        if known and meta.pop("sha256") != _digest(meta, arrays):
+            raise ValueError("its checksum does not fit")
+        if known and not _well_formed(meta):
+            raise ValueError("its description is of the wrong kind")
+    except MemoryError:
+        raise RunError(f"checkpoint {path} is larger than the memory that is left") from None
     except Exception as error:  # a damaged file makes zipfile and NumPy fail in a dozen ways
         raise RunError(
             f"checkpoint {path} is truncated or corrupted ({error}); remove it to continue from"
@@ -86,7 +135,111 @@ def read_checkpoint(path: Path) -> Checkpoint:
             f"checkpoint {path} has format {meta['format']}, this version reads {FORMAT};"
             " use the version of scratchgan that wrote it (env.json names it)"
         )
-    return Checkpoint(arrays, meta["counters"], meta["layouts"], meta["dtype"], path)
+    described = (meta["counters"], meta["layouts"], meta["dtype"])
+    return Checkpoint(arrays, *described, path, meta.get("made_with"))
+
+
+def _well_formed(meta: dict[str, Any]) -> bool:
+    """Whether the parts of a description are of the kinds that the readers take for granted."""
+    made = meta.get("made_with", {"settings": {}, "data": {}})
+    tables = (meta["counters"], meta["layouts"], made, made["settings"], made["data"])
+    if not all(isinstance(table, dict) for table in tables):
+        return False
+    entries = [entry for layout in meta["layouts"].values() for entry in layout]
+    return isinstance(meta["dtype"], str) and all(
+        len(entry) == 3 and isinstance(entry[2], list) for entry in entries
+    )
+
+
+# -- checks ---------------------------------------------------------------------------------------
+
+
+def require_made_with(
+    checkpoint: Checkpoint,
+    config: Config,
+    data: Dataset | None = None,
+    beside: Collection[str] = (),
+) -> None:
+    """
+    Refuse a checkpoint that was made with other settings, or with other data where they are given.
+
+    Raises
+    ------
+    RunError
+        It says what differs. ``beside`` names settings that do not matter to the caller.
+    """
+    if checkpoint.made_with is None:
+        return
+    saved = checkpoint.made_with["settings"]
+    found = [
+        f"{name} was {checks.shown(before)} and is {checks.shown(now)}"
+        for name, before, now in differences(saved, settings_of(config), beside)
+    ]
+    if data is not None and not found:
+        now = data_digest(data, config.conditional)
+        found = [
+            f"the {what} of data set '{data.name}' are no longer those that it was trained on"
+            for key, what in (("x", "examples"), ("labels", "labels"))
+            if checkpoint.made_with["data"].get(key) != now.get(key)
+        ]
+    if found:
+        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        raise RunError(
+            f"{checkpoint.path} was made with other settings or data: {'; '.join(found[:SHOWN])}"
+            f"{more}. Put back what it was made with, or begin another run there:"
+            " `scratchgan train --from FOLDER`"
+        )
+
+
+def require_sound(
+    checkpoint: Checkpoint, networks: Mapping[str, Network], names: Collection[str], dtype: str
+) -> None:
+    """
+    Refuse a checkpoint whose content is not what these networks need: the one check of it.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+    networks : mapping
+        ``"G"`` and ``"D"``: each array of theirs is flat and as long as all parameters.
+    names : collection of str
+        Arrays that must be there, such as ``"G.params"``.
+    dtype : str
+        Of every array.
+
+    Raises
+    ------
+    RunError
+        If it is of other networks; if an array is missing or of another shape or dtype, or holds
+        NaN or an infinity; if a counter is no whole number from 0.
+    """
+    _require_same_networks(checkpoint, networks)
+    where = f"checkpoint {checkpoint.path}"
+    missing = sorted(name for name in names if name not in checkpoint.arrays)
+    if missing:
+        raise RunError(
+            f"{where} holds {sorted(checkpoint.arrays)}, but not {missing}"
+            " (another optimiser, or an average of G switched on or off)"
+        )
+    if checkpoint.dtype != dtype:
+        raise RunError(f"{where} is of {checkpoint.dtype}; expected {dtype}")
+    for name, a in checkpoint.arrays.items():
+        player = networks.get(name.partition(".")[0])
+        if player is None:
+            raise RunError(f"{where} holds '{name}', which is of neither G nor D")
+        if a.shape != (player.layout.size,) or a.dtype != np.dtype(dtype):
+            raise RunError(
+                f"{where}: {name} has shape {a.shape} and is {a.dtype}; expected"
+                f" ({player.layout.size},) and {dtype}"
+            )
+        if not np.isfinite(a).all():
+            raise RunError(f"{where}: {name} has values that are NaN or infinite; expected none")
+    for name in COUNTERS:
+        counter = checkpoint.counters.get(name)
+        if type(counter) is not int or not 0 <= counter < 2**63:
+            raise RunError(
+                f"{where}: {name} is {checks.shown(counter)}; expected a whole number from 0"
+            )
 
 
 def load_into(trainer: Trainer, checkpoint: Checkpoint) -> None:
@@ -96,16 +249,14 @@ def load_into(trainer: Trainer, checkpoint: Checkpoint) -> None:
     Raises
     ------
     RunError
-        If it is a checkpoint of other networks or of another optimiser.
+        If it is a checkpoint of other networks or of another optimiser, or is not sound.
     """
-    expected = {name: a.shape for name, a in trainer.arrays().items()}
-    _require_same_networks(trainer, checkpoint)
-    found = {name: a.shape for name, a in checkpoint.arrays.items()}
-    if found != expected or checkpoint.dtype != str(trainer.dtype):
+    expected = trainer.arrays().keys()
+    require_sound(checkpoint, _networks(trainer), expected, str(trainer.dtype))
+    if checkpoint.arrays.keys() != expected:
         raise RunError(
-            f"checkpoint {checkpoint.path} holds {sorted(found)} in {checkpoint.dtype};"
-            f" expected {sorted(expected)} in {trainer.dtype}"
-            " (another optimiser, or an average of G switched on or off)"
+            f"checkpoint {checkpoint.path} holds {sorted(checkpoint.arrays)}; expected"
+            f" {sorted(expected)} (another optimiser, or an average of G switched on or off)"
         )
     trainer.restore(checkpoint.arrays, checkpoint.counters)
 
@@ -121,9 +272,13 @@ def begin_from(trainer: Trainer, checkpoint: Checkpoint) -> None:
     Raises
     ------
     RunError
-        If it is a checkpoint of other networks.
+        If it is a checkpoint of other networks, or is not sound.
     """
-    _require_same_networks(trainer, checkpoint)
+    if checkpoint.dtype not in ("float32", "float64"):
+        raise RunError(
+            f"checkpoint {checkpoint.path} is of {checkpoint.dtype}; expected float32 or float64"
+        )
+    require_sound(checkpoint, _networks(trainer), ("G.params", "D.params"), checkpoint.dtype)
     saved = {"G.average": checkpoint.arrays["G.params"], **checkpoint.arrays}
     arrays, counters = trainer.arrays(), dict(checkpoint.counters)
     for name, player, updates in (("G", trainer.G, "g_updates"), ("D", trainer.D, "d_updates")):
@@ -133,8 +288,12 @@ def begin_from(trainer: Trainer, checkpoint: Checkpoint) -> None:
     trainer.restore(arrays | taken, counters)
 
 
-def _require_same_networks(trainer: Trainer, checkpoint: Checkpoint) -> None:
-    for player, layout in _layouts(trainer).items():
+def _networks(trainer: Trainer) -> dict[str, Network]:
+    return {"G": trainer.G.network, "D": trainer.D.network}
+
+
+def _require_same_networks(checkpoint: Checkpoint, networks: Mapping[str, Network]) -> None:
+    for player, layout in _layouts(networks).items():
         saved = checkpoint.layouts.get(player, [])
         if saved != layout:
             raise RunError(
@@ -153,11 +312,8 @@ def _digest(meta: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
     return total.hexdigest()
 
 
-def _layouts(trainer: Trainer) -> dict[str, list[Any]]:
-    return {
-        "G": trainer.G.network.layout.describe(),
-        "D": trainer.D.network.layout.describe(),
-    }
+def _layouts(networks: Mapping[str, Network]) -> dict[str, list[Any]]:
+    return {player: network.layout.describe() for player, network in networks.items()}
 
 
 def _difference(saved: list[Any], expected: list[Any]) -> str:

@@ -28,6 +28,9 @@ __all__ = [
     "write_losses",
 ]
 
+COLUMNS = 10
+LONGEST = 2**16 - 1  # pixels of a side, beyond which Matplotlib draws no picture
+
 
 class Renderer:
     """Draws what G makes of the fixed noise, in the way that suits the data."""
@@ -62,9 +65,16 @@ def visible_zoom(image_shape: Sequence[int]) -> int:
 
 
 def sample_figure(samples: NDArray[Any], image_shape: Sequence[int]) -> Figure:
-    """Return a grid of images, ten in a row, large enough to be seen."""
+    """Return a grid of images, ten in a row, large enough to be seen; ValueError for too many."""
     height, width = image_shape
-    return plots.image_grid(samples, (height, width), zoom=visible_zoom(image_shape))
+    zoom = visible_zoom(image_shape)
+    most = COLUMNS * (LONGEST // ((height + 1) * zoom) - 1)
+    if len(samples) > most:
+        raise ValueError(
+            f"a picture holds at most {most:,} images of this size, and there are"
+            f" {len(samples):,}; write them as numbers, with --out FILE.npy"
+        )
+    return plots.image_grid(samples, (height, width), COLUMNS, zoom)
 
 
 def samples_in_plane(samples: NDArray[Any]) -> Figure:

@@ -9,14 +9,13 @@ from scratchgan.backends import Purpose, Stream
 from scratchgan.data import Dataset
 from scratchgan.gan import Generator, interpolate
 from scratchgan.metrics import nearest
-from scratchgan.runs.render import sample_figure, visible_zoom
+from scratchgan.runs.render import COLUMNS, sample_figure, visible_zoom
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["result_figures"]
 
-COLUMNS = 10  # as in sample_figure
 NEAREST_ROWS, NEAREST_COLUMNS = 6, 8
 LINES = 6
 

@@ -35,10 +35,40 @@ IN_A_FILE = (
 )  # fmt: skip
 
 
+PICTURES = ("samples", "neighbours", "lines")
+
+
 def require_json_name(path: Path) -> None:
-    """Refuse a name for a result that does not end in .json."""
+    """
+    Refuse a name for a result that does not end in .json, or whose pictures would replace others.
+
+    The pictures of an earlier result of this name are replaced with it.
+    """
     if path.suffix != ".json":
         raise ValueError(f"--json {path}: expected a name that ends in .json")
+    if not _is_result(path):
+        there = [picture for name in PICTURES if (picture := _picture(path, name)).exists()]
+        if there:
+            raise ValueError(
+                f"--json {path}: {there[0]} would be overwritten, and is not of an earlier result"
+                f" {path.name}; choose another name, or move it away"
+            )
+
+
+def _picture(path: Path, name: str) -> Path:
+    """Return where a picture of a result lies."""
+    return path.with_name(f"{path.stem if name == 'samples' else f'{path.stem}-{name}'}.png")
+
+
+def _is_result(path: Path) -> bool:
+    """Whether a file is a result that was written here."""
+    if not path.is_file():
+        return False
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and {"recipe", "command", "config", "chosen"} <= found.keys()
 
 
 def write_result(
@@ -67,10 +97,16 @@ def write_result(
         Of the samples.
     data : Dataset
         What it was trained on.
+
+    Raises
+    ------
+    ValueError
+        If the name does not end in .json, or a picture there is not of an earlier result of it.
     """
     from scratchgan.runs.render import save_figure
     from scratchgan.runs.result_figures import result_figures
 
+    require_json_name(path)
     config, figures = folder.config, evaluation.figures or {}
     chosen = read_checkpoint(folder.chosen_checkpoint())
     records = folder.read_metrics()
@@ -82,7 +118,7 @@ def write_result(
         "samples_seed": seed,
         "temperature": generator.temperature,
         "config": asdict(config),
-        "environment": json.loads((folder.path / "env.json").read_text(encoding="utf-8")),
+        "environment": folder.read_environment(),
         "seconds": folder.seconds(),
         "trained": {"iterations": last["step"], "epochs": last["epoch"]},
         "chosen": {
@@ -94,12 +130,11 @@ def write_result(
         "over_epochs": folder.read_metrics(MEASURED),
     }
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=True) + "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
     pictures = result_figures(generator, data, config.validation, seed)
-    for name, figure in pictures.items():
-        stem = path.stem if name == "samples" else f"{path.stem}-{name}"
-        save_figure(path.with_name(f"{stem}.png"), figure)
+    # The text first: by it the pictures are known as its own, if a kill comes between.
     write_atomically(path, lambda stream: stream.write(text.encode()))
+    for name, figure in pictures.items():
+        save_figure(_picture(path, name), figure)
 
 
 def _command(folder: RunFolder) -> str:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from math import gcd
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from scratchgan import checks
 from scratchgan.data import Dataset
 from scratchgan.errors import NonFiniteError, RunError
 from scratchgan.gan import Trainer
-from scratchgan.runs.build import build_trainer, describe_data
-from scratchgan.runs.checkpoint import begin_from, load_into, read_checkpoint, write_checkpoint
+from scratchgan.runs.build import FOLDER, build_trainer, describe_data, load_trainer
+from scratchgan.runs.checkpoint import begin_from, made_with, read_checkpoint, write_checkpoint
 from scratchgan.runs.config import Config
+from scratchgan.runs.files import as_path
 from scratchgan.runs.folder import MEASURED, SECONDS, RunFolder
+from scratchgan.runs.interrupts import interrupts
 from scratchgan.runs.measures import MEASURES
 from scratchgan.runs.render import Renderer, write_animation, write_losses
 
-__all__ = ["Outcome", "Session", "next_free_folder"]
+__all__ = ["Outcome", "Session"]
+
+Progress = Callable[[Trainer], object]
 
 
 class Outcome(NamedTuple):
@@ -34,13 +37,15 @@ class Outcome(NamedTuple):
     samples: Path
     losses: Path
     animation: Path
+    signal: int = 0  # what interrupted it: SIGINT, SIGTERM or SIGHUP
 
 
 class Session:
     """
     A run in its folder: a trainer, and a callback that writes down what it does.
 
-    Make one with ``start`` or ``resume``, then call ``run``.
+    Make one with ``start`` or ``resume``, then call ``run``. From then to the end of ``run``, or
+    to ``close``, no other process can write into the folder.
     """
 
     def __init__(self, folder: RunFolder, data: Dataset, trainer: Trainer) -> None:
@@ -49,27 +54,44 @@ class Session:
         self.data = data
         self._began = time.monotonic() - (folder.seconds() or 0.0)
         self._renderer = Renderer(trainer, data)
+        self._progress: Progress | None = None
 
     @classmethod
     def start(
-        cls, path: Path, config: Config, data: Dataset, origin: Path | None = None
+        cls,
+        path: Path | str | None,
+        config: Config,
+        data: Dataset,
+        origin: Path | str | None = None,
     ) -> Session:
         """
         Begin a run in a folder that holds none.
 
-        With ``origin``, a checkpoint, it begins where that one stands: see ``begin_from``.
+        Without a path that is runs/RECIPE-001, or the first number after it that is free. With
+        ``origin``, a checkpoint, the run begins where that one stands: see ``begin_from``.
         """
+        checks.instance("Session.start", "config", config, Config, "a Config")
+        checks.instance("Session.start", "data", data, Dataset, "a Dataset")
         config = describe_data(config, data)
         # What does not fit is refused before anything is written.
         trainer = build_trainer(config, data)
-        if origin is None:
-            return cls(RunFolder.create(path, config), data, trainer)
-        begin_from(trainer, read_checkpoint(origin))
-        config = replace(
-            config, origin={"run": origin.parents[1].name, "iteration": trainer.iteration}
-        )
-        session = cls(RunFolder.create(path, config), data, trainer)
-        session._write_checkpoint()  # what it is resumed from
+        if origin is not None:
+            origin = as_path("Session.start", origin)
+            begin_from(trainer, read_checkpoint(origin))
+            config = replace(
+                config, origin={"run": origin.parents[1].name, "iteration": trainer.iteration}
+            )
+        if path is None:
+            folder = RunFolder.create_next(Path("runs"), config)
+        else:
+            folder = RunFolder.create(path, config)
+        try:
+            session = cls(folder, data, trainer)
+            if origin is not None:
+                session._write_checkpoint()  # what it is resumed from
+        except BaseException:
+            folder.release()
+            raise
         return session
 
     @classmethod
@@ -78,15 +100,34 @@ class Session:
         Continue a run from its newest checkpoint, or from its start if it has none.
 
         ``steps`` gives it another number of iterations; what is done stays done.
+
+        Raises
+        ------
+        RunError
+            If another process writes it; if its settings or data are no longer those of the
+            checkpoint; if the checkpoint is damaged.
         """
-        trainer = build_trainer(folder.config, data)
+        checks.instance("Session.resume", "folder", folder, RunFolder, FOLDER)
+        if steps is not None:
+            steps = checks.whole("", "steps", steps, 1)
+        folder.hold()
+        try:
+            return cls._resume(folder, data, steps)
+        except BaseException:
+            folder.release()
+            raise
+
+    @classmethod
+    def _resume(cls, folder: RunFolder, data: Dataset, steps: int | None) -> Session:
         if folder.checkpoints():
-            load_into(trainer, read_checkpoint(folder.newest_checkpoint()))
+            trainer = load_trainer(folder, data)
         elif folder.config.origin is not None:
             raise RunError(
                 f"{folder.path} was to begin from {folder.config.origin['run']}, and has no"
                 " checkpoint; begin it again with `scratchgan train --from` in another folder"
             )
+        else:
+            trainer = build_trainer(folder.config, data)
         if steps is not None:
             if steps < trainer.iteration:
                 raise ValueError(
@@ -99,22 +140,40 @@ class Session:
         if folder.config.measure:
             folder.cut_metrics(trainer.iteration, MEASURED)
         folder.remove_frames_after(trainer.iteration)
+        folder.remove_unfinished()
         return cls(folder, data, trainer)
 
-    def run(self, progress: Callable[[Trainer], object] | None = None) -> Outcome:
+    def close(self) -> None:
+        """Let others write into the folder, where ``run`` is not to be called; ``run`` does so."""
+        self.folder.release()
+
+    def run(self, progress: Progress | None = None) -> Outcome:
         """
         Train to the last iteration, and draw the pictures of the whole run.
 
-        ``progress(trainer)`` is called now and then. Ctrl-C lets the iteration end,
-        writes a checkpoint and returns; a second Ctrl-C interrupts at once.
+        ``progress(trainer)`` is called now and then; once it raises OSError (the reader of a
+        pipe is gone, a disk is full) the run goes on without it. Ctrl-C, SIGTERM and SIGHUP let
+        the iteration end, write a checkpoint and the pictures so far, and return; a second one
+        interrupts at once.
 
         Raises
         ------
         NonFiniteError
             If a value is no longer finite; the last good checkpoint is kept.
         RunError
-            If the disk does not take a file.
+            If the disk does not take a file, or another process writes into the folder or has
+            gone on with the run.
         """
+        self.folder.hold()
+        try:
+            self._require_newest()
+            self._progress = progress
+            with interrupts() as seen:
+                return self._run(seen)
+        finally:
+            self.folder.release()
+
+    def _run(self, seen: list[int]) -> Outcome:
         trainer, config = self.trainer, self.folder.config
         if trainer.iteration == 0:
             self._write_samples()
@@ -123,11 +182,10 @@ class Session:
         if config.measure:
             due = gcd(due, config.measure_every)
         trainer.call_every(due, self._write_down)
-        if progress is not None:
-            trainer.call_every(config.log_every, progress)
+        trainer.call_every(config.log_every, self._tell)
         try:
-            with _interrupts() as interrupted:
-                trainer.train(config.steps - trainer.iteration, until=lambda: interrupted)
+            if not seen:
+                trainer.train(config.steps - trainer.iteration, until=lambda: seen)
         except NonFiniteError as error:
             raise NonFiniteError(f"{error}. {self._last_good()}") from None
         finally:
@@ -137,9 +195,25 @@ class Session:
             self._write_samples()
         if not self.folder.checkpoint_path(trainer.iteration).exists():
             self._write_checkpoint()
-        if progress is not None:
-            progress(trainer)
-        return self._finish(bool(interrupted) and not complete)
+        self._tell(trainer)
+        return self._finish(seen[0] if seen and not complete else 0)
+
+    def _require_newest(self) -> None:
+        """Refuse to go on where the run itself has gone on since, by another process."""
+        newest = self.folder.newest_step()
+        if newest is not None and newest > self.trainer.iteration:
+            raise RunError(
+                f"{self.folder.path} has gone on to iteration {newest} since this session left"
+                f" it at {self.trainer.iteration}; resume it anew"
+            )
+
+    def _tell(self, trainer: Trainer) -> None:
+        """Show progress, as long as somebody takes it."""
+        if self._progress is not None:
+            try:
+                self._progress(trainer)
+            except OSError:
+                self._progress = None
 
     def _write_down(self, trainer: Trainer) -> None:
         """What is due at this iteration. Metrics first: a checkpoint never runs ahead of them."""
@@ -163,15 +237,21 @@ class Session:
         record = {"step": trainer.iteration, "epoch": trainer.record()["epoch"], **found}
         best = self.folder.best_measured()
         if self.folder.config.keep_best and (best is None or found["score"] > best["score"]):
-            write_checkpoint(self.folder.best_path, trainer)
+            write_checkpoint(self.folder.best_path, trainer, self._made_with)
         self.folder.append_metrics(record, MEASURED)
 
     def _write_samples(self) -> None:
         self._renderer.write(self.folder.sample_path(self.trainer.iteration))
 
     def _write_checkpoint(self) -> None:
-        write_checkpoint(self.folder.checkpoint_path(self.trainer.iteration), self.trainer)
+        self.folder.sync_metrics()  # a checkpoint never runs ahead of them, on the disk either
+        path = self.folder.checkpoint_path(self.trainer.iteration)
+        write_checkpoint(path, self.trainer, self._made_with)
         self.folder.remove_old_checkpoints()
+
+    @cached_property
+    def _made_with(self) -> dict[str, Any]:
+        return made_with(self.folder.config, self.data)
 
     def _last_good(self) -> str:
         kept = self.folder.checkpoints()
@@ -179,46 +259,18 @@ class Session:
             return "No checkpoint had been written yet"
         return f"The last good checkpoint is {kept[-1]}"
 
-    def _finish(self, interrupted: bool) -> Outcome:
+    def _finish(self, signal: int) -> Outcome:
         root, trainer = self.folder.path, self.trainer
         outcome = Outcome(
-            interrupted=interrupted,
+            interrupted=bool(signal),
             iteration=trainer.iteration,
             checkpoint=self.folder.checkpoint_path(trainer.iteration),
             samples=root / "samples.png",
             losses=root / "losses.png",
             animation=root / "training.gif",
+            signal=signal,
         )
         self._renderer.write(outcome.samples)
         write_losses(outcome.losses, trainer.history)
         write_animation(outcome.animation, self.folder.frames())
         return outcome
-
-
-@contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Let the first Ctrl-C end the training after its iteration; the list is then not empty."""
-    seen: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield seen  # only the main thread may handle signals
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def first(number: int, frame: object) -> None:
-        seen.append(number)
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, first)
-    try:
-        yield seen
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def next_free_folder(parent: Path, name: str) -> Path:
-    """Return parent/name-001, or the first number after it that is free."""
-    for number in range(1, 10_000):
-        path = parent / f"{name}-{number:03d}"
-        if not path.exists():
-            return path
-    raise RunError(f"{parent} is full of runs of '{name}'; give a folder with --out")

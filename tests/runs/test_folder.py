@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from small import finished, start
+from small import finished, resume, start, without_settings
 
 from scratchgan.data import load
 from scratchgan.errors import DataError, NonFiniteError, RunError
@@ -20,24 +20,6 @@ from scratchgan.runs import (
     read_checkpoint,
 )
 from scratchgan.runs import files as run_files
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    return finished(tmp_path_factory.mktemp("runs") / "done")
-
-
-@pytest.fixture
-def copy(done, tmp_path):
-    """A run of one's own, to be damaged."""
-    import shutil
-
-    shutil.copytree(done.path, tmp_path / "run")
-    return RunFolder.open(tmp_path / "run")
-
-
-def resume(folder):
-    return Session.resume(RunFolder.open(folder.path), load(folder.config.data))
 
 
 def test_files(done):
@@ -214,6 +196,9 @@ def test_checkpoint_of_another_format(copy):
 def test_checkpoint_of_another_architecture(copy, tmp_path):
     other = finished(tmp_path / "other", "ring", data="gaussian-1d")
     copy.newest_checkpoint().write_bytes(other.newest_checkpoint().read_bytes())
+    with pytest.raises(RunError, match=r"recipe was 'ring' and is 'gaussian-1d'"):
+        resume(copy)
+    without_settings(copy.newest_checkpoint())
     with pytest.raises(RunError, match=r"another architecture: its G has.*0\.weight"):
         resume(copy)
     with pytest.raises(RunError, match="another architecture"):
@@ -223,11 +208,13 @@ def test_checkpoint_of_another_architecture(copy, tmp_path):
 def test_checkpoint_of_another_optimiser(copy, tmp_path):
     other = finished(tmp_path / "other", optimizer_d={"name": "sgd", "rate": 0.1})
     copy.newest_checkpoint().write_bytes(other.newest_checkpoint().read_bytes())
+    without_settings(copy.newest_checkpoint())
     with pytest.raises(RunError, match="another optimiser"):
         resume(copy)
 
 
 def test_run_whose_data_changed(copy):
+    without_settings(copy.newest_checkpoint())
     with pytest.raises(RunError, match="data of 1 features.*'ring' has 2"):
         Session.resume(copy, load("ring"))
 

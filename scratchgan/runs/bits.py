@@ -1,0 +1,77 @@
+"""
+What the bits of a run rest on: its settings and its data.
+
+A checkpoint keeps both beside its arrays, so that it is never used with others unnoticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scratchgan.data import Dataset
+from scratchgan.runs.config import Config
+
+__all__ = ["data_digest", "differences", "settings_of"]
+
+# What may change in a run that goes on: how long it is, what is written down and when, and what
+# is measured beside. No number of the training follows from them.
+FREE = frozenset(
+    {
+        "steps", "log_every", "sample_every", "checkpoint_every", "measure", "measure_every",
+        "keep_best", "origin", "scratchgan",
+    }
+)  # fmt: skip
+
+
+def settings_of(config: Config) -> dict[str, Any]:
+    """Return the settings that the bits follow from, as plain data."""
+    found = {name: value for name, value in asdict(config).items() if name not in FREE}
+    plain: dict[str, Any] = json.loads(json.dumps(found))
+    return plain
+
+
+def data_digest(data: Dataset, conditional: bool) -> dict[str, str]:
+    """Return a SHA-256 of the examples, and one of the labels where they are played with."""
+    digests = {"x": _sha256(data.x)}
+    if conditional and data.labels is not None:
+        digests["labels"] = _sha256(data.labels)
+    return digests
+
+
+def _sha256(a: NDArray[Any]) -> str:
+    total = hashlib.sha256(f"{a.dtype.str} {a.shape}".encode())
+    total.update(np.ascontiguousarray(a).data)
+    return total.hexdigest()
+
+
+def differences(
+    saved: Mapping[str, Any], now: Mapping[str, Any], beside: Collection[str] = ()
+) -> list[tuple[str, Any, Any]]:
+    """
+    Return (name, saved, now) for each setting that differs; one of a table is TABLE.NAME.
+
+    What only one of the two knows was made by another version, and is no difference; neither is
+    what ``beside`` names.
+
+    Examples
+    --------
+    >>> differences({"k": 1, "noise": {"kind": "normal"}}, {"k": 2, "noise": {"kind": "uniform"}})
+    [('k', 1, 2), ('noise.kind', 'normal', 'uniform')]
+    """
+    both = [name for name in saved if name in now and name not in beside]
+    return [found for name in both for found in _within(name, saved[name], now[name])]
+
+
+def _within(name: str, saved: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(saved, dict) and isinstance(now, dict):
+        for key in [*saved, *(key for key in now if key not in saved)]:
+            yield from _within(f"{name}.{key}", saved.get(key), now.get(key))
+    elif saved != now:
+        yield name, saved, now
