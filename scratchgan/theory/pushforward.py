@@ -30,6 +30,7 @@ from scratchgan.theory.pushforward_cells import (
     Cells,
     Map,
     Mask,
+    chained,
     join,
     linear_cells,
     monotone_cells,
@@ -158,15 +159,16 @@ class Pushforward(Density):
             inside = knots[(knots > low) & (knots < high)]
             core = linear_cells(g, np.concatenate([[low], inside, [high]]))
             self._surprise = 0.0
-        mass = p_z.cdf(core.z1) - p_z.cdf(core.z0)
+        # Beyond p_z's landmarks nothing has mass, but log p_g goes on.
+        below = list(tail(g, p_z, low, (low - high) / 2, length))[::-1]
+        above = list(tail(g, p_z, high, (high - low) / 2, length))
         flat = core.flat(length)
+        cells = chained(join([*below, core.only(~flat), *above]))
+        core = core.updated(~flat, cells, sum(part.z0.size for part in below))
+        mass = p_z.cdf(core.z1) - p_z.cdf(core.z0)
         self.atoms, self._atom_of = _atoms(core, mass, flat)
         self.continuous_mass = float(mass[~flat].sum())
         self._core, self._flat, self._matters = core, flat, ~flat & (mass > NO_MASS)
-        # Beyond p_z's landmarks nothing has mass, but log p_g goes on.
-        below = list(tail(g, p_z, low, (low - high) / 2, length))
-        above = list(tail(g, p_z, high, (high - low) / 2, length))
-        cells = join([*below[::-1], core.only(~flat), *above])
         self._cells = cells.only(~cells.redundant(p_z))
         self._mass = p_z.cdf(self._cells.z1) - p_z.cdf(self._cells.z0)
         every = np.concatenate([self._cells.low, self._cells.high, [a.x for a in self.atoms]])
@@ -337,7 +339,7 @@ class Pushforward(Density):
         result = integrate(integrand, np.arange(x.size), tolerance=1e-8)
         atoms = sum(atom.mass for atom in self.atoms)
         left_out = max(0.0, 1 - self.continuous_mass - atoms)
-        left_out += float(self._mass[self._cells.doubtful].sum())
+        left_out += float(self._mass[self._cells.doubtful | self._cells.empty].sum())
         # A weaker kink than was looked for may lie where the quadrature has no node, which
         # is at most 1 % of a panel.
         left_out += 0.01 * ALIKE * float(self._mass[~self._cells.linear].sum())

@@ -23,6 +23,7 @@ __all__ = [
     "Map",
     "Mask",
     "Roots",
+    "chained",
     "join",
     "linear_cells",
     "monotone_cells",
@@ -45,6 +46,7 @@ NO_MASS = 1e-18
 """What p_z gives to less than this is not looked for in p_g."""
 
 _EPS = float(np.finfo(np.float64).eps)
+_ROUNDING = 64 * _EPS  # of its own size: by less G may seem to move the wrong way
 _TINY = 1e-290  # of a smaller size nothing has all its digits
 _HALVINGS = 36  # of a cell in which G is rough: down to 1e-13 of the bulk of z
 _PROBES = np.array([0.23, 0.5, 0.79])[:, None]  # where a cell is looked into; it is cut at ½
@@ -74,6 +76,8 @@ class Cells(NamedTuple):
     linear: Mask
     bent: Mask  # G is rough in it
     doubtful: Mask  # and might turn back in it, by no more than rounding or a hair's breadth
+    rising: Mask
+    top: Mask  # an x at its upper end is its own: set by ``chained``
 
     @property
     def low(self) -> Points:
@@ -84,20 +88,24 @@ class Cells(NamedTuple):
         return np.maximum(self.y0, self.y1)
 
     @property
-    def rising(self) -> Mask:
-        return self.y1 > self.y0
-
-    @property
     def pieces(self) -> int:
         """How many monotone pieces G has: at most that many roots has an x."""
-        return int(self._top().sum())
+        return int(self.top.sum())
+
+    @property
+    def empty(self) -> Mask:
+        """Whether rounding leaves no x between the ends: no root is found there."""
+        none: Mask = self.y0 == self.y1
+        return none
 
     @property
     def bends(self) -> tuple[Mask, Mask]:
         """Whether p_g is rough at the lower and at the upper end."""
         rough = self.linear | self.bent
-        (stands0, stands1), goes_on = self._stands(), self._goes_on()
-        return rough | stands0 | ~goes_on[:-1], rough | stands1 | ~goes_on[1:]
+        stands0, stands1 = self._stands()
+        goes_on = (self.z1[:-1] == self.z0[1:]) & (self.rising[:-1] == self.rising[1:])
+        turns = np.concatenate([[True], ~goes_on, [True]])[: self.z0.size + 1]
+        return rough | stands0 | turns[:-1], rough | stands1 | turns[1:]
 
     def _stands(self) -> tuple[Mask, Mask]:
         """Whether G stands still at the lower and at the upper end: a fold, most often."""
@@ -107,16 +115,28 @@ class Cells(NamedTuple):
     def only(self, mask: Mask) -> Cells:
         return Cells._make(a[mask] for a in self)
 
+    def updated(self, mask: Mask, cells: Cells, start: int) -> Cells:
+        """With what ``chained`` decided where ``mask`` is: these are ``cells`` from start on."""
+        part = slice(start, start + int(mask.sum()))
+        y0, y1, rising = self.y0.copy(), self.y1.copy(), self.rising.copy()
+        y0[mask], y1[mask], rising[mask] = cells.y0[part], cells.y1[part], cells.rising[part]
+        return self._replace(y0=y0, y1=y1, rising=rising)
+
     @np.errstate(over="ignore", invalid="ignore")
     def flat(self, length: float) -> Mask:
         """Whether G moves by rounding alone; a cell counts as ``length`` long at the least.
 
-        Without that, the short cells around a kink would be flat for being short.
+        Without that, short cells would be flat for being short: those around a kink, and
+        those on which rounding hides that G moves though G′ says so.
         """
-        moved = np.abs(self.y1 - self.y0) * np.maximum(1.0, length / (self.z1 - self.z0))
+        h = self.z1 - self.z0
+        moved = np.maximum(
+            np.abs(self.y1 - self.y0), h * np.minimum(np.abs(self.d0), np.abs(self.d1))
+        )
+        moved *= np.maximum(1.0, length / h)
         size = np.maximum(np.abs(self.y0), np.abs(self.y1))
         # A sum of large terms that cancel, as a network's output is, moves by their rounding.
-        terms = np.where(self.linear, 64 * _EPS * size.max(initial=0.0) / FLAT, 0.0)
+        terms = np.where(self.linear, _ROUNDING * size.max(initial=0.0) / FLAT, 0.0)
         still: Mask = moved <= FLAT * np.maximum(np.maximum(size, terms), _TINY)
         return still
 
@@ -141,50 +161,80 @@ class Cells(NamedTuple):
         """
         Solve G(z) = x, x (n,): in closed form on linear cells, else by Newton's method.
 
-        An x that two cells of one monotone piece share belongs to the upper one; the
-        top of a piece belongs to it if ``closed``.
+        The cells must be ``chained``. An x that two cells of one monotone piece share
+        belongs to the upper one; the top of a piece belongs to it if ``closed``.
         """
         order = np.argsort(x)
         ordered = x[order]
         first = np.searchsorted(ordered, self.low, side="left")
         last = np.searchsorted(ordered, self.high, side="left")
         if closed:
-            top = self._top()
-            last[top] = np.searchsorted(ordered, self.high[top], side="right")
+            last[self.top] = np.searchsorted(ordered, self.high[self.top], side="right")
         count = np.maximum(last - first, 0)
         cell = np.repeat(np.arange(count.size), count)
         within = np.arange(cell.size) - np.repeat(np.cumsum(count) - count, count)
         which = order[first[cell] + within]
-        z0, z1, y0, y1, d0, _, linear, _, _ = (a[cell] for a in self)
+        z0, z1, y0, y1, d0, _, linear, _, _, rising, _ = (a[cell] for a in self)
         wanted, slope = x[which], d0.copy()
         z = np.clip(z0 + (wanted - y0) / (y1 - y0) * (z1 - z0), z0, z1)
         curved = ~linear
-        z[curved] = _newton(g, wanted[curved], z[curved], z0[curved], z1[curved], (y1 > y0)[curved])
+        z[curved] = _newton(g, wanted[curved], z[curved], z0[curved], z1[curved], rising[curved])
         slope[curved] = g(z[curved])[1]
         # At a fold rounding may find a z too near to it, where |G′| is too small: it is taken
         # to be at least half of what it is where a parabola has risen to x.
         for y, stands in zip((y0, y1), self._stands(), strict=True):
             rise = np.maximum(np.abs(wanted - y), 2 * _EPS * np.abs(y))
-            fold = curved & stands[cell] & (rise <= 64 * _EPS * np.abs(y))
+            fold = curved & stands[cell] & (rise <= _ROUNDING * np.abs(y))
             least = np.sqrt(rise * np.abs(y1 - y0)) / (z1 - z0)
             slope[fold] = np.maximum(np.abs(slope), least)[fold]
         return Roots(which, cell, z, slope)
-
-    def _goes_on(self) -> Mask:
-        """Whether G goes on the same way from each cell to the next, False at both ends."""
-        joined = (self.z1[:-1] == self.z0[1:]) & (self.rising[:-1] == self.rising[1:])
-        return np.concatenate([[False], joined, [False]])[: self.z0.size + 1]
-
-    def _top(self) -> Mask:
-        """Whether no neighbour goes on upwards where the cell ends."""
-        goes_on = self._goes_on()
-        top: Mask = ~np.where(self.rising, goes_on[1:], goes_on[:-1])
-        return top
 
 
 def join(parts: Sequence[Cells]) -> Cells:
     """One after the other."""
     return Cells._make(map(np.concatenate, zip(*parts, strict=True)))
+
+
+def chained(cells: Cells) -> Cells:
+    """
+    Lay the cells of each monotone piece end to end in x, so that each x there is one cell's.
+
+    Rounding may let G, at the ends of short cells, stand still or step back where G′ says
+    that it goes on; and what two calls of G give at one z may differ. So the direction of a
+    cell on which G moves by rounding alone is that of G′, and neighbours of one direction
+    that meet to rounding are one piece. At each place where two cells of it meet there is one
+    value of G from then on, and along the piece these never step back: half-open stretches
+    between neighbouring ones then hold each x exactly once.
+    """
+    z0, y0, y1, d0, d1, linear = cells.z0, *cells[2:7]
+    if z0.size == 0:
+        return cells
+    size = np.maximum(np.abs(y0), np.abs(y1))
+    rounded = linear | (np.abs(y1 - y0) <= _ROUNDING * size)
+    slope = np.sign(d0 + d1)
+    direction = np.where(rounded & (slope != 0), slope, np.sign(y1 - y0))
+    # One that stands still goes the way of the one before it.
+    known = np.maximum.accumulate(np.where(direction != 0, np.arange(z0.size), 0))
+    rising = direction[known] > 0
+    meets = np.abs(y0[1:] - y1[:-1]) <= _ROUNDING * np.maximum(size[1:], size[:-1])
+    meets &= rising[1:] == rising[:-1]
+    starts = np.flatnonzero(np.concatenate([[True], ~meets]))
+    # All ends in a row, upwards in each piece; the later one of two that meet is for both.
+    ends = np.where(rising, 1.0, -1.0) * np.stack([y0, y1])
+    ends[1, :-1][meets] = ends[0, 1:][meets]
+    back = np.flatnonzero(ends[1] < ends[0])
+    for k in np.unique(np.searchsorted(starts, back, side="right") - 1):
+        piece = slice(starts[k], starts[k + 1] if k + 1 < starts.size else None)
+        ends[:, piece] = np.maximum.accumulate(ends[:, piece].T.ravel()).reshape(-1, 2).T
+    y0, y1 = np.where(rising, 1.0, -1.0) * ends
+    # The top of a piece is that of its uppermost cell that is not empty.
+    some = np.flatnonzero(y0 != y1)
+    piece_of = np.cumsum(np.concatenate([[True], ~meets]))[some]
+    last = np.diff(piece_of, append=-1) != 0
+    first = np.diff(piece_of, prepend=-1) != 0
+    top = np.zeros(z0.size, bool)
+    top[some] = np.where(rising[some], last, first)
+    return cells._replace(y0=y0, y1=y1, rising=rising, top=top)
 
 
 def _newton(g: Map, x: Points, z: Points, low: Points, high: Points, rising: Mask) -> Points:
@@ -234,7 +284,7 @@ def linear_cells(g: Map, z: Points) -> Cells:
             f" rises by {(y1[i] - y0[i]) / (z1[i] - z0[i]):g} for each unit of z"
         )
     yes = np.ones(z0.size, bool)
-    return Cells(z0, z1, y0, y1, slope, slope, yes, ~yes, ~yes)
+    return Cells(z0, z1, y0, y1, slope, slope, yes, ~yes, ~yes, slope > 0, ~yes)
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # far out G may be huge
@@ -301,7 +351,8 @@ def monotone_cells(
     rows = rows[:, np.argsort(rows[0])]
     z0, z1, y0, y1, d0, d1, bent, doubtful = rows
     straight = np.zeros(z0.size, bool)
-    found = Cells(z0, z1, y0, y1, d0, d1, straight, bent > 0, doubtful > 0)
+    rising = y1 > y0
+    found = Cells(z0, z1, y0, y1, d0, d1, straight, bent > 0, doubtful > 0, rising, straight)
     return found, surprises, open_[:2]
 
 
@@ -321,7 +372,7 @@ def _look(
     z0, z1, y0, y1, d0, d1 = cells
     h, rise = z1 - z0, y1 - y0
     y, d = (a.reshape(u.size, -1) for a in g((z0 + u * h).ravel()))
-    rounding = 64 * _EPS * np.maximum(np.maximum(np.abs(y0), np.abs(y1)), _TINY)
+    rounding = _ROUNDING * np.maximum(np.maximum(np.abs(y0), np.abs(y1)), _TINY)
     still = (np.abs(y - y0).max(axis=0) <= rounding) & (np.abs(rise) <= rounding)
     sign = np.sign(rise)
     one_way = (sign * np.vstack([d0, d, d1]) >= 0).all(axis=0)
