@@ -12,12 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from scratchgan.errors import ShapeError
 from scratchgan.theory.estimate import Estimate
-from scratchgan.theory.integrate import integrate, integrate_plane
+from scratchgan.theory.integrate import Integrand, integrate, integrate_plane
 
 __all__ = ["Density", "GaussianMixture", "Normal", "Points", "grid", "ring"]
 
 Points: TypeAlias = NDArray[np.float64]
 
+_EPS = float(np.finfo(np.float64).eps)
 _BLOCK = 1 << 18  # (point, mode) pairs held at once: 2 MiB an array, which stays in cache
 
 
@@ -112,14 +113,15 @@ class Density(ABC):
         """
         raise NotImplementedError(f"{self!r} has no landmarks: it cannot be integrated")
 
-    def expect(self, f: Callable[[Points], Points], also: Any = None) -> Estimate:
+    def expect(self, f: Integrand, also: Any = None) -> Estimate:
         """
         Return the expectation E_p[f] = ∫ p(x) f(x) dx, by adaptive quadrature.
 
         Parameters
         ----------
         f : callable
-            Takes points (n, dim), gives values (n,). It is not looked at where p is 0.
+            Takes points (n, dim), gives values (n,), or a pair of them and of how far rounding
+            may put each off. It is not looked at where p is 0.
         also : landmarks, optional
             Further places where f may be rough or narrow: another density's
             ``landmarks()``, for one.
@@ -137,12 +139,17 @@ class Density(ABC):
         """
         own = self.landmarks()
 
-        def weighted(x: Points) -> Points:
-            p = self.pdf(x)
+        def weighted(x: Points) -> tuple[Points, Points]:
+            log_p = self.log_pdf(x)
+            p = np.exp(log_p)
             here = p > 0
-            values = np.zeros_like(p)
-            values[here] = p[here] * f(x[here])
-            return values
+            values, noise = np.zeros_like(p), np.zeros_like(p)
+            found = f(x[here])
+            of_f, off = found if isinstance(found, tuple) else (found, 0.0)
+            values[here] = p[here] * of_f
+            # log p is rounded, so p is off by as much of itself.
+            noise[here] = p[here] * (off + _EPS * np.abs(log_p[here]) * np.abs(of_f))
+            return values, noise
 
         if self.dim == 1:
             return integrate(lambda x: weighted(x[:, None]), _merged(own, also))
@@ -315,8 +322,13 @@ class GaussianMixture(Density):
             return np.unique(self.means + self.std * _NORMAL_LANDMARKS)
         if self.dim == 2:  # few cuts: cells grow with the square of their number
             cuts = np.array([-8.0, -3.0, 0.0, 3.0, 8.0]) * self.std
-            return tuple(np.unique((axis[:, None] + cuts).round(12)) for axis in self.means.T)
+            return tuple(self._apart((axis[:, None] + cuts).ravel()) for axis in self.means.T)
         return super().landmarks()
+
+    def _apart(self, places: Points) -> Points:
+        """Places in order, of those that differ by rounding one: sin 0 and sin π, for instance."""
+        places = np.unique(places)
+        return places[np.diff(places, prepend=-np.inf) > 1e-6 * self.std]
 
     def _cdf(self, x: Points) -> Points:
         below: Points = _normal_cdf((x[:, None] - self.means[:, 0]) / self.std) @ self.weights

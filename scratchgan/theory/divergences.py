@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from scratchgan.errors import ShapeError
 from scratchgan.theory.densities import Density, Points
 from scratchgan.theory.estimate import Estimate
 from scratchgan.theory.integrate import integrate
+
+_EPS = float(np.finfo(np.float64).eps)
 
 __all__ = ["hellinger", "js", "kl", "reverse_kl", "total_variation", "wasserstein_1"]
 
@@ -43,7 +46,7 @@ def kl(p: Density, q: Density) -> Estimate:
     >>> abs(result.value - (np.log(2) + 2 / 8 - 0.5)) <= result.error <= 1e-9
     True
     """
-    return _expect(p, q, lambda r: -r)
+    return _expect(p, q, lambda r: -r, np.ones_like)
 
 
 def reverse_kl(p: Density, q: Density) -> Estimate:
@@ -62,8 +65,7 @@ def js(p: Density, q: Density) -> Estimate:
     def to_mixture(r: Points) -> Points:  # log p/m = log 2 − log(1 + e^r)
         return math.log(2) - np.logaddexp(0.0, r)
 
-    one, two = _expect(p, q, to_mixture), _expect(q, p, to_mixture)
-    return Estimate((one.value + two.value) / 2, (one.error + two.error) / 2)
+    return _under_both(p, q, to_mixture, lambda r: np.exp(-np.logaddexp(0.0, -r)))
 
 
 def total_variation(p: Density, q: Density) -> Estimate:
@@ -72,20 +74,24 @@ def total_variation(p: Density, q: Density) -> Estimate:
 
     The largest difference in probability that p and q give to any event.
     """
-    return _expect(p, q, lambda r: -np.expm1(np.minimum(r, 0.0)))
+    return _expect(p, q, lambda r: -np.expm1(np.minimum(r, 0.0)), lambda r: np.exp(-np.abs(r)))
 
 
 def hellinger(p: Density, q: Density) -> Estimate:
     """
-    Hellinger distance √(1 − ∫ √(pq) dx) = √(1 − E_p[√(q/p)]), from 0 to 1.
+    Hellinger distance √(½ ∫ (√p − √q)² dx) = √(E_m[(1 − √(q/p))² / (1 + q/p)]), from 0 to 1.
 
-    Hellinger 1909. Near 0 the error is the larger: an error ε of the integral
+    Hellinger 1909; m = (p + q)/2. Near 0 the error is the larger: an error ε of the integral
     becomes √ε.
     """
-    overlap = _expect(p, q, lambda r: np.exp(r / 2))
-    squared = max(0.0, 1.0 - overlap.value)
-    value = math.sqrt(squared)
-    return Estimate(value, min(math.sqrt(overlap.error), overlap.error / max(value, 1e-300)))
+
+    def of_ratio(r: Points) -> Points:  # the same for r and −r: at most 1, and 0 at r = 0
+        size = np.abs(r)
+        return np.expm1(-size / 2) ** 2 / (1 + np.exp(-size))
+
+    squared = _under_both(p, q, of_ratio, lambda r: np.exp(-np.abs(r) / 2))
+    value = math.sqrt(squared.value)
+    return Estimate(value, min(math.sqrt(squared.error), squared.error / max(value, 1e-300)))
 
 
 def wasserstein_1(p: Density, q: Density) -> Estimate:
@@ -109,13 +115,25 @@ def wasserstein_1(p: Density, q: Density) -> Estimate:
     return integrate(lambda x: np.abs(p.cdf(x) - q.cdf(x)), points)
 
 
-def _expect(p: Density, q: Density, of_ratio: Callable[[Points], Points]) -> Estimate:
-    """E_p[f(r)] for r = log q − log p."""
+OfRatio: TypeAlias = Callable[[Points], Points]
+
+
+def _expect(p: Density, q: Density, of_ratio: OfRatio, slope: OfRatio) -> Estimate:
+    """E_p[f(r)] for r = log q − log p; ``slope`` is at least |f′(r)|."""
     if p.dim != q.dim:
         raise ShapeError(f"{p!r} has dimension {p.dim} and {q!r} {q.dim}; expected the same")
 
-    def integrand(x: Points) -> Points:
-        with np.errstate(over="ignore"):
-            return of_ratio(q.log_pdf(x) - p.log_pdf(x))
+    def integrand(x: Points) -> tuple[Points, Points]:
+        log_p, log_q = p.log_pdf(x), q.log_pdf(x)
+        with np.errstate(over="ignore", invalid="ignore"):
+            r = log_q - log_p
+            noise = slope(r) * _EPS * (np.abs(log_p) + np.abs(log_q))
+            return of_ratio(r), np.where(np.isfinite(r), noise, 0.0)
 
     return p.expect(integrand, q.landmarks())
+
+
+def _under_both(p: Density, q: Density, of_ratio: OfRatio, slope: OfRatio) -> Estimate:
+    """½ E_p[f(log q/p)] + ½ E_q[f(log p/q)]."""
+    one, two = _expect(p, q, of_ratio, slope), _expect(q, p, of_ratio, slope)
+    return Estimate((one.value + two.value) / 2, (one.error + two.error) / 2)

@@ -60,9 +60,11 @@ def optimal_logit(p_data: Density, p_g: Density) -> Logit:
     """Return the logit of D*: log p_data(x) − log p_g(x), the log of the density ratio."""
 
     def logit(x: Points) -> Points:
+        log_data, log_g = p_data.log_pdf(x), p_g.log_pdf(x)
         with np.errstate(invalid="ignore"):
-            ratio = p_data.log_pdf(x) - p_g.log_pdf(x)
-        return np.where(np.isnan(ratio), 0.0, ratio)  # where neither has mass, D* is free: ½
+            ratio = log_data - log_g
+        # Where neither has mass, D* is free: ½. At a NaN it is NaN.
+        return np.where(log_data == log_g, 0.0, ratio)
 
     return logit
 

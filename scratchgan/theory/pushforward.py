@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 from scratchgan.errors import ShapeError
 from scratchgan.theory.densities import Density, Points
 from scratchgan.theory.estimate import Estimate
-from scratchgan.theory.integrate import integrate
+from scratchgan.theory.integrate import Integrand, integrate
 from scratchgan.theory.pushforward_cells import (
     ALIKE,
     FLAT,
@@ -281,7 +281,7 @@ class Pushforward(Density):
         apart = np.diff(x, prepend=-np.inf) > 64 * _EPS * np.abs(x)
         return np.unique(np.concatenate([x[apart], atoms]))
 
-    def expect(self, f: Callable[[Points], Points], also: Any = None) -> Estimate:
+    def expect(self, f: Integrand, also: Any = None) -> Estimate:
         """
         Return E_{p_g}[f] = E_{p_z}[f(G(z))]: over z, where folds do no harm.
 
@@ -297,11 +297,12 @@ class Pushforward(Density):
         starts, stops = here & (bends0 | edge[:-1]), here & (bends1 | edge[1:])
         borders = [core.z0[starts], core.z1[stops], rough]
 
-        def of_z(z: Points) -> Points:
+        def of_z(z: Points) -> tuple[Points, Points]:
             x, seen = self._image(z[:, 0])
-            values = np.zeros_like(x)
-            values[seen] = f(x[seen, None])
-            return values
+            values, noise = np.zeros_like(x), np.zeros_like(x)
+            found = f(x[seen, None])
+            values[seen], noise[seen] = found if isinstance(found, tuple) else (found, 0.0)
+            return values, noise
 
         return self.p_z.expect(of_z, also=np.concatenate(borders))
 
