@@ -16,6 +16,7 @@ from typing import TypeAlias
 import numpy as np
 
 from scratchgan.errors import ShapeError
+from scratchgan.theory.crossings import crossings
 from scratchgan.theory.densities import Density, Points
 from scratchgan.theory.estimate import Estimate
 from scratchgan.theory.integrate import integrate
@@ -74,7 +75,10 @@ def total_variation(p: Density, q: Density) -> Estimate:
 
     The largest difference in probability that p and q give to any event.
     """
-    return _expect(p, q, lambda r: -np.expm1(np.minimum(r, 0.0)), lambda r: np.exp(-np.abs(r)))
+    kinks = _equal(p, q) if p.dim == q.dim == 1 else None
+    return _expect(
+        p, q, lambda r: -np.expm1(np.minimum(r, 0.0)), lambda r: np.exp(-np.abs(r)), kinks
+    )
 
 
 def hellinger(p: Density, q: Density) -> Estimate:
@@ -110,18 +114,31 @@ def wasserstein_1(p: Density, q: Density) -> Estimate:
         raise ShapeError(
             f"wasserstein_1: dimensions {p.dim} and {q.dim}; it is offered on the line alone"
         )
-    points = np.concatenate([p.landmarks(), q.landmarks()])
+    places = np.concatenate([p.landmarks(), q.landmarks()])
+
+    def apart(x: Points) -> Points:
+        difference: Points = p.cdf(x) - q.cdf(x)
+        return difference
+
+    def sign(x: Points) -> Points:
+        difference = apart(x)
+        return np.where(np.abs(difference) <= 4 * _EPS, 0.0, difference)
+
     # What the unshown tails add is below 1e-16 · their length.
-    return integrate(lambda x: np.abs(p.cdf(x) - q.cdf(x)), points)
+    kinks = crossings(sign, places)
+    return integrate(lambda x: np.abs(apart(x)), np.concatenate([places, kinks]))
 
 
 OfRatio: TypeAlias = Callable[[Points], Points]
 
 
-def _expect(p: Density, q: Density, of_ratio: OfRatio, slope: OfRatio) -> Estimate:
+def _expect(
+    p: Density, q: Density, of_ratio: OfRatio, slope: OfRatio, kinks: Points | None = None
+) -> Estimate:
     """E_p[f(r)] for r = log q − log p; ``slope`` is at least |f′(r)|."""
     if p.dim != q.dim:
         raise ShapeError(f"{p!r} has dimension {p.dim} and {q!r} {q.dim}; expected the same")
+    places = q.landmarks() if kinks is None else np.concatenate([q.landmarks(), kinks])
 
     def integrand(x: Points) -> tuple[Points, Points]:
         log_p, log_q = p.log_pdf(x), q.log_pdf(x)
@@ -130,7 +147,19 @@ def _expect(p: Density, q: Density, of_ratio: OfRatio, slope: OfRatio) -> Estima
             noise = slope(r) * _EPS * (np.abs(log_p) + np.abs(log_q))
             return of_ratio(r), np.where(np.isfinite(r), noise, 0.0)
 
-    return p.expect(integrand, q.landmarks())
+    return p.expect(integrand, places)
+
+
+def _equal(p: Density, q: Density) -> Points:
+    """Return where p = q on the line."""
+
+    def log_ratio(x: Points) -> Points:
+        log_p, log_q = p.log_pdf(x), q.log_pdf(x)
+        with np.errstate(invalid="ignore"):
+            r, rounding = log_q - log_p, 4 * _EPS * (np.abs(log_p) + np.abs(log_q))
+        return np.where(np.abs(r) <= rounding, 0.0, r)
+
+    return crossings(log_ratio, np.concatenate([p.landmarks(), q.landmarks()]))
 
 
 def _under_both(p: Density, q: Density, of_ratio: OfRatio, slope: OfRatio) -> Estimate:
