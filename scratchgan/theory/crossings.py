@@ -42,16 +42,19 @@ def crossings(f: Callable[[_Values], _Values], places: _Values) -> _Values:
     edges = np.unique(np.asarray(places, dtype=np.float64))
     low, high = edges[:-1], edges[1:]
     parts = _PARTS
-    zeros = [np.empty(0)]
-    for _ in range(_ROUNDS):
+    found = [np.empty(0)]
+    for round_ in range(_ROUNDS):
         if low.size == 0:
             break
         x = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, parts + 1)
         x[:, -1] = high
         sign = np.sign(np.nan_to_num(f(x.ravel()).reshape(x.shape)))
-        alone = (sign[:, 1:-1] == 0) & (sign[:, :-2] != 0) & (sign[:, 2:] != 0)
-        zeros.append(x[:, 1:-1][alone])
+        # Where f is 0 it has the sign that it had before.
+        last = np.maximum.accumulate(np.where(sign != 0, np.arange(parts + 1), 0), axis=1)
+        sign = np.take_along_axis(sign, last, axis=1)
         change = sign[:, :-1] * sign[:, 1:] < 0
+        if round_:  # f is 0 all along: no more can be known
+            found.append(high[~change.any(axis=1)])
         low, high = x[:, :-1][change], x[:, 1:][change]
         parts = _FINER
-    return np.unique(np.concatenate([high, *zeros]))
+    return np.unique(np.concatenate([*found, high]))

@@ -10,11 +10,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from scratchgan import checks
 from scratchgan.errors import ShapeError
 from scratchgan.theory.estimate import Estimate
 from scratchgan.theory.integrate import Integrand, integrate, integrate_plane
 
-__all__ = ["Density", "GaussianMixture", "Normal", "Points", "grid", "ring"]
+__all__ = ["Density", "GaussianMixture", "Normal", "Points", "density", "grid", "ring"]
 
 Points: TypeAlias = NDArray[np.float64]
 
@@ -44,7 +45,7 @@ class Density(ABC):
 
     def log_pdf(self, x: ArrayLike) -> Points:
         """
-        Return log p(x), finite where p(x) itself underflows to 0.
+        Return log p(x), finite where p(x) itself underflows to 0; NaN where x is NaN.
 
         Parameters
         ----------
@@ -59,7 +60,7 @@ class Density(ABC):
         ShapeError
             If x has another shape.
         """
-        points = np.asarray(x, dtype=np.float64)
+        points = checks.array(f"density '{self.name}'", "x", x).astype(np.float64, copy=False)
         if self.dim == 1 and points.ndim == 1:
             points = points[:, None]
         if points.ndim != 2 or points.shape[1] != self.dim:
@@ -68,7 +69,7 @@ class Density(ABC):
                 f"density '{self.name}' got x of shape {np.shape(x)};"
                 f" expected (n, {self.dim}){one_dim}"
             )
-        return self._log_pdf(points)
+        return _nan_where(np.isnan(points).any(axis=1), self._log_pdf, points)
 
     def pdf(self, x: ArrayLike) -> Points:
         """Return p(x) = exp(log p(x)); shapes and errors as for ``log_pdf``."""
@@ -87,13 +88,16 @@ class Density(ABC):
         ValueError
             If n is less than 1.
         """
-        if n < 1:
-            raise ValueError(f"density '{self.name}': {n} samples asked for; expected at least 1")
-        return self._sample(n, rng)
+        owner = f"density '{self.name}'"
+        n = checks.whole(owner, "n", n, 1)
+        expected = "a Generator, such as numpy.random.default_rng(0)"
+        return self._sample(n, checks.instance(owner, "rng", rng, np.random.Generator, expected))
 
     def cdf(self, x: ArrayLike) -> Points:
         """
         Return the probability of a draw at or below x, float64 (n,), for x (n,) on the line.
+
+        NaN where x is NaN.
 
         Raises
         ------
@@ -102,7 +106,8 @@ class Density(ABC):
         """
         if self.dim != 1:
             raise ShapeError(f"density '{self.name}' has dimension {self.dim}: cdf needs 1")
-        return self._cdf(np.asarray(x, dtype=np.float64).reshape(-1))
+        points = checks.array(f"density '{self.name}'", "x", x).astype(np.float64).reshape(-1)
+        return _nan_where(np.isnan(points), self._cdf, points)
 
     def landmarks(self) -> Any:
         """
@@ -148,7 +153,8 @@ class Density(ABC):
             of_f, off = found if isinstance(found, tuple) else (found, 0.0)
             values[here] = p[here] * of_f
             # log p is rounded, so p is off by as much of itself.
-            noise[here] = p[here] * (off + _EPS * np.abs(log_p[here]) * np.abs(of_f))
+            with np.errstate(invalid="ignore"):  # an f of ∞: so is then the expectation
+                noise[here] = p[here] * (off + _EPS * np.abs(log_p[here]) * np.abs(of_f))
             return values, noise
 
         if self.dim == 1:
@@ -199,9 +205,7 @@ class Normal(Density):
 
     def __init__(self, mean: float = 0.0, std: float = 1.0) -> None:
         self.std = _positive("Normal", "std", std)
-        self.mean = float(mean)
-        if not np.isfinite(self.mean):
-            raise ValueError(f"Normal: mean is {mean}; expected a finite number")
+        self.mean = checks.number("Normal", "mean", mean)
 
     def __repr__(self) -> str:
         return f"Normal(mean={self.mean:g}, std={self.std:g})"
@@ -262,18 +266,16 @@ class GaussianMixture(Density):
         weights: ArrayLike | None = None,
         name: str = "mixture",
     ) -> None:
-        centres = np.array(means, dtype=np.float64)
+        given = checks.array("GaussianMixture", "means", means, finite=True)
+        centres = given.astype(np.float64)
         self.means: Points = centres[:, None] if centres.ndim == 1 else centres
         if self.means.ndim != 2 or 0 in self.means.shape:
             raise ShapeError(
                 f"GaussianMixture: means have shape {centres.shape}; expected (modes, dim)"
             )
-        if not np.isfinite(self.means).all():
-            raise ValueError("GaussianMixture: a mean is not finite")
         modes, self.dim = self.means.shape
-        self.weights: Points = np.array(
-            np.full(modes, 1 / modes) if weights is None else weights, dtype=np.float64
-        )
+        each = np.full(modes, 1 / modes) if weights is None else weights
+        self.weights: Points = checks.array("GaussianMixture", "weights", each).astype(np.float64)
         if self.weights.shape != (modes,):
             raise ShapeError(
                 f"GaussianMixture: weights have shape {self.weights.shape};"
@@ -286,7 +288,7 @@ class GaussianMixture(Density):
                 " (divide them by their sum)"
             )
         self.std = _positive("GaussianMixture", "std", std)
-        self.name = name
+        self.name = checks.text("GaussianMixture", "name", name)
 
     def __repr__(self) -> str:
         modes = len(self.means)
@@ -347,8 +349,7 @@ def ring(modes: int = 8, radius: float = 2 / 1.414, std: float = 0.02 / 1.414) -
     ValueError
         If modes is less than 1, or radius or std is not positive.
     """
-    if modes < 1:
-        raise ValueError(f"ring: {modes} modes; expected at least 1")
+    modes = checks.whole("ring", "modes", modes, 1, _MOST_MODES)
     radius = _positive("ring", "radius", radius)
     # The angle 2π is the angle 0: a grid that includes both has one mode too few.
     angle = 2 * np.pi * np.arange(modes) / modes
@@ -367,12 +368,13 @@ def grid(side: int = 5, spacing: float = 2 / 2.828, std: float = 0.05 / 2.828) -
     ValueError
         If side is less than 1, or spacing or std is not positive.
     """
-    if side < 1:
-        raise ValueError(f"grid: side is {side}; expected at least 1")
+    side = checks.whole("grid", "side", side, 1, math.isqrt(_MOST_MODES))
     ticks = _positive("grid", "spacing", spacing) * (np.arange(side) - (side - 1) / 2)
     x, y = np.meshgrid(ticks, ticks, indexing="ij")
     return GaussianMixture(np.column_stack([x.ravel(), y.ravel()]), std, name="grid")
 
+
+_MOST_MODES = 1_000_000  # their means are kept
 
 # In standard deviations. Beyond 38 a normal density is 0 in float64.
 _OUTWARDS = np.array([1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, 38.0])
@@ -402,8 +404,22 @@ def _on_circle(angle: Points) -> Points:
     return np.column_stack([np.cos(angle), np.sin(angle)])
 
 
+def density(owner: str, name: str, value: object, dim: int | None = None) -> Density:
+    """Return a density, or say what it is not; ``dim`` is the dimension that it must have."""
+    checks.instance(owner, name, value, Density, "a density, such as Normal(0, 1)")
+    assert isinstance(value, Density)
+    if dim not in (None, value.dim):
+        raise ShapeError(f"{owner}: {name} has dimension {value.dim}; expected {dim}")
+    return value
+
+
 def _positive(where: str, name: str, value: float) -> float:
-    """Return value as a float, or raise ValueError unless it is positive and finite."""
-    if not 0 < value < np.inf:
-        raise ValueError(f"{where}: {name} is {value}; expected a positive number")
-    return float(value)
+    return checks.number(where, name, value, 0, above=True)
+
+
+def _nan_where(unknown: Any, f: Callable[[Points], Points], x: Points) -> Points:
+    """f(x), and NaN where it is not known what x is."""
+    if not unknown.any():
+        return f(x)
+    with np.errstate(invalid="ignore"):
+        return np.where(unknown, np.nan, f(x))

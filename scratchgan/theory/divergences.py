@@ -17,7 +17,7 @@ import numpy as np
 
 from scratchgan.errors import ShapeError
 from scratchgan.theory.crossings import crossings
-from scratchgan.theory.densities import Density, Points
+from scratchgan.theory.densities import Density, Points, density
 from scratchgan.theory.estimate import Estimate
 from scratchgan.theory.integrate import integrate
 
@@ -75,7 +75,8 @@ def total_variation(p: Density, q: Density) -> Estimate:
 
     The largest difference in probability that p and q give to any event.
     """
-    kinks = _equal(p, q) if p.dim == q.dim == 1 else None
+    _require_pair("total_variation", p, q)
+    kinks = _equal(p, q) if p.dim == 1 else None
     return _expect(
         p, q, lambda r: -np.expm1(np.minimum(r, 0.0)), lambda r: np.exp(-np.abs(r)), kinks
     )
@@ -91,7 +92,7 @@ def hellinger(p: Density, q: Density) -> Estimate:
 
     def of_ratio(r: Points) -> Points:  # the same for r and −r: at most 1, and 0 at r = 0
         size = np.abs(r)
-        return np.expm1(-size / 2) ** 2 / (1 + np.exp(-size))
+        return np.asarray(np.expm1(-size / 2) ** 2 / (1 + np.exp(-size)))
 
     squared = _under_both(p, q, of_ratio, lambda r: np.exp(-np.abs(r) / 2))
     value = math.sqrt(squared.value)
@@ -110,10 +111,9 @@ def wasserstein_1(p: Density, q: Density) -> Estimate:
     ShapeError
         If either is not on the line.
     """
-    if p.dim != 1 or q.dim != 1:
-        raise ShapeError(
-            f"wasserstein_1: dimensions {p.dim} and {q.dim}; it is offered on the line alone"
-        )
+    _require_pair("wasserstein_1", p, q)
+    if p.dim != 1:
+        raise ShapeError(f"wasserstein_1: dimension {p.dim}; it is offered on the line alone")
     places = np.concatenate([p.landmarks(), q.landmarks()])
 
     def apart(x: Points) -> Points:
@@ -132,12 +132,20 @@ def wasserstein_1(p: Density, q: Density) -> Estimate:
 OfRatio: TypeAlias = Callable[[Points], Points]
 
 
+def _require_pair(owner: str, p: Density, q: Density) -> None:
+    density(owner, "p", p)
+    density(owner, "q", q)
+    if p.dim != q.dim:
+        raise ShapeError(
+            f"{owner}: {p!r} has dimension {p.dim} and {q!r} {q.dim}; expected the same"
+        )
+
+
 def _expect(
     p: Density, q: Density, of_ratio: OfRatio, slope: OfRatio, kinks: Points | None = None
 ) -> Estimate:
     """E_p[f(r)] for r = log q − log p; ``slope`` is at least |f′(r)|."""
-    if p.dim != q.dim:
-        raise ShapeError(f"{p!r} has dimension {p.dim} and {q!r} {q.dim}; expected the same")
+    _require_pair("divergence", p, q)
     places = q.landmarks() if kinks is None else np.concatenate([q.landmarks(), kinks])
 
     def integrand(x: Points) -> tuple[Points, Points]:

@@ -13,8 +13,9 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from scratchgan.errors import unknown
-from scratchgan.theory.densities import Density, Points
+from scratchgan import checks
+from scratchgan.errors import ShapeError
+from scratchgan.theory.densities import Density, Points, density
 from scratchgan.theory.estimate import Estimate
 
 __all__ = [
@@ -51,6 +52,8 @@ def value(logit: Logit, p_data: Density, p_g: Density) -> Estimate:
     >>> abs(v.value + np.log(4)) <= v.error <= 1e-9
     True
     """
+    checks.function("value", "logit", logit, "a function of points (n, dim)")
+    _require_pair("value", p_data, p_g)
     real = p_data.expect(lambda x: -np.logaddexp(0.0, -logit(x)), p_g.landmarks())
     fake = p_g.expect(lambda x: -np.logaddexp(0.0, logit(x)), p_data.landmarks())
     return Estimate(real.value + fake.value, real.error + fake.error)
@@ -58,6 +61,7 @@ def value(logit: Logit, p_data: Density, p_g: Density) -> Estimate:
 
 def optimal_logit(p_data: Density, p_g: Density) -> Logit:
     """Return the logit of D*: log p_data(x) − log p_g(x), the log of the density ratio."""
+    _require_pair("optimal_logit", p_data, p_g)
 
     def logit(x: Points) -> Points:
         log_data, log_g = p_data.log_pdf(x), p_g.log_pdf(x)
@@ -81,7 +85,7 @@ def optimal_discriminator(p_data: Density, p_g: Density) -> Callable[[Points], P
     [0.5]
     """
     logit = optimal_logit(p_data, p_g)
-    return lambda x: np.exp(-np.logaddexp(0.0, -logit(x)))
+    return lambda x: _sigmoid(logit(x))
 
 
 def virtual_criterion(p_data: Density, p_g: Density) -> Estimate:
@@ -114,7 +118,7 @@ def discriminator_gap(logit: Logit, p_data: Density, p_g: Density) -> Discrimina
     D_star = optimal_discriminator(p_data, p_g)
 
     def off(x: Points) -> Points:
-        return np.abs(np.exp(-np.logaddexp(0.0, -logit(x))) - D_star(x))
+        return np.abs(_sigmoid(logit(x)) - D_star(x))
 
     one = p_data.expect(off, p_g.landmarks())
     two = p_g.expect(off, p_data.landmarks())
@@ -139,9 +143,24 @@ def sample_gradient(logit: Points, dlogit: Points, objective: str) -> Points:
         ∂l/∂x.
     objective : {"minimax", "non_saturating"}
     """
-    log_d, log_not_d = -np.logaddexp(0.0, -logit), -np.logaddexp(0.0, logit)
-    weights = {"minimax": log_d, "non_saturating": log_not_d}
-    if objective not in weights:
-        raise unknown("objective", objective, weights)
-    weight = np.exp(weights[objective])
+    logit = checks.array("sample_gradient", "logit", logit, (None,))
+    dlogit = checks.array("sample_gradient", "dlogit", dlogit)
+    if dlogit.ndim not in (1, 2) or len(dlogit) != len(logit):
+        raise ShapeError(
+            f"sample_gradient: dlogit has shape {dlogit.shape}; expected ({len(logit)},) or"
+            f" ({len(logit)}, dim)"
+        )
+    signs = {"minimax": -1.0, "non_saturating": 1.0}
+    sign = signs[checks.one_of("objective", objective, signs)]
+    weight = _sigmoid(-sign * logit)  # D for minimax, 1 − D for the other
     return -(weight if dlogit.ndim == 1 else weight[:, None]) * dlogit
+
+
+def _sigmoid(logit: Points) -> Points:
+    """σ(l) = 1/(1 + e^(−l)), which neither overflows nor warns of a NaN."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.exp(-np.logaddexp(0.0, -logit)))
+
+
+def _require_pair(owner: str, p_data: Density, p_g: Density) -> None:
+    density(owner, "p_g", p_g, density(owner, "p_data", p_data).dim)

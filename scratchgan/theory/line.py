@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from scratchgan import checks
 from scratchgan.errors import ShapeError
 from scratchgan.theory.densities import Density, Points, _positive
 
@@ -34,9 +35,8 @@ class Uniform(Density):
     name = "uniform"
 
     def __init__(self, low: float = 0.0, high: float = 1.0) -> None:
-        if not -np.inf < low < high < np.inf:
-            raise ValueError(f"Uniform: low {low} and high {high}; expected finite, low < high")
-        self.low, self.high = float(low), float(high)
+        self.low = checks.number("Uniform", "low", low)
+        self.high = checks.number("Uniform", "high", high, self.low, above=True)
         self.support = (self.low, self.high)
 
     def __repr__(self) -> str:
@@ -62,9 +62,7 @@ class _Scaled(Density):
     dim = 1
 
     def __init__(self, mean: float = 0.0, scale: float = 1.0) -> None:
-        if not np.isfinite(mean):
-            raise ValueError(f"{type(self).__name__}: mean is {mean}; expected a finite number")
-        self.mean = float(mean)
+        self.mean = checks.number(type(self).__name__, "mean", mean)
         self.scale = _positive(type(self).__name__, "scale", scale)
 
     def __repr__(self) -> str:
@@ -146,8 +144,8 @@ class Tabulated(Density):
     name = "tabulated"
 
     def __init__(self, edges: ArrayLike, masses: ArrayLike) -> None:
-        self.edges: Points = np.array(edges, dtype=np.float64)
-        self.masses: Points = np.array(masses, dtype=np.float64)
+        self.edges: Points = checks.array("Tabulated", "edges", edges).astype(np.float64)
+        self.masses: Points = checks.array("Tabulated", "masses", masses).astype(np.float64)
         if self.edges.ndim != 1 or self.masses.shape != (self.edges.size - 1,):
             raise ShapeError(
                 f"Tabulated: edges {self.edges.shape} and masses {self.masses.shape};"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from scratchgan import checks
 from scratchgan.theory.densities import Points
 
 __all__ = ["gauss_legendre"]
+
+_MOST_NODES = 100_000  # they take n² operations
 
 
 def gauss_legendre(n: int) -> tuple[Points, Points]:
@@ -39,8 +42,7 @@ def gauss_legendre(n: int) -> tuple[Points, Points]:
     >>> bool(abs(w @ u**4 - 2 / 5) < 1e-15)
     True
     """
-    if n < 1:
-        raise ValueError(f"gauss_legendre: n is {n}; expected at least 1")
+    n = checks.whole("gauss_legendre", "n", n, 1, _MOST_NODES)
     u = -np.cos(np.pi * (np.arange(n) + 0.75) / (n + 0.5))
     for _ in range(5):  # each doubles the digits; three would do
         previous, p = np.ones(n), u

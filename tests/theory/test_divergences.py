@@ -388,8 +388,8 @@ class TestLine:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Uniform(1, 1), "low < high"),
-        (lambda: Laplace(scale=0), "scale is 0; expected a positive"),
+        (lambda: Uniform(1, 1), "high is 1; expected a number above 1"),
+        (lambda: Laplace(scale=0), "scale is 0; expected a number above 0"),
         (lambda: Logistic(mean=math.inf), "mean is inf"),
         (lambda: Tabulated([0, 1], [0.5, 0.5]), r"expected \(bins \+ 1,\)"),
         (lambda: Tabulated([0, 1, 1], [0.5, 0.5]), "must be finite and increase"),
