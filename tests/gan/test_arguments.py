@@ -241,7 +241,11 @@ class Table:
         (X[:, :0], r"the data are \(23, 0\); expected an array"),
         (X > 0.5, "the data are bool; expected floats"),
         (X.astype(int), "the data are int64; expected floats: scale them first"),
-        (np.where(X > 0.9, -np.inf, X), "values that are NaN or infinite, the first in row"),
+        (np.where(np.isin(np.arange(23), [4, 9])[:, None], np.nan, X), "6 values.*first in row 4;"),
+        (
+            np.where(X == X[7, 1], -np.inf, X),
+            "1 values that are NaN or infinite, the first in row 7",
+        ),
         (np.full((23, FEATURES), 1e300), "the data reach 1e.300, too far for float32"),
     ],
 )
