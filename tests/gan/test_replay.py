@@ -23,7 +23,7 @@ from replays import (
     replays,
 )
 
-from scratchgan.backends import get_backend
+from scratchgan.backends import Stream, get_backend
 from scratchgan.data import load
 from scratchgan.data.dataset import Dataset
 from scratchgan.errors import NonFiniteError
@@ -469,6 +469,7 @@ def test_who_reads_the_iteration_is_named():
     assert t.recorder.refusal.startswith(
         "D's ByIteration in discriminator_step reads which iteration it is"
     )
+    assert t.recorder.stream is Stream  # nobody is watched any more
 
 
 def test_what_is_replayed_lives_on_in_another_thread():
