@@ -72,6 +72,13 @@ class EachSixteenth(Hidden):
         return 0.5 if ctx.stream[1] % 16 == 7 else 1.0
 
 
+class InTheStepOfG(Hidden):
+    """When D has been updated already."""
+
+    def factor(self, ctx):
+        return self.table[0] if ctx.stream.substep == 0xFFFF else 1.0
+
+
 class Raises(Hidden):
     def factor(self, ctx):
         if self.table[0] != 1:
@@ -213,8 +220,9 @@ def test_what_changes_unseen_is_found(name, who):
     assert a.recorder.refusal in said
 
 
-def test_the_state_is_left_as_it_was_and_goes_on_step_by_step():
-    described = game(D=Hidden())
+@pytest.mark.parametrize("layer", [Hidden, InTheStepOfG])
+def test_the_state_is_left_as_it_was_and_goes_on_step_by_step(layer):
+    described = game(D=layer())
     a, b = described.make(), plain(described.make())
     a.train(6)
     change(a)

