@@ -300,6 +300,7 @@ SETTINGS = {
     "keep": (game(), lambda t: setattr(t.D.network.layer.layers[2], "keep", 0.3)),
     "slope": (game(), lambda t: setattr(t.D.network.layer.layers[1], "slope", 0.6)),
     "data": (game(), _another_data_set),
+    "the data's array": (game(), lambda t: setattr(t.data, "_x", t.data._x[::-1].copy())),
     "slots": (game(), _fresh_slots),
     "average": (game(), _another_average),
     "a user's layer": (
