@@ -209,7 +209,7 @@ def test_no_folder(place, monkeypatch):
 
 @pytest.mark.parametrize(
     ("version", "kept"),
-    [((0, 60), False), ((0, 61), True), ((0, 68), True), ((0, 69), False), ((1, 0), False)],
+    [((0, 61), False), ((0, 62), True), ((0, 68), True), ((0, 69), False), ((1, 0), False)],
 )
 def test_an_untested_numba_keeps_nothing_and_says_so(place, monkeypatch, version, kept):
     monkeypatch.setattr(numba, "version_info", (*version, 0))
