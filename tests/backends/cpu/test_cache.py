@@ -8,6 +8,7 @@ import random
 import re
 import shutil
 import signal
+import sys
 import tomllib
 from types import SimpleNamespace
 
@@ -33,7 +34,8 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setattr(cache, "_reason", None)
     monkeypatch.setattr(notices, "_said", set())
     (tmp_path / "small.py").write_text(DOUBLE, encoding="utf-8")
-    return tmp_path
+    yield tmp_path
+    sys.modules.pop("small", None)
 
 
 def fresh(place, stamp="sources", text=DOUBLE):
@@ -41,6 +43,7 @@ def fresh(place, stamp="sources", text=DOUBLE):
     (place / "small.py").write_text(text, encoding="utf-8")
     spec = importlib.util.spec_from_file_location("small", place / "small.py")
     module = importlib.util.module_from_spec(spec)
+    sys.modules["small"] = module  # where Numba looks for the function's globals, as it loads
     spec.loader.exec_module(module)
     return cache.keep(njit(module.double), stamp)
 
