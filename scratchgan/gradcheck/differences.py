@@ -169,7 +169,7 @@ class _Tensor:
         scale = self._scale(probe)
         error = abs(probe.claimed - found.slope)
         tolerance = self.rtol * probe.relative + OWN * scale + found.error
-        own = max(abs(probe.claimed), abs(found.slope))
+        own = abs(probe.claimed)
         resolved = found.error <= max(COARSE * own, PRECISE * scale) and self.rtol < 1
         status = Status.OK if resolved else Status.INCONCLUSIVE
         if not error <= tolerance < math.inf:
