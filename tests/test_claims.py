@@ -50,6 +50,8 @@ def test_the_tolerance_is_the_line_between_equal_and_not(a, tolerance):
         (np.array([0, 1], np.uint8), np.array([1, 0], np.uint8), False),
         ([[1, 2]], np.array([[1.0, 2.0]]), True),
         (True, 1, True),
+        (True, True, True),
+        (True, False, False),
     ],
 )
 def test_cases(left, right, equal):
@@ -122,6 +124,12 @@ def test_an_estimate_coarser_than_the_tolerance_decides_nothing(error):
     with pytest.raises(ValueError, match="cannot be held"):
         close(np.array([2.0, 1.0]), [Estimate(3.0, error), Estimate(1.0, 0.0)])
     assert close(Estimate(2.0, 1e-6), 2.0, 1e-5)
+
+
+def test_the_larger_side_is_the_scale():
+    assert close(1.0, 2.0, 0.6)
+    assert close(2.0, 1.0, 0.6)
+    assert not close(1.0, 2.0, 0.4)
 
 
 def test_the_errors_of_both_sides_add_up():

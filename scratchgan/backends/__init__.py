@@ -27,7 +27,7 @@ _HOMES = {
     "cpu": (
         "scratchgan.backends.cpu.backend",
         "CpuBackend",
-        "Its kernels are compiled by Numba: pip install 'numba>=0.61,<0.69'.",
+        "Its kernels are compiled by Numba: pip install 'numba>=0.62,<0.69'.",
     ),
     "cuda": (
         "scratchgan.backends.cuda.backend",

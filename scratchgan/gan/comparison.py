@@ -94,18 +94,14 @@ def where_they_part(program: Program, watcher: Watcher, run: Callable[[Program],
     ``run(program)`` makes one step of a program from where the seen iteration began. The program
     that ends with a row is run for each row, and what that row writes is compared.
     """
-    seen = watcher.seen
-    for r, row in enumerate(program.rows):
-        if r == len(seen):
-            return f"row {r}, {row.name}, is replayed and not run"
-        if seen[r].name != row.name:
-            return f"row {r} is {row.name}, and {seen[r].name} is run, for {watcher.owner(r)}"
+    for r, (row, seen) in enumerate(zip(program.rows, watcher.seen, strict=False)):
+        if seen.name != row.name:
+            return f"row {r} is {row.name}, and {seen.name} is run, for {watcher.owner(r)}"
         run(program.first(r + 1))
-        if watcher.digests(program.written(r)) != seen[r].written:
+        if watcher.digests(program.written(r)) != seen.written:
             return f"the first row that differs is {r}, {row.name}, for {watcher.owner(r)}"
-    r = len(program.rows)
-    if len(seen) > r:
-        return f"{seen[r].name} is run behind the last row, for {watcher.owner(r)}"
+    if len(program.rows) != len(watcher.seen):
+        return f"{len(program.rows)} rows are replayed and {len(watcher.seen)} are run"
     return "all rows agree, and an array is changed besides"
 
 

@@ -53,7 +53,6 @@ class Probe(NamedTuple):
     claimed: float  # ⟨gradient, v⟩
     relative: float  # what rtol is a part of: |g| of an entry, at least the rms along a direction
     size: float  # of x along v
-    terms: float  # of ⟨gradient, x⟩ along v: rounding of x changes f by ε times these
     moved: Callable[[complex], NDArray[Any]]  # t → x + t·v
 
 
@@ -129,7 +128,7 @@ class _Tensor:
         Several kinks at once can hide each other's jumps in part; where the layer knows of one
         within reach, a much smaller jump will do.
         """
-        least = max(EPS * self.problem.magnitude, EPS * probe.terms)
+        least = EPS * self.problem.magnitude
         ladder = self._ladder(probe)
         first = ladder.pair(1, least)
         compared = self._compare(probe, first)
@@ -169,7 +168,7 @@ class _Tensor:
         scale = self._scale(probe)
         error = abs(probe.claimed - found.slope)
         tolerance = self.rtol * probe.relative + OWN * scale + found.error
-        own = max(abs(probe.claimed), abs(found.slope))
+        own = abs(probe.claimed)
         resolved = found.error <= max(COARSE * own, PRECISE * scale) and self.rtol < 1
         status = Status.OK if resolved else Status.INCONCLUSIVE
         if not error <= tolerance < math.inf:
@@ -252,7 +251,7 @@ def _entries(x: NDArray[Any], gradient: NDArray[Any]) -> list[Probe]:
             return a
 
         g, size = float(gradient[index]), abs(float(x[index]))
-        probes.append(Probe(index, g, abs(g), size, abs(g) * size, moved))
+        probes.append(Probe(index, g, abs(g), size, moved))
     return probes
 
 
@@ -261,7 +260,7 @@ def _directions(
 ) -> list[Probe]:
     """Lines along random signs, so that every entry weighs the same and none is overlooked."""
     rms = float(np.sqrt(np.mean(gradient**2)))
-    size, terms = float(np.sqrt(np.mean(x**2))), float(np.linalg.norm(gradient * x))
+    size = float(np.sqrt(np.mean(x**2)))
     probes = []
     for k in range(count):
         v = rng.choice([-1.0, 1.0], x.shape) / math.sqrt(x.size)  # ‖v‖ = 1, as for one entry
@@ -270,7 +269,7 @@ def _directions(
             return np.asarray(x + t * v)
 
         claimed = dot(gradient, v)
-        probes.append(Probe((k,), claimed, max(abs(claimed), rms), size, terms, moved))
+        probes.append(Probe((k,), claimed, max(abs(claimed), rms), size, moved))
     return probes
 
 

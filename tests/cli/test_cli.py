@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -94,17 +95,27 @@ def test_the_exact_game_is_that_of_z_on_a_line(tmp_path, capsys, features):
     assert ("by quadrature" in capsys.readouterr().out) == (features == 1)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 def test_an_interrupted_run_says_how_to_go_on(tmp_path, capsys, monkeypatch):
-    from scratchgan.runs import Outcome, Session
+    from scratchgan.runs import Session
 
-    def run(self, progress):
-        return Outcome(True, 3, *(tmp_path / name for name in "abcd"))
+    settings, folder = tmp_path / "s.toml", str(tmp_path / "run")
+    settings.write_text("log_every = 1\nbackend = 'reference'\n")
+    run = Session.run
 
-    monkeypatch.setattr(Session, "run", run)
-    folder = str(tmp_path / "run")
-    assert main(["train", "gaussian-1d", *QUICK, "--out", folder]) == 130
+    waiting = [signal.SIGINT]
+
+    def interrupt(trainer):
+        if trainer.iteration == 3 and waiting:  # it is called once more, at the end
+            os.kill(os.getpid(), waiting.pop())
+
+    monkeypatch.setattr(Session, "run", lambda self, progress: run(self, interrupt))
+    options = [*QUICK, "--config", str(settings), "--out", folder]
+    assert main(["train", "gaussian-1d", *options]) == 130
     said = capsys.readouterr().out
-    assert f"interrupted at iteration 3; continue with `scratchgan train --resume {folder}`" in said
+    stopped = re.search(r"interrupted at iteration (\d); continue with `(.*)`", said)
+    assert 3 <= int(stopped[1]) < 6
+    assert stopped[2] == f"scratchgan train --resume {folder}"
     assert "scratchgan evaluate" not in said
 
 

@@ -86,7 +86,9 @@ def test_the_ends_of_the_ranges():
     assert game(batch_size=1).data.per_epoch == 23
     assert game().train(0) == []
     assert Noise(1_000_000).features == 1_000_000
-    assert game(ema=0).G.ema == 0.0
+    t = game(ema=0)
+    t.train(3)
+    assert (t.G.average_flat == t.G.network.flat).all()  # a decay of 0 keeps nothing
     for wrong in (
         {"k": 0x10000}, {"batch_size": 24}, {"log_every": 2**32}, {"seed": 2**64}, {"ema": 1},
     ):  # fmt: skip
@@ -241,7 +243,11 @@ class Table:
         (X[:, :0], r"the data are \(23, 0\); expected an array"),
         (X > 0.5, "the data are bool; expected floats"),
         (X.astype(int), "the data are int64; expected floats: scale them first"),
-        (np.where(X > 0.9, -np.inf, X), "values that are NaN or infinite, the first in row"),
+        (np.where(np.isin(np.arange(23), [4, 9])[:, None], np.nan, X), "6 values.*first in row 4;"),
+        (
+            np.where(X[7, 1] == X, -np.inf, X),
+            "1 values that are NaN or infinite, the first in row 7",
+        ),
         (np.full((23, FEATURES), 1e300), "the data reach 1e.300, too far for float32"),
     ],
 )

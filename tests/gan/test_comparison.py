@@ -11,6 +11,7 @@ from scratchgan.gan import Noise
 from scratchgan.gan import replay as recording
 from scratchgan.gan.comparison import check_at
 from scratchgan.nn import Dropout, Layer, Linear, Sequential
+from scratchgan.objectives import NonSaturating
 from scratchgan.optim import SGD, Adam
 
 SEED = 559  # with it, the first two comparisons come soon
@@ -70,6 +71,13 @@ class EachSixteenth(Hidden):
 
     def factor(self, ctx):
         return 0.5 if ctx.stream[1] % 16 == 7 else 1.0
+
+
+class InTheStepOfG(Hidden):
+    """When D has been updated already."""
+
+    def factor(self, ctx):
+        return self.table[0] if ctx.stream.substep == 0xFFFF else 1.0
 
 
 class Raises(Hidden):
@@ -213,8 +221,9 @@ def test_what_changes_unseen_is_found(name, who):
     assert a.recorder.refusal in said
 
 
-def test_the_state_is_left_as_it_was_and_goes_on_step_by_step():
-    described = game(D=Hidden())
+@pytest.mark.parametrize("layer", [Hidden, InTheStepOfG])
+def test_the_state_is_left_as_it_was_and_goes_on_step_by_step(layer):
+    described = game(D=layer())
     a, b = described.make(), plain(described.make())
     a.train(6)
     change(a)
@@ -228,6 +237,21 @@ def test_the_state_is_left_as_it_was_and_goes_on_step_by_step():
     assert differences(a, b) == []
     assert not replays(a)
     assert "when it is run than when it is replayed" in a.recorder.refusal
+
+
+def test_a_value_that_nothing_rests_on_is_compared_too():
+    class HiddenValue(NonSaturating):
+        table = np.ones(MANY)
+
+        def g(self, fake_logits, real_logits=None, ops=None):
+            loss, d_fake, _ = super().g(fake_logits, real_logits, ops)
+            return ops.scale(loss, self.table[0]), d_fake, None
+
+    t = game(objective=HiddenValue()).make()
+    t.train(6)
+    t.objective.table[0] = 0.5
+    with pytest.raises(ReplayError, match="scale, for HiddenValue in generator_step"):
+        t.train(60)
 
 
 def test_the_second_comparison_says_when_they_agreed_last():

@@ -82,17 +82,18 @@ def test_what_comes_several_times_is_one():
     assert seen[0][1] in (name, "raise_signal")
 
 
-def test_two_that_wait_are_both_heard(handlers):
+@pytest.mark.parametrize("both", [(FIRST, SECOND), (SECOND, FIRST)])
+def test_two_that_wait_are_both_heard_in_their_order(handlers, both):
     def wait():
         with SignalsWait() as signals:
-            signal.raise_signal(FIRST)
-            signal.raise_signal(SECOND)
+            signal.raise_signal(both[0])
+            signal.raise_signal(both[1])
             signals.honour()
 
     with pytest.raises(Interrupted) as caught:
         wait()
-    assert caught.value.args == (SECOND,)
-    assert caught.value.__context__.args == (FIRST,)
+    assert caught.value.args == (both[1],)
+    assert caught.value.__context__.args == (both[0],)
     assert [signal.getsignal(number) for number in (FIRST, SECOND)] == [handlers] * 2
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-import sys
 import threading
 import time
 
@@ -23,7 +22,7 @@ from replays import (
     replays,
 )
 
-from scratchgan.backends import get_backend
+from scratchgan.backends import Stream, get_backend
 from scratchgan.data import load
 from scratchgan.data.dataset import Dataset
 from scratchgan.errors import NonFiniteError
@@ -301,6 +300,7 @@ SETTINGS = {
     "keep": (game(), lambda t: setattr(t.D.network.layer.layers[2], "keep", 0.3)),
     "slope": (game(), lambda t: setattr(t.D.network.layer.layers[1], "slope", 0.6)),
     "data": (game(), _another_data_set),
+    "the data's array": (game(), lambda t: setattr(t.data, "_x", t.data._x[::-1].copy())),
     "slots": (game(), _fresh_slots),
     "average": (game(), _another_average),
     "a user's layer": (
@@ -469,6 +469,7 @@ def test_who_reads_the_iteration_is_named():
     assert t.recorder.refusal.startswith(
         "D's ByIteration in discriminator_step reads which iteration it is"
     )
+    assert t.recorder.stream is Stream  # nobody is watched any more
 
 
 def test_what_is_replayed_lives_on_in_another_thread():
@@ -892,7 +893,7 @@ def test_the_last_iteration_that_a_stream_can_number():
 
 
 def test_ctrl_c_leaves_a_whole_iteration():
-    """SIGINT comes while a compiled call runs; it is honoured soon, and the books are right."""
+    """SIGINT comes while a compiled call runs; it ends the training, and the books are right."""
     said = child(
         """
 import os, signal, threading
@@ -919,7 +920,7 @@ for wait in (0.05, 0.06, 0.11, 0.13, 0.17):
     assert said.splitlines() == ["[]"] * 5
 
 
-def test_stop_and_looks_from_another_thread_are_heard_soon():
+def test_stop_and_looks_from_another_thread_are_heard():
     t = small.trainer(log_every=10**6)
     driver = threading.Thread(target=t.train, args=(10**9,))
     driver.start()
@@ -937,6 +938,16 @@ def test_stop_and_looks_from_another_thread_are_heard_soon():
     b = small.trainer(log_every=10**6)
     b.train(t.iteration)
     assert differences(t, b) == []
+
+
+def test_a_call_is_as_long_as_a_look_may_wait():
+    """By the time that the last one took: up to 50 ms."""
+    t = game(log_every=10**6).make()
+    t.train(3)
+    t.recorder._seconds = 0.011
+    assert t.recorder.iterate(10**6) == 4
+    t.recorder._seconds = 1.0
+    assert t.recorder.iterate(10**6) == 1
 
 
 # -- memory and time ----------------------------------------------------------------------------
@@ -979,30 +990,14 @@ print(kilobytes() - before)
     assert int(said) < 5 * 1024
 
 
-def calls_of_python(work):
-    """How many functions written in Python are called: what a recording costs, on any machine."""
-    calls = 0
-
-    def count(frame, event, argument):
-        nonlocal calls
-        calls += event == "call"
-
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return calls
-
-
-def test_recording_takes_little():
-    """The recording, its layout and the check, in what the two iterations take anyway."""
-    toy().make().train(3)  # kernels are compiled
-    a, b = both(toy())
-    recorded, by_step = (calls_of_python(lambda t=t: t.train(2)) for t in (a, b))
-    assert replays(a) or a.recorder.program is not None
-    assert recorded <= 5 * by_step
+def test_recording_takes_no_iteration_of_its_own():
+    """The one that is recorded and the one that is checked are run once each, and count."""
+    t = toy().make()
+    runs, play = [], t.play
+    t.play = lambda: runs.append(t.iteration) or play()
+    t.train(10)
+    assert runs == [0, 1]
+    assert replays(t)
 
 
 def test_who_is_not_replayed_is_told_so_once():

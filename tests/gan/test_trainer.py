@@ -224,6 +224,15 @@ def test_stepping_by_halves_keeps_the_books():
         t.call_every(0, print)
 
 
+def test_as_many_updates_of_d_as_a_stream_has_numbers_for():
+    """The last number is G's: D's would draw from the same place."""
+    t = trainer()
+    t.substep = 0xFFFF - 1
+    t.step_d()
+    with pytest.raises(ValueError, match="65535 updates of D without one of G"):
+        t.step_d()
+
+
 def test_simultaneous_cannot_be_halved():
     t = trainer(updates="simultaneous")
     for half in (t.step_d, t.step_g):

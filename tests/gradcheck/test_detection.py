@@ -1,5 +1,7 @@
 """How often a small bug in a network is seen: the reason for the tolerances."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,30 @@ def test_a_flipped_sign_of_one_weight_is_always_seen():
 def test_an_error_of_a_tenth_of_a_percent_in_one_weight_is_seen():
     assert rate(1.001) >= 0.97
     assert rate(1.001, mode="directional") >= 0.9
+
+
+def test_an_error_of_a_millionth_in_one_weight_is_seen():
+    assert rate(1 + 1e-6) >= 0.97
+    assert rate(1 + 1e-6, method="complex") >= 0.97
+
+
+def test_beside_a_large_loss_a_fault_of_one_per_cent_is_never_ok():
+    """Some entries are then too small to be told: the report says so, and never that all is ok."""
+    rng = np.random.default_rng(8)
+    for constant in (1e6, 1e9):
+        for _ in range(4):
+            name = rng.choice(["w1", "w2"])
+            index = tuple(rng.integers(n) for n in POINT[name].shape)
+
+            def bad(factor, name=name, index=index, constant=constant, **inputs):
+                value, gradients = network(**inputs)
+                gradients[name][index] *= factor
+                return constant + value, gradients
+
+            assert not gradcheck(partial(bad, 1.0), POINT).failed
+            report = gradcheck(partial(bad, 1.01), POINT)
+            assert not report
+            assert {t.name for t in report.failed} <= {name}
 
 
 def test_a_loose_tolerance_hides_bugs():

@@ -61,13 +61,13 @@ def test_a_value_that_is_not_finite_fails(method):
     assert gradcheck(lambda x: (x.sum() * np.inf, {"x": x}), {"x": np.ones(2)}).failed
 
 
-def test_complex_step_has_fourteen_digits_where_differences_have_nine():
+def test_complex_step_has_fourteen_digits_where_differences_have_eleven():
     worst = {}
     for method in ("central", "complex"):
         report = gradcheck(loss, POINT, method=method, rtol=0)
         worst[method] = max(t.error / max(abs(t.analytic), 1) for t in report.tensors)
     assert worst["complex"] < 1e-14
-    assert 1e-13 < worst["central"] < 1e-9
+    assert 1e-14 < worst["central"] < 1e-11
 
 
 def test_a_steep_or_large_scale_is_measured_with_smaller_steps():

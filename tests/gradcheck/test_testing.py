@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from scratchgan.gradcheck import assert_adjoint
 from scratchgan.gradcheck.problem import LayerAt, some_params
 from scratchgan.nn import Dropout, Layer, Linear, ReLU, Tanh
-from scratchgan.testing import KINDS, check_layer, dyadics, layer_cases, spread_floats
+from scratchgan.testing import (
+    KINDS,
+    check_contract,
+    check_layer,
+    dyadics,
+    layer_cases,
+    spread_floats,
+)
 
 
 class Scale(Layer):
@@ -101,6 +108,17 @@ def test_a_layer_that_computes_something_else_on_another_backend_is_found():
 
     with pytest.raises(AssertionError, match="y on opaque arrays differs"):
         check_layer(Elsewhere(), np.array([[0.5, -1.0]]))
+
+
+def test_a_gradient_keeps_its_dtype():
+    class Wider(Tanh):
+        def backward(self, params, cache, dy, ctx, grads=None, need_dx=True):
+            dx = super().backward(params, cache, dy, ctx, grads, need_dx)
+            return dx if dx is None else ctx.ops.asarray(dx.astype(np.float64))
+
+    with pytest.raises(AssertionError, match="float32: dx became float64"):
+        check_contract(Wider(), np.array([[0.5, -1.0]]))
+    check_contract(Tanh(), np.array([[0.5, -1.0]]))
 
 
 def test_the_two_derivatives_agree_to_rounding():

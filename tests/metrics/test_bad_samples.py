@@ -106,6 +106,16 @@ def test_sixth_powers_that_overflow(value):
     assert np.isfinite(frechet_distance(farther, X))
 
 
+def test_what_is_counted_beside_a_sample_that_is_not_finite():
+    """Of the modes none, and of the classes all but that sample's."""
+    broken = np.eye(2)
+    assert mode_coverage(broken, np.eye(2), 0.1).captured == 2
+    broken[0, 0] = math.nan
+    found = mode_coverage(broken, np.eye(2), 0.1)
+    assert (found.captured, found.modes) == (0, 2)
+    assert classifier_confidence(Half(), broken, 0.5).counts == (1, 0)
+
+
 @every_array
 def test_nothing_but_nan(name):
     assert np.isnan(measured(name, np.full((40, 2), math.nan))).all()

@@ -176,6 +176,11 @@ class TestAgreement:
 
 
 class TestBadDays:
+    @pytest.mark.parametrize("factor", [0.9985, 1.0015])
+    def test_sums_that_are_not_nearly_1(self, factor):
+        with pytest.raises(ValueError, match="sums of rows from"):
+            classifier_score(factor * uneven(40, 4))
+
     def test_nan_is_not_hidden(self):
         """argmax of a row with a NaN is a class, and the wanted one one time in ten."""
         p, y = np.eye(3)[np.arange(30) % 3], np.arange(30) % 3

@@ -145,6 +145,8 @@ def test_the_table_shows_the_figures(digits, samples, asked, figures):
     )
     shares = [f"{100 * f['label_agreement']['share']:.1f} %" for f in sets[:2]]
     assert table["label as asked for"] == [*shares, ""]
+    counts = train_classifier(digits.x, digits.labels, SEED).predict_proba(digits.x_test)
+    assert table["classifier ≥ 0.9 sure"][1] == f"{100 * (counts.max(1) >= 0.9).mean():.1f} %"
     sure = [float(cell.rstrip(" %")) for cell in table["classifier ≥ 0.9 sure"]]
     assert sure[1] > sure[0] > sure[2]
     assert table["classes seen"][:2] == ["10", "10"]

@@ -107,3 +107,12 @@ def test_data_outside_the_range_is_refused(data, message):
 def test_negative_spreads_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_means_are_clipped_to_a_ten_millionth_unless_told_otherwise():
+    data = np.array([[0.0, 1.0]])
+    for options, eps in [({}, 1e-7), ({"eps": 1e-3}, 1e-3)]:
+        drawn = data_marginals(data, **options)(np.random.default_rng(0), (2,), np.float64)
+        np.testing.assert_allclose(
+            drawn, [np.log(eps / (1 - eps)), np.log((1 - eps) / eps)], rtol=1e-8
+        )

@@ -9,7 +9,7 @@ import pytest
 from small import CHANGES, forge, resume, start, without_settings
 
 from scratchgan.cli import main
-from scratchgan.data import load
+from scratchgan.data import Dataset, load
 from scratchgan.errors import NonFiniteError, RunError
 from scratchgan.runs import (
     Config,
@@ -19,6 +19,7 @@ from scratchgan.runs import (
     read_checkpoint,
     write_checkpoint,
 )
+from scratchgan.runs.bits import data_digest, differences
 from scratchgan.runs.checkpoint import begin_from, load_into
 from scratchgan.runs.npz import read_npz
 
@@ -469,3 +470,21 @@ def test_settings_of_another_version_are_no_difference(copy):
 
     forge(copy.newest_checkpoint(), change)
     assert resume(copy).trainer.iteration == 6
+
+
+def test_a_table_that_has_one_more_differs():
+    assert differences({"a": {"x": 1}}, {"a": {"x": 1, "y": 2}}) == [("a.y", None, 2)]
+    assert differences({"a": {"x": 1, "y": 2}}, {"a": {"x": 1}}) == [("a.y", 2, None)]
+
+
+def test_the_same_bytes_in_another_shape_are_other_data():
+    x = np.arange(12, dtype=np.float32)
+    one, two = (Dataset.from_array(x.reshape(-1, width), name="x") for width in (1, 2))
+    assert data_digest(one, False) != data_digest(two, False)
+
+
+def test_what_is_compressed_is_refused_also_where_that_saves_nothing(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, 10_000, np.uint8)
+    np.savez_compressed(tmp_path / "x.npz", a=noise)
+    with open(tmp_path / "x.npz", "rb") as stream, pytest.raises(ValueError, match="compressed"):
+        read_npz(stream)

@@ -10,9 +10,10 @@ from small import resume, start
 
 from scratchgan.cli import main
 from scratchgan.errors import RunError
+from scratchgan.runs import RunFolder
 from scratchgan.runs import files as run_files
 from scratchgan.runs.files import make_folders, write_atomically
-from scratchgan.runs.results import require_json_name
+from scratchgan.runs.results import require_json_name, write_result
 
 pytestmark = pytest.mark.usefixtures("plain_pictures")
 
@@ -223,3 +224,104 @@ def test_other_files_beside_a_result_do_not_matter(tmp_path):
     for name in ("report", "report.gif", "reports.png", "report-more.png"):
         (tmp_path / name).write_text("mine")
     require_json_name(tmp_path / "report.json")
+
+
+def test_a_result_looks_once_more_before_it_is_written(tmp_path):
+    """A picture may have come while it was measured."""
+    (tmp_path / "report.png").write_text("mine")
+    with pytest.raises(ValueError, match=r"report\.png would be overwritten"):
+        write_result(tmp_path / "report.json", None, None, None, 0, None)
+
+
+@pytest.mark.parametrize("keep_best", [True, False])
+def test_a_result_says_by_what_its_generator_was_chosen(tmp_path, monkeypatch, keep_best):
+    from types import SimpleNamespace
+
+    from scratchgan.data import load
+    from scratchgan.runs import load_generator, read_checkpoint, result_figures
+    from scratchgan.runs import measures as run_measures
+
+    some = run_measures.Measure(7, lambda *_: {"score": 1.0})
+    monkeypatch.setitem(run_measures.MEASURES, "some", some)
+    monkeypatch.setattr(result_figures, "result_figures", lambda *_: {})
+    session = start(
+        tmp_path / "run", measure="some", measure_every=2, validation=100, keep_best=keep_best
+    )
+    session.run()
+    folder, target = session.folder, tmp_path / "report.json"
+    evaluation = SimpleNamespace(figures=None)
+    write_result(target, folder, load_generator(folder), evaluation, 0, load("gaussian-1d"))
+    expected = {True: ("some", 2), False: ("the end of training", 6)}[keep_best]
+    chosen = json.loads(target.read_text())["chosen"]
+    assert (chosen["by"], chosen["iteration"]) == expected
+    assert read_checkpoint(folder.chosen_checkpoint()).made_with is not None
+
+
+# -- the moments of a start ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["env.json", "config.json.unfinished"])
+def test_what_looks_like_an_earlier_start_is_none_without_its_lock(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(RunError, match=f"is not empty .{name} is in it"):
+        start(tmp_path)
+    assert content(tmp_path) == {name: b"mine"}
+
+
+def test_a_start_that_failed_may_be_made_again(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(run_files.os, "link", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            start(tmp_path / "run")
+    assert (tmp_path / "run" / "env.json").exists()
+    assert start(tmp_path / "run").folder.path.name == "run"
+
+
+def test_a_file_that_comes_before_the_lock_is_seen(tmp_path, monkeypatch):
+    hold = RunFolder.hold
+
+    def late(self):
+        hold(self)
+        (self.path / "notes").write_text("mine")
+
+    monkeypatch.setattr(RunFolder, "hold", late)
+    with pytest.raises(RunError, match="is not empty .notes is in it"):
+        start(tmp_path / "run")
+    assert content(tmp_path / "run") == {"notes": b"mine"}
+
+
+def test_settings_that_come_after_the_look_are_not_replaced(tmp_path, monkeypatch):
+    """As they may where a file system has no locks."""
+    write_text = RunFolder.write_text
+
+    def late(self, name, text):
+        write_text(self, name, text)
+        (self.path / "config.json").write_text("another's")
+
+    monkeypatch.setattr(RunFolder, "write_text", late)
+    with pytest.raises(RunError, match="File exists"):
+        start(tmp_path / "run")
+    assert (tmp_path / "run" / "config.json").read_text() == "another's"
+
+
+def test_a_rename_is_forced_to_the_disk(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(run_files, "sync", lambda p: synced.append((p, (tmp_path / "a").exists())))
+    write_atomically(tmp_path / "a", lambda stream: stream.write(b"new"))
+    assert synced == [(tmp_path, True)]
+
+
+def test_the_names_of_records_are_forced_to_the_disk(copy, monkeypatch):
+    from scratchgan.runs import folder as run_folder
+
+    synced = []
+    monkeypatch.setattr(run_folder, "sync", synced.append)
+    copy.sync_metrics()
+    names = {copy.path / name for name in ("metrics.jsonl", "seconds.jsonl")}
+    assert set(synced) == {copy.path, *names}
+
+
+def test_a_figure_that_is_nan_is_never_the_best(copy):
+    lines = [f'{{"step": {s}, "score": {v}}}\n' for s, v in ((2, "NaN"), (4, "1.0"), (6, "0.5"))]
+    (copy.path / "measured.jsonl").write_text("".join(lines))
+    assert copy.best_measured()["step"] == 4

@@ -9,8 +9,9 @@ import pytest
 from small import resume, start
 
 from scratchgan.cli import main
+from scratchgan.data import load
 from scratchgan.errors import RunError
-from scratchgan.runs import RunFolder, next_free_folder, read_checkpoint
+from scratchgan.runs import RunFolder, Session, next_free_folder, read_checkpoint
 from scratchgan.runs import lock as run_lock
 from scratchgan.runs.lock import LOCK, FolderLock
 
@@ -248,3 +249,29 @@ def test_starts_at_once(tmp_path):
         assert made["seed"] == folder.config.seed
         seeds.add(made["seed"])
     assert seeds == set(range(4))
+
+
+def test_a_longer_name_of_an_earlier_holder_is_not_left(tmp_path):
+    (tmp_path / LOCK).write_text("99999999999 " + "a-long-name." * 9 + "\n")
+    lock = FolderLock(tmp_path)
+    assert (tmp_path / LOCK).read_text().count("\n") == 1
+    assert (tmp_path / LOCK).read_text().split()[0] == str(os.getpid())
+    lock.release()
+
+
+def test_what_fails_lets_go_while_its_error_is_still_looked_at(copy, tmp_path, monkeypatch):
+    """As in a notebook, which keeps the last error and with it all that it went through."""
+    newest = copy.newest_checkpoint()
+
+    def fail(self):
+        raise RunError("the disk is full")
+
+    monkeypatch.setattr(Session, "_write_checkpoint", fail)
+    with pytest.raises(RunError, match="disk is full") as kept:
+        Session.start(tmp_path / "new", copy.config, load("gaussian-1d"), newest)
+    assert not (tmp_path / "new" / LOCK).exists()
+    newest.write_bytes(b"")
+    with pytest.raises(RunError, match="corrupted") as also:
+        Session.resume(copy, load("gaussian-1d"))
+    assert not (copy.path / LOCK).exists()
+    del kept, also

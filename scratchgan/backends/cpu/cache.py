@@ -31,7 +31,7 @@ from scratchgan.backends.cpu.simd import ISA
 
 __all__ = ["TESTED", "keep", "opened", "sealed", "why_not_kept", "write"]
 
-OLDEST, NEWEST = (0, 61), (0, 68)  # versions of Numba; pyproject.toml has the same bounds
+OLDEST, NEWEST = (0, 62), (0, 68)  # versions of Numba; pyproject.toml has the same bounds
 TESTED = f"numba>={OLDEST[0]}.{OLDEST[1]},<{NEWEST[0]}.{NEWEST[1] + 1}"
 
 _reason: str | None = None  # why nothing is kept, where that is so

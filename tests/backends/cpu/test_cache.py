@@ -8,6 +8,7 @@ import random
 import re
 import shutil
 import signal
+import sys
 import tomllib
 from types import SimpleNamespace
 
@@ -33,7 +34,8 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setattr(cache, "_reason", None)
     monkeypatch.setattr(notices, "_said", set())
     (tmp_path / "small.py").write_text(DOUBLE, encoding="utf-8")
-    return tmp_path
+    yield tmp_path
+    sys.modules.pop("small", None)
 
 
 def fresh(place, stamp="sources", text=DOUBLE):
@@ -41,6 +43,7 @@ def fresh(place, stamp="sources", text=DOUBLE):
     (place / "small.py").write_text(text, encoding="utf-8")
     spec = importlib.util.spec_from_file_location("small", place / "small.py")
     module = importlib.util.module_from_spec(spec)
+    sys.modules["small"] = module  # where Numba looks for the function's globals, as it loads
     spec.loader.exec_module(module)
     return cache.keep(njit(module.double), stamp)
 
@@ -78,12 +81,12 @@ def test_each_signature_has_a_file_of_its_own(place):
 def test_each_instruction_set_has_a_file_of_its_own(place, monkeypatch):
     """So that two of them in turn do not compile at each start."""
     assert compiles(fresh(place))
-    monkeypatch.setattr(cache, "ISA", SimpleNamespace(name="another"))
-    assert compiles(fresh(place))
+    with monkeypatch.context() as other:
+        other.setattr(cache, "ISA", SimpleNamespace(name="another"))
+        assert compiles(fresh(place))
+        assert not compiles(fresh(place))
     assert not compiles(fresh(place))
-    monkeypatch.undo()
-    monkeypatch.setattr(numba.config, "CACHE_DIR", str(place / "cache"))
-    assert not compiles(fresh(place))
+    assert cache.why_not_kept() is None
 
 
 @pytest.mark.parametrize(
@@ -209,7 +212,7 @@ def test_no_folder(place, monkeypatch):
 
 @pytest.mark.parametrize(
     ("version", "kept"),
-    [((0, 60), False), ((0, 61), True), ((0, 68), True), ((0, 69), False), ((1, 0), False)],
+    [((0, 61), False), ((0, 62), True), ((0, 68), True), ((0, 69), False), ((1, 0), False)],
 )
 def test_an_untested_numba_keeps_nothing_and_says_so(place, monkeypatch, version, kept):
     monkeypatch.setattr(numba, "version_info", (*version, 0))

@@ -159,6 +159,11 @@ FAILURES = {
     "AttributeError": "import numpy; numpy.no_such_thing",
     "ImportError": "raise ImportError('a\\nsentence\\n\\nof lines')",
     "nothing said": "raise ValueError",
+    "another at the second try": """
+import sys
+sys.tried = getattr(sys, "tried", 0) + 1
+raise OSError(f"try {sys.tried}")
+""",
 }
 
 
@@ -180,7 +185,13 @@ for _ in range(2):
     name, why = answer(f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{code}").splitlines()
     assert name == "reference"
     assert why.startswith("backend 'cpu' does not work here: ")
-    expected = {"another NumPy", "no_such_thing", "a sentence of lines", "here: ValueError. "}
+    expected = {
+        "another NumPy",
+        "no_such_thing",
+        "a sentence of lines",
+        "here: ValueError. ",
+        "try 1.",
+    }
     assert sum(words in why for words in expected) == 1
     assert "pip install 'numba>=" in why
 
@@ -199,6 +210,7 @@ def test_numba_without_its_compiler(tmp_path):
         NUMBA_DISABLE_JIT=1,
     )
     assert refused.returncode == 2
+    assert refused.stderr.endswith("unset it.\n")  # to install Numba is no remedy
     assert "NUMBA_DISABLE_JIT is set" in refused.stderr
     assert "Traceback" not in refused.stderr
 
