@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = (
-    "backends",
+    "backends", "checks",
     "claims", "data", "gan", "gradcheck", "metrics", "nn", "objectives", "optim", "plots",
     "runs", "theory",
 )  # fmt: skip
