@@ -305,8 +305,11 @@ def _mixture_masses(p: GaussianMixture, x_edges: Points, y_edges: Points) -> Poi
 
 
 def _quadrature_masses(p: Density, x_edges: Points, y_edges: Points, order: int) -> Points:
-    """Gauss–Legendre in each bin, (nx, ny)."""
+    """Gauss–Legendre in each bin, (nx, ny), cut at p's landmarks lest a narrow place hide in it."""
     u, w = gauss_legendre(order)
+    bins = x_edges, y_edges
+    marks = zip(bins, p.landmarks(), strict=True)
+    x_edges, y_edges = (np.union1d(e, m[(m > e[0]) & (m < e[-1])]) for e, m in marks)
     x, y = ((e[:-1] + e[1:])[:, None] / 2 + np.diff(e)[:, None] / 2 * u for e in (x_edges, y_edges))
     wx, wy = (np.diff(e)[:, None] / 2 * w for e in (x_edges, y_edges))
     rows = []
@@ -314,7 +317,10 @@ def _quadrature_masses(p: Density, x_edges: Points, y_edges: Points, order: int)
         points = np.stack(np.meshgrid(x[i], y.ravel(), indexing="ij"), axis=-1).reshape(-1, 2)
         pdf = p.pdf(points).reshape(order, y.shape[0], order)
         rows.append(np.einsum("ajb,a,jb->j", pdf, wx[i], wy))
-    return np.stack(rows)
+    masses: Points = np.stack(rows)
+    for axis, (parts, whole) in enumerate(zip((x_edges, y_edges), bins, strict=True)):
+        masses = np.add.reduceat(masses, np.searchsorted(parts, whole[:-1]), axis=axis)
+    return masses
 
 
 def _with_outside(masses: Points) -> Points:

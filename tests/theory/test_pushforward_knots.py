@@ -7,7 +7,7 @@ import pytest
 
 from scratchgan.theory import Normal, Uniform
 from scratchgan.theory.pushforward import pushforward_1d
-from scratchgan.theory.pushforward_cells import FLAT
+from scratchgan.theory.pushforward_cells import FLAT, Cells, chained
 
 N = Normal()
 EPS = float(np.finfo(np.float64).eps)
@@ -92,13 +92,10 @@ def test_the_ends_of_the_support_have_a_root():
 
 
 def test_newton_is_kept_from_creeping():
-    """Near 0 each step towards a root of z⁵¹ leaves 50/51 of the way."""
-    p_g = pushforward_1d(lambda z: (z**51, 51 * z**50), Uniform(-1, 1))
-    z = np.array([0.01, 0.1, 0.3, 0.7])
-    truth = 0.5 / (51 * z**50)
-    found = p_g.roots(float(z[2] ** 51))
-    assert np.abs(found / z[2] - 1).max() <= 1e-14
-    assert np.abs(p_g.pdf(z**51) / truth - 1)[1:].max() <= 1e-12
+    """Each step towards a root of z⁸ near 0 leaves 7/8 of the way: the bracket is halved too."""
+    p_g = pushforward_1d(lambda z: (z**8, 8 * z**7), N)
+    for root in (1e-30, 1e-12, 0.3):
+        assert np.abs(p_g.roots(root**8) / [-root, root] - 1).max() <= 1e-13
 
 
 def test_light_atoms_are_listed():
@@ -145,3 +142,44 @@ def test_nan_in_nan_out():
             assert np.isnan(found[0])
             assert np.allclose(found[1:], rest, rtol=1e-12, atol=0)
             assert f(np.empty(0)).shape == (0,)
+
+
+def cells(ends, slope):
+    """Cells of slope ±1 from (y0, y1), one after the other, as two calls of G might give them."""
+    y0, y1 = np.array(ends).T
+    z = np.arange(len(ends) + 1.0)
+    no = np.zeros(len(ends), bool)
+    d = np.full(len(ends), slope)
+    return Cells(z[:-1], z[1:], y0, y1, d, d, ~no, no, no, no, no)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize(
+    "ends",
+    [
+        [(0, 1), (1, 2)],
+        [(0, 1 + 2 * EPS), (1, 2)],  # overlap
+        [(0, 1), (1 + 2 * EPS, 2)],  # gap
+        [(0, 1), (1, 1 - 2 * EPS), (1 - 2 * EPS, 2)],  # a step back
+        [(0, 1), (1, 1), (1, 1), (1, 2)],  # empty ones
+        [(0, 1), (1, 2), (2, 2 - 4 * EPS)],  # the last one empty
+        [(0, 0), (0, 1), (1, 2)],
+    ],
+)
+def test_each_x_of_a_piece_has_one_root(ends, sign):
+    piece = chained(cells(sign * np.array(ends, dtype=float), sign))
+    assert (piece.rising == (sign > 0)).all()
+    assert (piece.low <= piece.high).all()
+    near = 1 + EPS * np.arange(-8, 9)
+    x = sign * np.concatenate([near, 2 * near[:9], [0.0, 0.5, 1.5]])
+    x = x[np.abs(x) <= np.abs([piece.low, piece.high]).max()]
+    found = piece.roots(lambda z: (z, z), x)
+    assert np.bincount(found.which, minlength=x.size).tolist() == [1] * x.size
+    assert piece.pieces == 1
+
+
+def test_two_pieces_share_the_x_of_their_fold():
+    fold = np.concatenate([[(0.0, 1.0)], [(1.0, 0.0)]])
+    turned = cells(fold, 1.0)._replace(d0=np.array([1.0, -1.0]), d1=np.array([1.0, -1.0]))
+    roots = chained(turned).roots(lambda z: (z, z), np.array([0.0, 0.5, 1.0]))
+    assert np.bincount(roots.which).tolist() == [2, 2, 2]
