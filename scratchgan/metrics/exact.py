@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from scratchgan import checks
 from scratchgan.errors import ShapeError
 from scratchgan.gan import Noise, Trainer
 from scratchgan.nn import Network
@@ -62,6 +63,8 @@ def exact_game(trainer: Trainer, p_data: Density) -> ExactGame:
         If noise or data have more than one dimension: see ``theory.pushforward``
         for what can be had in the plane.
     """
+    checks.instance("exact_game", "trainer", trainer, Trainer, "a Trainer")
+    checks.instance("exact_game", "p_data", p_data, Density, "a Density on the line")
     G, D = trainer.G, trainer.D
     p_g = exact_density(G.network, trainer.noise)
     logit = exact_logit(D.network)
@@ -79,6 +82,8 @@ def exact_game(trainer: Trainer, p_data: Density) -> ExactGame:
 
 def exact_density(G: Network, noise: Noise) -> Pushforward:
     """Return p_g, the density of G(z), for a network with one input and one output."""
+    checks.instance("exact_density", "G", G, Network, "a Network")
+    checks.instance("exact_density", "noise", noise, Noise, "a Noise, such as Noise(1)")
     if noise.features != 1:
         raise ShapeError(
             f"z has {noise.features} dimensions; p_g is exact on the line alone, for z of one"
@@ -90,5 +95,5 @@ def exact_density(G: Network, noise: Noise) -> Pushforward:
 
 def exact_logit(D: Network) -> Logit:
     """Return D's logit as a function in float64, which quadrature needs to be smooth."""
-    network = D.in_float64()
+    network = checks.instance("exact_logit", "D", D, Network, "a Network").in_float64()
     return lambda x: network(x)[:, 0]

@@ -7,13 +7,14 @@ takes functions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from scratchgan import checks
 from scratchgan.backends import get_backend
 from scratchgan.errors import ShapeError
 from scratchgan.nn.dropout import Dropout
@@ -56,7 +57,7 @@ def g_and_dg(
     Raises
     ------
     ShapeError
-        If the network has not one input and one output.
+        If the network has not one input and one output, or params another layout.
 
     Examples
     --------
@@ -67,7 +68,8 @@ def g_and_dg(
     >>> bool(abs((above - below) / (2 * h) - slope[0]) < 1e-9)
     True
     """
-    layer, tree = network.layer, _float64(network, params)
+    tree = _float64(network, params)
+    layer = network.layer
     ctx = Context(get_backend("reference"))
     if layer.in_features not in (None, 1):
         raise ShapeError(f"{layer!r} has {layer.in_features} inputs; expected 1: z on the line")
@@ -76,7 +78,10 @@ def g_and_dg(
         raise ShapeError(f"{layer!r} has {width} outputs; expected 1: x on the line")
 
     def call(z: ArrayLike) -> tuple[_Float, _Float]:
-        x = np.ascontiguousarray(z, np.float64).reshape(-1, 1)
+        x = checks.array("g_and_dg", "z", z)
+        if x.ndim > 1:
+            raise ShapeError(f"g_and_dg: z has shape {x.shape}; expected (n,)")
+        x = np.ascontiguousarray(x, np.float64).reshape(-1, 1)
         if x.size == 0:
             return np.empty(0), np.empty(0)
         y, cache = layer.forward(tree, x, ctx)
@@ -135,10 +140,10 @@ def knots_1d(
     >>> knots_1d(G, -8.0, 8.0).tolist()
     [0.5, 3.0]
     """
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise ValueError(f"knots_1d: from {low} to {high}; expected finite numbers, low < high")
+    low = checks.number("knots_1d", "low", low)
+    high = checks.number("knots_1d", "high", high, low, above=True)
     f = g_and_dg(network, params)
-    z = _start(float(low), float(high))
+    z = _start(low, high)
     path = _Path(z, np.zeros(len(z), bool), z[:, None])
     for layer, p in _leaves(network.layer, _float64(network, params)):
         next_path = _through(layer, p, path)
@@ -265,13 +270,27 @@ def _insert(path: _Path, row: NDArray[np.intp], t: _Float) -> _Path:
 
 
 def _float64(network: Network, params: Params | None) -> Params:
-    """Copy a tree to the host in float64."""
+    """Copy a tree to the host in float64; it must be one of the network's layout."""
+    checks.instance("g_and_dg", "network", network, Network, "a Network")
 
-    def cast(tree: Params) -> Any:
-        if isinstance(tree, dict):
-            return {name: cast(leaf) for name, leaf in tree.items()}
-        if isinstance(tree, tuple):
-            return tuple(map(cast, tree))
+    def cast(tree: Any, own: Any, path: str) -> Any:
+        if isinstance(own, Mapping):
+            if not isinstance(tree, Mapping) or set(tree) != set(own):
+                raise other(tree, path, f"a mapping of {', '.join(own) or 'nothing'}")
+            return {name: cast(tree[name], leaf, f"{path}.{name}") for name, leaf in own.items()}
+        if isinstance(own, tuple):
+            if not isinstance(tree, tuple) or len(tree) != len(own):
+                raise other(tree, path, f"a tuple of {len(own)}")
+            return tuple(
+                cast(t, o, f"{path}[{i}]") for i, (t, o) in enumerate(zip(tree, own, strict=True))
+            )
+        if getattr(tree, "shape", None) != own.shape:
+            raise other(tree, path, f"an array of shape {tuple(own.shape)}")
         return network.ops.to_numpy(tree).astype(np.float64)
 
-    return cast(network.params if params is None else params)
+    def other(tree: Any, path: str, expected: str) -> ShapeError:
+        return ShapeError(
+            f"g_and_dg: {path} is {checks.shown(tree)}; expected {expected}, as in network.params"
+        )
+
+    return cast(network.params if params is None else params, network.params, "params")

@@ -8,7 +8,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from scratchgan.theory.densities import Density, GaussianMixture, Points, _on_circle, _positive
+from scratchgan import checks
+from scratchgan.errors import ShapeError
+from scratchgan.theory.densities import Density, GaussianMixture, Points, _on_circle
 from scratchgan.theory.quadrature import gauss_legendre
 
 __all__ = ["Arc", "Curve", "SwissRoll", "TwoMoons"]
@@ -40,15 +42,19 @@ class Curve(Density):
 
     Raises
     ------
+    ShapeError
+        If an arc's c does not give points (n, 2).
     ValueError
-        If std is not positive, or so small that an arc needs over 4096 nodes.
+        If std is not positive, or so small that an arc needs over 4096 nodes; or if there
+        is no arc, or one that is not as above.
     """
 
     dim = 2
 
     def __init__(self, arcs: Sequence[Arc], std: float, name: str = "curve") -> None:
-        self.std = _positive(name, "std", std)
-        self.arcs = tuple(arcs)
+        name = checks.text("Curve", "name", name)
+        self.std = checks.number(name, "std", std, 0, above=True)
+        self.arcs = _checked(name, arcs)
         self.name = name
         self._nodes = [self._nodes_needed(arc) for arc in self.arcs]
         if max(self._nodes) > _MOST_NODES:
@@ -66,7 +72,9 @@ class Curve(Density):
         steps = 1000
         chords = np.diff(c(np.linspace(start, stop, steps + 1)), axis=0)
         greatest_speed = np.sqrt((chords**2).sum(axis=1)).max() * steps
-        return max(32, int(np.ceil(2 * greatest_speed / self.std)))
+        # A thinner one, of more nodes than a float counts, is refused all the same.
+        needed = min(2 * float(greatest_speed) / self.std, 1e15)
+        return max(32, int(np.ceil(needed)))
 
     @cached_property
     def _mixture(self) -> GaussianMixture:
@@ -99,6 +107,26 @@ class Curve(Density):
         return x
 
 
+def _checked(name: str, arcs: Sequence[Arc]) -> tuple[Arc, ...]:
+    """Arcs that can be walked along."""
+    if not isinstance(arcs, list | tuple) or not arcs:
+        raise ValueError(
+            f"{name}: arcs is {checks.shown(arcs)}; expected one (c, start, stop) or more"
+        )
+    checked = []
+    for arc in arcs:
+        if not isinstance(arc, list | tuple) or len(arc) != 3:
+            raise ValueError(f"{name}: an arc is {checks.shown(arc)}; expected (c, start, stop)")
+        c = checks.function(name, "c", arc[0], "a function: t (n,) to points (n, 2)")
+        start = checks.number(name, "start", arc[1])
+        stop = checks.number(name, "stop", arc[2], start, above=True)
+        points = checks.array(name, "c(t)", c(np.linspace(start, stop, 3)), finite=True)
+        if points.shape != (3, 2):
+            raise ShapeError(f"{name}: c(t) has shape {points.shape} for t (3,); expected (3, 2)")
+        checked.append((c, start, stop))
+    return tuple(checked)
+
+
 class SwissRoll(Curve):
     """
     The spiral t (cos t, sin t) / scale, for t uniform on [1.5π, 4.5π], with noise.
@@ -119,10 +147,8 @@ class SwissRoll(Curve):
     """
 
     def __init__(self, noise: float = 0.25, scale: float = 7.5) -> None:
-        noise, scale = (
-            _positive("SwissRoll", "noise", noise),
-            _positive("SwissRoll", "scale", scale),
-        )
+        noise = checks.number("SwissRoll", "noise", noise, 0, above=True)
+        scale = checks.number("SwissRoll", "scale", scale, 0, above=True)
         spiral: Arc = (lambda t: t[:, None] * _on_circle(t) / scale, 1.5 * np.pi, 4.5 * np.pi)
         super().__init__([spiral], noise / scale, "swiss-roll")
 
@@ -146,6 +172,7 @@ class TwoMoons(Curve):
     """
 
     def __init__(self, noise: float = 0.1) -> None:
+        noise = checks.number("TwoMoons", "noise", noise, 0, above=True)
         upper: Arc = (_on_circle, 0.0, np.pi)
         lower: Arc = (lambda t: np.array([1.0, 0.5]) - _on_circle(t), 0.0, np.pi)
         super().__init__([upper, lower], noise, "two-moons")

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from scratchgan import checks
 from scratchgan.errors import ShapeError
 from scratchgan.theory.densities import Density, Points
 from scratchgan.theory.estimate import Estimate
@@ -28,6 +29,7 @@ from scratchgan.theory.pushforward_cells import (
     FLAT,
     NO_MASS,
     Cells,
+    Index,
     Map,
     Mask,
     chained,
@@ -100,6 +102,8 @@ def pushforward_1d(
     >>> relu.atoms, relu.continuous_mass
     ((Atom(x=0.0, mass=0.5),), 0.5)
     """
+    checks.function("pushforward_1d", "g_and_dg", g_and_dg, "a function: z to (G(z), G′(z))")
+    checks.instance("pushforward_1d", "p_z", p_z, Density, "a Density on the line, as Normal()")
     if p_z.dim != 1:
         raise ShapeError(
             f"pushforward_1d: p_z has dimension {p_z.dim}; expected 1."
@@ -139,7 +143,7 @@ class Pushforward(Density):
         self.p_z, self._g = p_z, g
         marks = p_z.landmarks()
         low, high = marks[0], marks[-1]
-        bulk = _quantiles(p_z, [0.001, 0.999])
+        self._bulk = bulk = _quantiles(p_z, [0.001, 0.999])
         length = float(bulk[1] - bulk[0]) / 256  # of z: the shortest that matters
         if knots is None:
             each = max(2, min(16, 2048 // marks.size))
@@ -186,7 +190,8 @@ class Pushforward(Density):
 
         To rounding: about 1e-16 (|z| + |x / G′(z)|).
         """
-        return np.unique(self._cells.roots(self._g, np.array([x], dtype=np.float64)).z)
+        at = np.array([checks.number("roots", "x", x)])
+        return np.unique(self._cells.roots(self._g, at).z)
 
     def _log_pdf(self, x: Points) -> Points:
         log_p = self._log_continuous(x[:, 0])
@@ -239,11 +244,13 @@ class Pushforward(Density):
 
         x is kept within what its cell gives: a unit of rounding further there may be no root.
         """
-        core = self._core
-        cell = np.maximum(np.searchsorted(core.z0, z, side="right") - 1, 0)
+        core, cell = self._core, self._cell_of(z)
         x = np.clip(self._g(z)[0], core.low[cell], core.high[cell])
         atom = self._atom_of[cell]
         return np.where(np.isnan(atom), x, atom), ~(self._flat[cell] & np.isnan(atom))
+
+    def _cell_of(self, z: Points) -> Index:
+        return np.maximum(np.searchsorted(self._core.z0, z, side="right") - 1, 0)
 
     # -- integrals ------------------------------------------------------------------------------
 
@@ -286,7 +293,8 @@ class Pushforward(Density):
         Return E_{p_g}[f] = E_{p_z}[f(G(z))]: over z, where folds do no harm.
 
         Arguments as for ``Density.expect``. An atom is a stretch of z on which f is
-        asked for the atom's x, again and again.
+        asked for the atom's x, again and again. The error includes what the rounding of x
+        does to f.
         """
         core, here = self._core, self._matters | self._flat
         bends0, bends1 = core.bends
@@ -304,7 +312,27 @@ class Pushforward(Density):
             values[seen], noise[seen] = found if isinstance(found, tuple) else (found, 0.0)
             return values, noise
 
-        return self.p_z.expect(of_z, also=np.concatenate(borders))
+        found = self.p_z.expect(of_z, also=np.concatenate(borders))
+        return Estimate(found.value, found.error + self._rounding(f))
+
+    def _rounding(self, f: Callable[[Points], Points]) -> float:
+        """E |f(x ± its rounding) − f(x)|: f once for each stretch of z, of known mass."""
+        marks = self.p_z.landmarks()
+        edges = np.unique(np.concatenate([marks, np.linspace(self._bulk[0], self._bulk[1], 65)]))
+        mass, z = np.diff(self.p_z.cdf(edges)), (edges[:-1] + edges[1:]) / 2
+        x, _ = self._image(z)
+        # Jumps of f at the ends of the support and at atoms are no work of rounding.
+        moves = (mass > 0) & np.isnan(self._atom_of[self._cell_of(z)])
+        z, x, mass = z[moves], x[moves], mass[moves]
+        if z.size == 0:
+            return 0.0
+        reach = np.maximum(2 * _EPS * np.abs(x), self._noise_at(z))
+        below, above = np.clip([x - reach, x + reach], *self.support)
+        with np.errstate(invalid="ignore"):  # f may be infinite; so is then its expectation
+            low, middle, high = np.split(f(np.concatenate([below, x, above])[:, None]), 3)
+            change = np.maximum(np.abs(low - middle), np.abs(high - middle))
+        there = np.isfinite(change)
+        return float(mass[there] @ change[there])
 
     def mass(self) -> Estimate:
         """
@@ -354,11 +382,16 @@ class Pushforward(Density):
         That may be far more than the rounding of x: a network's output cancels larger terms.
         """
         found = self._cells.roots(self._g, x)
-        step = 4 * _EPS * np.maximum(np.abs(found.z), 1e-3)
         noise = np.zeros(x.size)
-        for k in range(1, 5):
-            left, middle, right = (self._g(found.z + j * k * step)[0] for j in (-1, 0, 1))
-            np.maximum.at(noise, found.which, np.abs(left - 2 * middle + right))
+        np.maximum.at(noise, found.which, self._noise_at(found.z))
+        return noise
+
+    def _noise_at(self, z: Points) -> Points:
+        step = 4 * _EPS * np.maximum(np.abs(z), 1e-3)
+        steps = np.outer(np.arange(-4, 5), step)
+        y = self._g((z + steps).ravel())[0].reshape(steps.shape)
+        curved = [np.abs(y[4 - k] - 2 * y[4] + y[4 + k]) for k in range(1, 5)]
+        noise: Points = np.max(curved, axis=0)
         return noise
 
     @property
@@ -415,7 +448,10 @@ def _checked(g_and_dg: Callable[[Points], tuple[ArrayLike, ArrayLike]]) -> Map:
             result = g_and_dg(z)
         if not isinstance(result, tuple) or len(result) != 2:
             raise ShapeError("pushforward_1d: g_and_dg gave no pair; expected (G(z), G′(z))")
-        y, d = (np.asarray(a, dtype=np.float64) for a in result)
+        y, d = (
+            checks.array("pushforward_1d", f"{name}, as g_and_dg gives it,", a).astype(np.float64)
+            for name, a in zip(("G(z)", "G′(z)"), result, strict=True)
+        )
         if y.shape != z.shape or d.shape != z.shape:
             raise ShapeError(
                 f"pushforward_1d: for z of shape {z.shape} G has shape {y.shape} and G′"
@@ -435,11 +471,11 @@ def _checked(g_and_dg: Callable[[Points], tuple[ArrayLike, ArrayLike]]) -> Map:
 
 
 def _increasing(knots: ArrayLike) -> Points:
-    z = np.asarray(knots, dtype=np.float64)
+    z = checks.array("pushforward_1d", "knots", knots).astype(np.float64)
     if z.ndim != 1:
         raise ShapeError(f"pushforward_1d: knots have shape {z.shape}; expected (k,)")
     if not (np.isfinite(z).all() and (np.diff(z) > 0).all()):
-        raise ValueError("pushforward_1d: knots must be finite and increase")
+        raise ValueError("pushforward_1d: knots must be finite and increase; sort them")
     return z
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "FLAT",
     "NO_MASS",
     "Cells",
+    "Index",
     "Map",
     "Mask",
     "Roots",
@@ -174,10 +175,10 @@ class Cells(NamedTuple):
         cell = np.repeat(np.arange(count.size), count)
         within = np.arange(cell.size) - np.repeat(np.cumsum(count) - count, count)
         which = order[first[cell] + within]
-        z0, z1, y0, y1, d0, _, linear, _, _, rising, _ = (a[cell] for a in self)
-        wanted, slope = x[which], d0.copy()
+        z0, z1, y0, y1, slope = (a[cell] for a in self[:5])  # G′ of a linear cell is its d0
+        wanted = x[which]
         z = np.clip(z0 + (wanted - y0) / (y1 - y0) * (z1 - z0), z0, z1)
-        curved = ~linear
+        curved, rising = ~self.linear[cell], self.rising[cell]
         z[curved] = _newton(g, wanted[curved], z[curved], z0[curved], z1[curved], rising[curved])
         slope[curved] = g(z[curved])[1]
         # At a fold rounding may find a z too near to it, where |G′| is too small: it is taken

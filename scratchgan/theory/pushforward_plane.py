@@ -16,6 +16,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from scratchgan import checks
 from scratchgan.errors import ShapeError
 from scratchgan.theory.densities import Density, GaussianMixture, Normal, Points
 from scratchgan.theory.estimate import Estimate
@@ -26,6 +27,7 @@ __all__ = ["BinnedPushforward", "LowerBound", "Prior", "pushforward_2d"]
 Prior: TypeAlias = GaussianMixture | tuple[Density, Density]
 """p_z in the plane: a mixture of dimension 2, or the densities of two independent coordinates."""
 
+_FINEST = 8192  # of G's values at the corners of so many cells there is 1 GB
 _BLOCK = 1 << 20  # (cell, bin) pairs held at once
 
 
@@ -66,14 +68,14 @@ def pushforward_2d(
         Of the bins, (nx + 1,) and (ny + 1,), increasing. All that lies outside is one
         more bin.
     mesh : int
-        Cells of z along each axis, even. G is evaluated at (mesh + 1)² points.
+        Cells of z along each axis, even, from 8 to 8192. G is evaluated at (mesh + 1)² points.
 
     Raises
     ------
     ShapeError
         If z or x is not in the plane; the message says what can be had instead.
     ValueError
-        If edges do not increase, mesh is odd or below 8, or G is not finite.
+        If edges do not increase, mesh is odd or not from 8 to 8192, or G is not finite.
 
     Examples
     --------
@@ -88,8 +90,14 @@ def pushforward_2d(
     >>> abs(bound.value) <= bound.error <= 1e-4
     True
     """
-    if mesh < 8 or mesh % 2:
-        raise ValueError(f"pushforward_2d: mesh is {mesh}; expected an even number of 8 or more")
+    checks.function("pushforward_2d", "g", g, "a function: z (n, 2) to G(z) (n, 2)")
+    mesh = checks.whole("pushforward_2d", "mesh", mesh, 8, _FINEST)
+    if mesh % 2:
+        raise ValueError(f"pushforward_2d: mesh is {mesh}; expected an even number")
+    if not isinstance(edges, tuple | list) or len(edges) != 2:
+        raise ShapeError(
+            f"pushforward_2d: edges is {checks.shown(edges)}; expected (x_edges, y_edges)"
+        )
     x_edges, y_edges = (_increasing(name, e) for name, e in zip("xy", edges, strict=True))
     z_edges, z_masses = _mesh(p_z, mesh)
     corners = _images(g, z_edges)
@@ -150,6 +158,7 @@ class BinnedPushforward:
         ShapeError
             If p_data is not in the plane.
         """
+        checks.instance("js_lower_bound", "p_data", p_data, Density, "a Density in the plane")
         if p_data.dim != 2:
             raise ShapeError(f"p_data has dimension {p_data.dim}; expected 2, as p_g has")
         if isinstance(p_data, GaussianMixture):
@@ -172,11 +181,13 @@ def _mesh(p_z: Prior, n: int) -> tuple[tuple[Points, Points], Points]:
         lines = [GaussianMixture(m, p_z.std, p_z.weights) for m in p_z.means.T]
         first, second = (_axis(line, n) for line in lines)
         return (first, second), _mixture_masses(p_z, first, second)
-    if isinstance(p_z, tuple) and len(p_z) == 2 and all(p.dim == 1 for p in p_z):
+    on_line = [isinstance(p, Density) and p.dim == 1 for p in p_z] if type(p_z) is tuple else []
+    if isinstance(p_z, tuple) and on_line == [True, True]:
         first, second = (_axis(p, n) for p in p_z)
         masses: Points = np.outer(np.diff(p_z[0].cdf(first)), np.diff(p_z[1].cdf(second)))
         return (first, second), masses
-    what = f"p_z has dimension {p_z.dim}" if isinstance(p_z, Density) else f"p_z is {p_z!r}"
+    shown = checks.shown(p_z)
+    what = f"p_z has dimension {p_z.dim}" if isinstance(p_z, Density) else f"p_z is {shown}"
     raise ShapeError(
         f"pushforward_2d: {what}; expected a GaussianMixture of dimension 2 or a pair of"
         " densities on the line. p_g is computed from the plane to the plane, and by"
@@ -205,7 +216,7 @@ def _images(g: Callable[[Points], ArrayLike], edges: tuple[Points, Points]) -> P
     rows = []
     for part in np.array_split(first, -(-first.size * second.size // 65_536)):
         z = np.stack(np.meshgrid(part, second, indexing="ij"), axis=-1).reshape(-1, 2)
-        x = np.asarray(g(z), dtype=np.float64)
+        x = checks.array("pushforward_2d", "G(z)", g(z)).astype(np.float64)
         if x.shape != z.shape:
             raise ShapeError(
                 f"pushforward_2d: for z of shape {z.shape} G has shape {x.shape}. Unless z and x"
@@ -294,8 +305,11 @@ def _mixture_masses(p: GaussianMixture, x_edges: Points, y_edges: Points) -> Poi
 
 
 def _quadrature_masses(p: Density, x_edges: Points, y_edges: Points, order: int) -> Points:
-    """Gauss–Legendre in each bin, (nx, ny)."""
+    """Gauss–Legendre in each bin, (nx, ny), cut at p's landmarks lest a narrow place hide in it."""
     u, w = gauss_legendre(order)
+    bins = x_edges, y_edges
+    marks = zip(bins, p.landmarks(), strict=True)
+    x_edges, y_edges = (np.union1d(e, m[(m > e[0]) & (m < e[-1])]) for e, m in marks)
     x, y = ((e[:-1] + e[1:])[:, None] / 2 + np.diff(e)[:, None] / 2 * u for e in (x_edges, y_edges))
     wx, wy = (np.diff(e)[:, None] / 2 * w for e in (x_edges, y_edges))
     rows = []
@@ -303,7 +317,10 @@ def _quadrature_masses(p: Density, x_edges: Points, y_edges: Points, order: int)
         points = np.stack(np.meshgrid(x[i], y.ravel(), indexing="ij"), axis=-1).reshape(-1, 2)
         pdf = p.pdf(points).reshape(order, y.shape[0], order)
         rows.append(np.einsum("ajb,a,jb->j", pdf, wx[i], wy))
-    return np.stack(rows)
+    masses: Points = np.stack(rows)
+    for axis, (parts, whole) in enumerate(zip((x_edges, y_edges), bins, strict=True)):
+        masses = np.add.reduceat(masses, np.searchsorted(parts, whole[:-1]), axis=axis)
+    return masses
 
 
 def _with_outside(masses: Points) -> Points:
@@ -323,7 +340,7 @@ def _js(p: Points, q: Points) -> float:
 
 
 def _increasing(axis: str, edges: ArrayLike) -> Points:
-    e = np.asarray(edges, dtype=np.float64)
+    e = checks.array("pushforward_2d", f"{axis}_edges", edges).astype(np.float64)
     if e.ndim != 1 or e.size < 2:
         raise ShapeError(f"pushforward_2d: {axis}_edges have shape {e.shape}; expected (bins + 1,)")
     if not (np.isfinite(e).all() and (np.diff(e) > 0).all()):

@@ -180,9 +180,45 @@ def test_refused():
     with pytest.raises(ShapeError, match="expected 1"):
         g_and_dg(Network(Concat(Linear(1, 1), Linear(1, 1))))
     for low, high in [(1.0, 1.0), (2.0, 1.0), (-np.inf, 1.0), (0.0, np.nan)]:
-        with pytest.raises(ValueError, match="low < high"):
+        with pytest.raises(ValueError, match="knots_1d: .* expected a number"):
             knots_1d(Network(Linear(1, 1)), low, high)
     broken = Network(Linear(1, 1, "relu"))
     broken.flat[:] = np.nan
     with pytest.raises(ValueError, match="not finite"):
         knots_1d(broken, LOW, HIGH)
+
+
+def test_a_unit_that_is_0_on_a_stretch_changes_no_sign_there():
+    """0 at node after node is no crossing: the fraction of the way to it would be 0 / 0."""
+    layers = [Linear(1, 1, "relu"), Linear(1, 1, "relu"), Linear(1, 1)]
+    G = Network(Sequential(*layers), dtype=np.float64)
+    for part, slope in zip(G.params, (1.0, 2.0, 3.0), strict=True):
+        part["weight"][:], part["bias"][:] = slope, 0.0
+    assert knots_1d(G, LOW, HIGH).tolist() == [0.0]
+
+
+GOOD = Network(Sequential(Linear(1, 2, "relu"), Linear(2, 1)), seed=1)
+OTHER = Network(Sequential(Linear(1, 3, "relu"), Linear(3, 1)), seed=1)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: g_and_dg(3), "network is 3; expected a Network"),
+        (lambda: g_and_dg(Network), "the class Network; expected a Network"),
+        (lambda: g_and_dg(GOOD, 3), "params is 3; expected a tuple of 2"),
+        (lambda: g_and_dg(GOOD, GOOD.params[:1]), "expected a tuple of 2"),
+        (lambda: g_and_dg(GOOD, ({}, {})), r"params\[0\].*expected a mapping of weight, bias"),
+        (lambda: g_and_dg(GOOD, OTHER.params), r"params\[0\].weight.*shape \(1, 2\)"),
+        (lambda: g_and_dg(GOOD)(np.ones((3, 2))), r"expected \(n,\)"),
+        (lambda: g_and_dg(GOOD)(np.ma.masked_greater([0.0, 2.0], 1)), "masked"),
+        (lambda: g_and_dg(GOOD)("abc"), "expected"),
+        (lambda: knots_1d(GOOD, "a", 1), "low is 'a'; expected a number"),
+        (lambda: knots_1d(GOOD, 0, np.nan), "high is nan; expected a number above 0"),
+        (lambda: knots_1d(GOOD, 1, 1), "high is 1; expected a number above 1"),
+        (lambda: knots_1d(None, 0, 1), "expected a Network"),
+    ],
+)
+def test_wrong_arguments_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

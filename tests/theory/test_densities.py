@@ -274,7 +274,7 @@ def test_another_shape_is_refused(shape):
         (lambda: grid(spacing=-1.0), "spacing is -1"),
         (lambda: SwissRoll(noise=0.0), "noise is 0"),
         (lambda: SwissRoll(noise=0.06), "too thin to integrate .* expected 0.00"),
-        (lambda: TwoMoons(noise=-0.1), "std is -0.1"),
+        (lambda: TwoMoons(noise=-0.1), "noise is -0.1"),
         (lambda: Normal().sample(0, np.random.default_rng(0)), "0 samples"),
     ],
 )

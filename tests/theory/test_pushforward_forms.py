@@ -12,6 +12,7 @@ from scratchgan.nn.knots import g_and_dg, knots_1d
 from scratchgan.theory import (
     GaussianMixture,
     Normal,
+    TwoMoons,
     Uniform,
     js,
     kl,
@@ -19,6 +20,7 @@ from scratchgan.theory import (
     total_variation,
 )
 from scratchgan.theory.pushforward import pushforward_1d
+from scratchgan.theory.pushforward_plane import _quadrature_masses
 
 X = np.linspace(0.05, 4.0, 41)
 
@@ -196,6 +198,17 @@ class TestPlane:
         assert bound.value - bound.error <= truth.value + truth.error
         assert bound.value >= 0.95 * truth.value
         assert "lower bound" in str(bound)
+
+    def test_bins_far_wider_than_the_data_are_no_false_bound(self):
+        """A thin curve in 3 × 3 bins: its masses are those of 24 × 24, summed."""
+        data, wide = TwoMoons(0.1), np.linspace(-3, 3, 4)
+        coarse = pushforward_2d(lambda z: z, self.p_z, (wide, wide), mesh=96).js_lower_bound(data)
+        assert coarse.error <= 0.01
+        thin = np.linspace(-3, 3, 25)
+        fine = _quadrature_masses(data, thin, thin, 12).reshape(3, 8, 3, 8).sum((1, 3))
+        again = _quadrature_masses(data, wide, wide, 12)
+        assert np.abs(again - fine).max() <= 1e-9
+        assert abs(again.sum() - 1) <= 1e-9
 
     def test_other_dimensions_are_refused(self):
         with pytest.raises(ValueError, match=r"plane|dimension|expected"):
