@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scratchgan import checks
 from scratchgan.errors import ShapeError
 from scratchgan.theory.estimate import Estimate
-from scratchgan.theory.integrate import Integrand, integrate, integrate_plane
+from scratchgan.theory.integrate import Integrand, evaluated, integrate, integrate_plane
 
 __all__ = ["Density", "GaussianMixture", "Normal", "Points", "density", "grid", "ring"]
 
@@ -149,8 +149,7 @@ class Density(ABC):
             p = np.exp(log_p)
             here = p > 0
             values, noise = np.zeros_like(p), np.zeros_like(p)
-            found = f(x[here])
-            of_f, off = found if isinstance(found, tuple) else (found, 0.0)
+            of_f, off = evaluated(f, x[here])
             values[here] = p[here] * of_f
             # log p is rounded, so p is off by as much of itself.
             with np.errstate(invalid="ignore"):  # an f of ∞: so is then the expectation

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scratchgan.theory.estimate import Estimate
 
-__all__ = ["integrate", "integrate_plane"]
+__all__ = ["Integrand", "evaluated", "integrate", "integrate_plane"]
 
 # The positive nodes; every second one, from 0.949 on, and 0 belong to Gauss's 7.
 _NODES = np.array([
@@ -125,7 +125,7 @@ def _rule(f: Integrand, low: Values, high: Values) -> tuple[Values, Values, Valu
     """Kronrod's result on each panel, how far other rules differ from it, and its rounding."""
     half = (high - low) / 2
     x = ((low + high) / 2)[:, None] + half[:, None] * _X
-    y, noise = _values(f, x.reshape(-1), x.shape)
+    y, noise = (a.reshape(x.shape) for a in evaluated(f, x.ravel()))
     with np.errstate(invalid="ignore"):  # inf − inf, where f is infinite: seen by the caller
         kronrod = half * (y @ _WK)
         difference = np.abs(kronrod - half * (y @ _WG))
@@ -137,11 +137,11 @@ def _rule(f: Integrand, low: Values, high: Values) -> tuple[Values, Values, Valu
     return kronrod, difference, rounding
 
 
-def _values(f: Integrand, x: Values, shape: tuple[int, ...]) -> tuple[Values, Values]:
-    """Return f(x), and how far rounding may put it off where f says so."""
+def evaluated(f: Integrand, x: Values) -> tuple[Values, Values]:
+    """Return f(x), and how far rounding may put it off: 0 where f does not say so."""
     found = f(x)
     y, noise = found if isinstance(found, tuple) else (found, np.zeros(len(x)))
-    return np.asarray(y, np.float64).reshape(shape), np.asarray(noise, np.float64).reshape(shape)
+    return np.asarray(y, np.float64), np.asarray(noise, np.float64)
 
 
 def integrate_plane(
@@ -208,7 +208,7 @@ def _rule_plane(f: Integrand, cells: Values) -> tuple[Values, Values, Values]:
         points = np.stack(
             [np.broadcast_to(x[:, :, None], shape), np.broadcast_to(y[:, None, :], shape)], axis=-1
         )
-        values, noise = _values(f, points.reshape(-1, 2), shape)
+        values, noise = (a.reshape(shape) for a in evaluated(f, points.reshape(-1, 2)))
         width, height = (right - left) / 2, (top - bottom) / 2
         area = width * height
         with np.errstate(invalid="ignore"):

@@ -23,7 +23,7 @@ from scratchgan import checks
 from scratchgan.errors import ShapeError
 from scratchgan.theory.densities import Density, Points
 from scratchgan.theory.estimate import Estimate
-from scratchgan.theory.integrate import Integrand, integrate
+from scratchgan.theory.integrate import Integrand, evaluated, integrate
 from scratchgan.theory.pushforward_cells import (
     ALIKE,
     FLAT,
@@ -308,14 +308,13 @@ class Pushforward(Density):
         def of_z(z: Points) -> tuple[Points, Points]:
             x, seen = self._image(z[:, 0])
             values, noise = np.zeros_like(x), np.zeros_like(x)
-            found = f(x[seen, None])
-            values[seen], noise[seen] = found if isinstance(found, tuple) else (found, 0.0)
+            values[seen], noise[seen] = evaluated(f, x[seen, None])
             return values, noise
 
         found = self.p_z.expect(of_z, also=np.concatenate(borders))
         return Estimate(found.value, found.error + self._rounding(f))
 
-    def _rounding(self, f: Callable[[Points], Points]) -> float:
+    def _rounding(self, f: Integrand) -> float:
         """E |f(x ± its rounding) − f(x)|: f once for each stretch of z, of known mass."""
         marks = self.p_z.landmarks()
         edges = np.unique(np.concatenate([marks, np.linspace(self._bulk[0], self._bulk[1], 65)]))
@@ -329,7 +328,8 @@ class Pushforward(Density):
         reach = np.maximum(2 * _EPS * np.abs(x), self._noise_at(z))
         below, above = np.clip([x - reach, x + reach], *self.support)
         with np.errstate(invalid="ignore"):  # f may be infinite; so is then its expectation
-            low, middle, high = np.split(f(np.concatenate([below, x, above])[:, None]), 3)
+            values, _ = evaluated(f, np.concatenate([below, x, above])[:, None])
+            low, middle, high = np.split(values, 3)
             change = np.maximum(np.abs(low - middle), np.abs(high - middle))
         there = np.isfinite(change)
         return float(mass[there] @ change[there])
