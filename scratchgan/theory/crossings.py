@@ -17,7 +17,7 @@ _ROUNDS = 11  # 32^−11 of a stretch is below its rounding
 
 def crossings(f: Callable[[_Values], _Values], places: _Values) -> _Values:
     """
-    Return where f changes its sign between the first and the last of ``places``, increasing.
+    Return where f changes its sign between neighbouring ``places``, increasing.
 
     A kink that lies between the last node of a panel and the panel's end is seen by no rule:
     0.4 % of a panel, in which |p − q| may have one. So such kinks are looked for beforehand.

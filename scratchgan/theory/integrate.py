@@ -18,6 +18,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from scratchgan import checks
 from scratchgan.theory.estimate import Estimate
 
 __all__ = ["Integrand", "evaluated", "integrate", "integrate_plane"]
@@ -94,7 +95,8 @@ def integrate(f: Integrand, points: ArrayLike, tolerance: float = 1e-12) -> Esti
     >>> abs(result.value - 2 / 3) <= result.error <= 1e-10
     True
     """
-    edges = np.unique(np.asarray(points, dtype=np.float64))
+    checks.function("integrate", "f", f, "a function of points (n,)")
+    edges = np.unique(checks.array("integrate", "points", points, (None,)).astype(np.float64))
     if edges.size < 2:
         return Estimate(0.0, 0.0)
     low, high = edges[:-1], edges[1:]
