@@ -200,3 +200,10 @@ def test_rounding_inside_g_is_in_the_error_of_an_expectation():
     found = p_g.expect(lambda x: np.cos(x[:, 0]))
     assert abs(found.value - np.exp(-0.5)) <= found.error
     assert 1e-12 <= found.error <= 1e-9
+
+
+def test_the_cdf_at_an_atom_includes_it():
+    for knots in (None, [0.0]):
+        p_g = pushforward_1d(lambda z: (np.maximum(z, 0), 1.0 * (z > 0)), N, knots=knots)
+        assert abs(p_g.cdf([0.0])[0] - 0.5) <= 1e-12
+        assert p_g.cdf([-1e-300])[0] == 0
