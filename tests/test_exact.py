@@ -112,3 +112,9 @@ def test_train_prints_how_far_the_optimum_is(tmp_path, capsys):
     assert distance <= 0.1
     assert main(["evaluate", folder]) == 0
     assert f"V(G, D)        {value:.6g}" in capsys.readouterr().out
+
+
+def test_uniform_noise_keeps_its_bounds():
+    G = Network(Linear(1, 1), dtype=np.float64)
+    G.params["weight"][:], G.params["bias"][:] = 2.0, 1.0
+    assert exact_density(G, Noise(1, "uniform", low=0.0, high=3.0)).support == (1.0, 7.0)

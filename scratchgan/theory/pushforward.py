@@ -325,7 +325,7 @@ class Pushforward(Density):
         z, x, mass = z[moves], x[moves], mass[moves]
         if z.size == 0:
             return 0.0
-        reach = np.maximum(2 * _EPS * np.abs(x), self._noise_at(z))
+        reach = np.maximum(2 * _EPS * np.abs(x), self._noise_at(z, 1e-8))
         below, above = np.clip([x - reach, x + reach], *self.support)
         with np.errstate(invalid="ignore"):  # f may be infinite; so is then its expectation
             values, _ = evaluated(f, np.concatenate([below, x, above])[:, None])
@@ -383,12 +383,13 @@ class Pushforward(Density):
         """
         found = self._cells.roots(self._g, x)
         noise = np.zeros(x.size)
-        np.maximum.at(noise, found.which, self._noise_at(found.z))
+        np.maximum.at(noise, found.which, self._noise_at(found.z, 4 * _EPS))
         return noise
 
-    def _noise_at(self, z: Points) -> Points:
-        step = 4 * _EPS * np.maximum(np.abs(z), 1e-3)
-        steps = np.outer(np.arange(-4, 5), step)
+    def _noise_at(self, z: Points, step: float) -> Points:
+        """G's second differences over a relative step of z: of 1e-8 a smooth G's are ε G″."""
+        h = step * np.maximum(np.abs(z), 1e-3)
+        steps = np.outer(np.arange(-4, 5), h)
         y = self._g((z + steps).ravel())[0].reshape(steps.shape)
         curved = [np.abs(y[4 - k] - 2 * y[4] + y[4 + k]) for k in range(1, 5)]
         noise: Points = np.max(curved, axis=0)

@@ -222,3 +222,30 @@ OTHER = Network(Sequential(Linear(1, 3, "relu"), Linear(3, 1)), seed=1)
 def test_wrong_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def relus(weights, biases, *outputs):
+    """x = Σ outputs · relu(weights z + biases)."""
+    G = Network(
+        Sequential(Linear(1, len(weights), "relu"), Linear(len(weights), 1)), dtype=np.float64
+    )
+    G.params[0]["weight"][:], G.params[0]["bias"][:] = [weights], biases
+    G.params[1]["weight"][:] = np.array(outputs)[:, None]
+    return G
+
+
+def test_knots_that_are_close_are_two():
+    assert knots_1d(relus([1.0, 1.0], [-1.0, -1.0000001], 1.0, 1.0), LOW, HIGH).size == 2
+
+
+def test_a_slight_bend_is_a_bend():
+    assert knots_1d(relus([1.0, -1.0, 1.0], [9.0, 9.0, -1.0], 1.0, 2.0, 1e-10), LOW, HIGH).size == 1
+
+
+def test_the_slope_of_a_leaky_layer_moves_the_bends_behind_it():
+    """0.5 z + 1 crosses 0 at z = −2, behind a leaky relu of slope ½."""
+    layers = [Linear(1, 1, "leaky_relu", slope=0.5), Linear(1, 1, "relu"), Linear(1, 1)]
+    G = Network(Sequential(*layers), dtype=np.float64)
+    for part, bias in zip(G.params, (0.0, 1.0, 0.0), strict=True):
+        part["weight"][:], part["bias"][:] = 1.0, bias
+    assert knots_1d(G, LOW, HIGH).tolist() == [-2.0, 0.0]

@@ -20,7 +20,7 @@ from scratchgan.theory import (
     total_variation,
 )
 from scratchgan.theory.pushforward import pushforward_1d
-from scratchgan.theory.pushforward_plane import _quadrature_masses
+from scratchgan.theory.pushforward_plane import _js, _quadrature_masses, _with_outside
 
 X = np.linspace(0.05, 4.0, 41)
 
@@ -213,3 +213,16 @@ class TestPlane:
     def test_other_dimensions_are_refused(self):
         with pytest.raises(ValueError, match=r"plane|dimension|expected"):
             pushforward_2d(lambda z: z, Normal(), self.edges)
+
+
+def test_the_plane_claims_what_its_meshes_differ_by():
+    """By hand: e = √JS(fine‖coarse) + √JS(12‖8 nodes); the bound's error is 2 e √JS + e²."""
+    edges = (np.linspace(-3, 3, 4), np.linspace(-3, 3, 4))
+    p_g = pushforward_2d(lambda z: z, GaussianMixture([[0.3, 0.0]], 1.0), edges, mesh=16)
+    assert p_g.error == np.abs(p_g._fine - p_g._coarse).sum() / 2 > 0
+    data = TwoMoons(0.2)
+    orders = [_with_outside(_quadrature_masses(data, *edges, order)) for order in (12, 8)]
+    e = math.sqrt(_js(p_g._fine, p_g._coarse)) + math.sqrt(_js(*orders))
+    assert e > math.sqrt(_js(p_g._fine, p_g._coarse))
+    bound = p_g.js_lower_bound(data)
+    assert bound.error >= 2 * e * math.sqrt(bound.value) + e**2

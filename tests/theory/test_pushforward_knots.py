@@ -183,3 +183,27 @@ def test_two_pieces_share_the_x_of_their_fold():
     turned = cells(fold, 1.0)._replace(d0=np.array([1.0, -1.0]), d1=np.array([1.0, -1.0]))
     roots = chained(turned).roots(lambda z: (z, z), np.array([0.0, 0.5, 1.0]))
     assert np.bincount(roots.which).tolist() == [2, 2, 2]
+
+
+def test_a_curved_cell_that_rounding_turns_back_goes_on():
+    ends = [(0, 1), (1, 1 - 2 * EPS), (1 - 2 * EPS, 2)]
+    found = cells(ends, 1.0)
+    piece = chained(found._replace(linear=~found.linear))
+    assert piece.rising.all()
+    assert (piece.low <= piece.high).all()
+    assert piece.pieces == 1
+
+
+def test_rounding_inside_g_is_in_the_error_of_an_expectation():
+    """Terms of 1e6 that cancel leave x to 1e-10, whatever the size of x."""
+    p_g = pushforward_1d(lambda z: ((z + 1e6) - 1e6, 1 + 0 * z), N, knots=[])
+    found = p_g.expect(lambda x: np.cos(x[:, 0]))
+    assert abs(found.value - np.exp(-0.5)) <= found.error
+    assert 1e-12 <= found.error <= 1e-9
+
+
+def test_the_cdf_at_an_atom_includes_it():
+    for knots in (None, [0.0]):
+        p_g = pushforward_1d(lambda z: (np.maximum(z, 0), 1.0 * (z > 0)), N, knots=knots)
+        assert abs(p_g.cdf([0.0])[0] - 0.5) <= 1e-12
+        assert p_g.cdf([-1e-300])[0] == 0
