@@ -54,8 +54,8 @@ def value(logit: Logit, p_data: Density, p_g: Density) -> Estimate:
     """
     checks.function("value", "logit", logit, "a function of points (n, dim)")
     _require_pair("value", p_data, p_g)
-    real = p_data.expect(lambda x: -np.logaddexp(0.0, -logit(x)), p_g.landmarks())
-    fake = p_g.expect(lambda x: -np.logaddexp(0.0, logit(x)), p_data.landmarks())
+    real = p_data.expect(lambda x: _log_sigmoid(logit(x)), p_g.landmarks())
+    fake = p_g.expect(lambda x: _log_sigmoid(-logit(x)), p_data.landmarks())
     return Estimate(real.value + fake.value, real.error + fake.error)
 
 
@@ -157,9 +157,13 @@ def sample_gradient(logit: Points, dlogit: Points, objective: str) -> Points:
 
 
 def _sigmoid(logit: Points) -> Points:
-    """σ(l) = 1/(1 + e^(−l)), which neither overflows nor warns of a NaN."""
+    return np.asarray(np.exp(_log_sigmoid(logit)))
+
+
+def _log_sigmoid(logit: Points) -> Points:
+    """log σ(l) = −log(1 + e^(−l)), which neither overflows nor warns of a NaN."""
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.exp(-np.logaddexp(0.0, -logit)))
+        return np.asarray(-np.logaddexp(0.0, -logit))
 
 
 def _require_pair(owner: str, p_data: Density, p_g: Density) -> None:

@@ -148,7 +148,7 @@ def test_crossings_are_found_to_rounding():
     assert crossings(lambda x: np.where(x < 4, np.nan, x), places).size == 0
     flat = crossings(lambda x: np.where(np.abs(x - 5) < 0.01, 0.0, x - 5), places)
     assert flat.size == 1
-    assert abs(flat[0] - 5) <= np.diff(places)[0] / 8  # 0 on a stretch: a place beside it
+    assert abs(flat[0] - 5) <= np.diff(places)[0] / 7  # 0 on a stretch: a place beside it
 
 
 # -- in the plane ---------------------------------------------------------------------------------
@@ -189,6 +189,14 @@ def test_a_free_discriminator_says_half():
     """Where neither density has mass."""
     D = theory.optimal_discriminator(Uniform(0, 1), Uniform(2, 3))
     assert D(np.array([[0.5], [1.5], [2.5]])).tolist() == [1.0, 0.5, 0.0]
+
+
+def test_a_d_that_has_diverged_has_no_value():
+    p, q = Normal(), Normal(1)
+    assert np.isnan(theory.value(lambda x: x[:, 0] * np.nan, p, q).value)
+    gap = theory.discriminator_gap(lambda x: x[:, 0] * np.nan, p, q)
+    assert np.isnan(gap.value)
+    assert np.isnan(gap.distance)
 
 
 def test_a_gradient_of_nan_is_nan():

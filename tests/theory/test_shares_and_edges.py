@@ -10,6 +10,7 @@ from scratchgan.theory import Tabulated, grid, integrate
 def test_errors_of_all_panels_together_keep_the_tolerance(tolerance):
     """A kink in each of 199 panels: were each allowed the tolerance, they would reach 100 of it."""
     found = integrate(lambda x: np.abs(np.sin(100 * np.pi * x)), np.linspace(0, 2, 200), tolerance)
+    assert abs(found.value - 4 / np.pi) <= found.error
     assert found.error <= tolerance
 
 
