@@ -35,6 +35,7 @@ __all__ = ["UPDATES", "Trainer"]
 UPDATES = ("alternating", "simultaneous")
 G_TURN = 0xFFFF  # the substep of G's update; D's updates of an iteration are 0, 1, …
 LONGEST = 2**32 - 1  # iterations: a stream numbers them by 32 bits
+NEVER = 2**63 - 1  # iterations between two records, or two calls of a callback
 
 
 class Trainer:
@@ -131,7 +132,7 @@ class Trainer:
         if updates == "simultaneous" and k != 1:
             raise ValueError(f"k is {k}; simultaneous updates need k = 1")
         self.seed = checks.seed("Trainer", "seed", seed)
-        self.log_every = checks.whole("Trainer", "log_every", log_every, 1, LONGEST)
+        self.log_every = checks.whole("Trainer", "log_every", log_every, 1, NEVER)
         lists = (Sequence, Iterator)
         checks.instance("Trainer", "callbacks", callbacks, lists, "a list of functions")
         self.callbacks = [
@@ -195,7 +196,7 @@ class Trainer:
 
         The longer the interval, the more iterations can be run in one go.
         """
-        every = checks.whole("call_every", "iterations", iterations, 1, LONGEST)
+        every = checks.whole("call_every", "iterations", iterations, 1, NEVER)
         checks.function("call_every", "callback", callback, "a function of the trainer")
         self.callbacks.append((every, callback))
 
@@ -411,17 +412,28 @@ class Trainer:
             }
 
     def restore(self, arrays: dict[str, NDArray[Any]], counters: dict[str, int]) -> None:
-        """Continue from what ``arrays`` and ``counters`` returned."""
+        """
+        Continue from what ``arrays`` and ``counters`` returned.
+
+        Raises
+        ------
+        ShapeError, DataError, ValueError
+            If an array or a counter is missing, or is none that this training could have;
+            nothing is changed then.
+        """
         with SignalsWait() as signals, self._turn(signals):  # it is whole, or not at all
-            named = self._named_arrays()
-            for name, a in named:  # all of them, before the first is changed
-                if name not in arrays or arrays[name].shape != a.shape:
-                    raise ShapeError(f"restore: '{name}' is missing or not of shape {a.shape}")
+            for name, a in self._named_arrays():  # all of them, before the first is changed
+                if name not in arrays:
+                    raise ShapeError(f"restore: '{name}' is missing; expected what arrays() gave")
+                checks.array("restore", name, arrays[name], a.shape, finite=True)
+            found = {
+                name: checks.whole("restore", name, counters.get(name), 0, NEVER)
+                for name in self.counters()
+            }
             self.put_back(arrays)
-            self.iteration = counters["iteration"]
-            self.substep = counters["substep"]
-            self.minibatch = counters["minibatch"]
-            self.D.t, self.G.t = counters["d_updates"], counters["g_updates"]
+            self.iteration, self.substep = found["iteration"], found["substep"]
+            self.minibatch = found["minibatch"]
+            self.D.t, self.G.t = found["d_updates"], found["g_updates"]
             self.last = (None, None)
             self.history = [r for r in self.history if r["step"] <= self.iteration]
 

@@ -79,8 +79,8 @@ def g_and_dg(
 
     def call(z: ArrayLike) -> tuple[_Float, _Float]:
         x = checks.array("g_and_dg", "z", z)
-        if x.ndim > 1:
-            raise ShapeError(f"g_and_dg: z has shape {x.shape}; expected (n,)")
+        if x.ndim > 1 and x.shape != (len(x), 1):  # a column is what a network takes
+            raise ShapeError(f"g_and_dg: z has shape {x.shape}; expected (n,) or (n, 1)")
         x = np.ascontiguousarray(x, np.float64).reshape(-1, 1)
         if x.size == 0:
             return np.empty(0), np.empty(0)

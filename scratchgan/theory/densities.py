@@ -89,7 +89,7 @@ class Density(ABC):
             If n is less than 1.
         """
         owner = f"density '{self.name}'"
-        n = checks.whole(owner, "n", n, 1)
+        n = checks.whole(owner, "n", n, 1, _MOST_SAMPLES)
         expected = "a Generator, such as numpy.random.default_rng(0)"
         return self._sample(n, checks.instance(owner, "rng", rng, np.random.Generator, expected))
 
@@ -142,6 +142,9 @@ class Density(ABC):
         rule chase its rounding (``Network.in_float64``). Where p underflows to 0, f is
         not seen: an f such as q/p, which is large just there, loses that mass.
         """
+        checks.function("expect", "f", f, "a function of points (n, dim)")
+        if self.dim > 2:
+            raise self._too_many_dimensions()
         own = self.landmarks()
 
         def weighted(x: Points) -> tuple[Points, Points]:
@@ -158,11 +161,12 @@ class Density(ABC):
 
         if self.dim == 1:
             return integrate(lambda x: weighted(x[:, None]), _merged(own, also))
-        if self.dim == 2:
-            others = (None, None) if also is None else also
-            x_points, y_points = (_merged(own[axis], others[axis]) for axis in (0, 1))
-            return integrate_plane(weighted, x_points, y_points)
-        raise ShapeError(f"{self!r} has dimension {self.dim}: expectations are offered in 1 and 2")
+        others = (None, None) if also is None else also
+        x_points, y_points = (_merged(own[axis], others[axis]) for axis in (0, 1))
+        return integrate_plane(weighted, x_points, y_points)
+
+    def _too_many_dimensions(self) -> ShapeError:
+        return ShapeError(f"{self!r} has dimension {self.dim}: integrals are offered in 1 and 2")
 
     def _cdf(self, x: Points) -> Points:
         raise NotImplementedError(f"{self!r} has no cdf")
@@ -324,7 +328,7 @@ class GaussianMixture(Density):
         if self.dim == 2:  # few cuts: cells grow with the square of their number
             cuts = np.array([-8.0, -3.0, 0.0, 3.0, 8.0]) * self.std
             return tuple(self._apart((axis[:, None] + cuts).ravel()) for axis in self.means.T)
-        return super().landmarks()
+        raise self._too_many_dimensions()
 
     def _apart(self, places: Points) -> Points:
         """Places in order, of those that differ by rounding one: sin 0 and sin π, for instance."""
@@ -374,6 +378,7 @@ def grid(side: int = 5, spacing: float = 2 / 2.828, std: float = 0.05 / 2.828) -
 
 
 _MOST_MODES = 1_000_000  # their means are kept
+_MOST_SAMPLES = 10**10
 
 # In standard deviations. Beyond 38 a normal density is 0 in float64.
 _OUTWARDS = np.array([1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, 38.0])

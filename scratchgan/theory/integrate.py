@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scratchgan import checks
+from scratchgan.errors import ShapeError
 from scratchgan.theory.estimate import Estimate
 
 __all__ = ["Integrand", "evaluated", "integrate", "integrate_plane"]
@@ -142,8 +143,16 @@ def _rule(f: Integrand, low: Values, high: Values) -> tuple[Values, Values, Valu
 def evaluated(f: Integrand, x: Values) -> tuple[Values, Values]:
     """Return f(x), and how far rounding may put it off: 0 where f does not say so."""
     found = f(x)
-    y, noise = found if isinstance(found, tuple) else (found, np.zeros(len(x)))
-    return np.asarray(y, np.float64), np.asarray(noise, np.float64)
+    y, noise = found if isinstance(found, tuple) and len(found) == 2 else (found, 0.0)
+    return _each("f", y, len(x)), _each("the rounding of f", noise, len(x))
+
+
+def _each(what: str, values: ArrayLike, n: int) -> Values:
+    """Return one value for each of n points; a single number is that of all."""
+    found = checks.array("", what, values).astype(np.float64, copy=False)
+    if found.shape not in ((), (n,)):
+        raise ShapeError(f"{what} has shape {found.shape} at {n} points; expected ({n},)")
+    return np.broadcast_to(found, (n,))
 
 
 def integrate_plane(

@@ -465,3 +465,27 @@ class TestMinibatches:
 
     def test_whole_data_as_one_batch(self):
         assert sorted(self.make(size=23)[3].ravel()) == list(range(23))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a, c: a.pop("D.m"), "'D.m' is missing"),
+        (lambda a, c: a.update({"G.params": a["G.params"][:-1]}), "G.params has shape"),
+        (lambda a, c: a.update({"G.v": a["G.v"] * np.nan}), "G.v has .* NaN or infinite"),
+        (lambda a, c: a.update({"G.v": a["G.v"].astype(str)}), "G.v is .*; expected real numbers"),
+        (lambda a, c: c.pop("iteration"), "iteration is None; expected a whole number"),
+        (lambda a, c: c.update(d_updates=-1), "d_updates is -1; expected a whole number"),
+    ],
+)
+def test_restore_refuses_what_no_training_has(change, message):
+    game = trainer()
+    game.train(3)
+    arrays, counters = game.arrays(), game.counters()
+    game.train(2)
+    before = game.arrays()
+    change(arrays, counters)
+    with pytest.raises(ValueError, match=f"restore: {message}"):
+        game.restore(arrays, counters)
+    assert game.iteration == 5
+    assert all((a == before[name]).all() for name, a in game.arrays().items())

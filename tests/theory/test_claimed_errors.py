@@ -232,6 +232,14 @@ def test_masked_arrays_are_refused(p):
         (lambda: theory.value(3, Normal(), Normal()), "logit is 3; expected a function"),
         (lambda: theory.optimal_logit(Normal(), theory.ring()), "p_g has dimension 2; expected 1"),
         (lambda: theory.sample_gradient([0.0], [1.0], "gan"), "unknown objective 'gan'"),
+        (lambda: Normal().sample(10**30, np.random.default_rng(0)), "n is 10+; expected a whole"),
+        (lambda: Normal().expect(3), "expect: f is 3; expected a function"),
+        (
+            lambda: integrate(lambda x: np.ones((9, 1)), [0, 1]),
+            r"f has shape \(9, 1\) at 15 points",
+        ),
+        (lambda: Normal().expect(lambda x: x), r"f has shape \(\d+, 1\) at \d+ points"),
+        (lambda: theory.js(*2 * [GaussianMixture([[0.0, 0, 0]], 1)]), "dimension 3: integrals are"),
         (lambda: integrate(3, [0, 1]), "integrate: f is 3; expected a function"),
         (lambda: integrate(np.sin, "ab"), "integrate: points is 'ab'; expected a NumPy array"),
     ],
@@ -239,6 +247,10 @@ def test_masked_arrays_are_refused(p):
 def test_wrong_arguments_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_single_number_is_the_value_everywhere():
+    assert integrate(lambda x: 2.0, [0, 3]).value == pytest.approx(6)
 
 
 def test_a_gradient_of_another_length():
