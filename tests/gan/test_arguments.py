@@ -82,7 +82,7 @@ def test_counts_of_any_kind_are_kept_as_plain_numbers(three):
 
 
 def test_the_ends_of_the_ranges():
-    assert game(k=0xFFFF, batch_size=23, log_every=2**32 - 1, seed=2**64 - 1).k == 0xFFFF
+    assert game(k=0xFFFF, batch_size=23, log_every=2**63 - 1, seed=2**64 - 1).k == 0xFFFF
     assert game(batch_size=1).data.per_epoch == 23
     assert game().train(0) == []
     assert Noise(1_000_000).features == 1_000_000
@@ -90,7 +90,7 @@ def test_the_ends_of_the_ranges():
     t.train(3)
     assert (t.G.average_flat == t.G.network.flat).all()  # a decay of 0 keeps nothing
     for wrong in (
-        {"k": 0x10000}, {"batch_size": 24}, {"log_every": 2**32}, {"seed": 2**64}, {"ema": 1},
+        {"k": 0x10000}, {"batch_size": 24}, {"log_every": 2**63}, {"seed": 2**64}, {"ema": 1},
     ):  # fmt: skip
         with pytest.raises(ValueError, match=f"{next(iter(wrong))} is .*expected"):
             game(**wrong)
