@@ -70,7 +70,6 @@ def fingerprint(things: dict[str, Any], same: Iterable[object] = ()) -> Node:
 
     Of those in ``same`` it is only asked whether they are the same objects.
 
-
     Looked at are numbers, texts, arrays of up to 64 KiB, and what holds them: lists, dicts and
     sets, attributes (in ``__dict__`` or ``__slots__``), attributes of classes, a function's
     default arguments, its closure and the globals that it names, the state of random generators.

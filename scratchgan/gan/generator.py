@@ -34,8 +34,8 @@ class Generator:
         A tree to use instead of the network's own, its moving average for instance.
     temperature : float
         How many times as far from its mean z is drawn as in training, above 0 and at most
-        a million. Above 1 samples differ
-        more and more of them are bad, below 1 the reverse: it trades precision for recall.
+        a million. Above 1 samples differ more and more of them are bad, below 1 the reverse:
+        it trades precision for recall.
         (Kingma & Dhariwal 2018, arXiv 1807.03039, §6; the truncation of Brock et al. 2019, arXiv
         1809.11096, is kin to it.)
 

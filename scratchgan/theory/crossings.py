@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["crossings"]
+from scratchgan.theory.integrate import Values
 
-_Values = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+__all__ = ["crossings"]
 
 _PARTS = 8  # of each stretch between neighbouring places, at first
 _FINER = 32  # parts into which a stretch with a change of sign is cut, again and again
 _ROUNDS = 11  # 32^−11 of a stretch is below its rounding
 
 
-def crossings(f: Callable[[_Values], _Values], places: _Values) -> _Values:
+def crossings(f: Callable[[Values], Values], places: Values) -> Values:
     """
     Return where f changes its sign between neighbouring ``places``, increasing.
 

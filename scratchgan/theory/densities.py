@@ -207,7 +207,7 @@ class Normal(Density):
     name = "normal"
 
     def __init__(self, mean: float = 0.0, std: float = 1.0) -> None:
-        self.std = _positive("Normal", "std", std)
+        self.std = checks.number("Normal", "std", std, 0, above=True)
         self.mean = checks.number("Normal", "mean", mean)
 
     def __repr__(self) -> str:
@@ -290,7 +290,7 @@ class GaussianMixture(Density):
                 f" {self.weights.sum():g}; expected positive ones that sum to 1"
                 " (divide them by their sum)"
             )
-        self.std = _positive("GaussianMixture", "std", std)
+        self.std = checks.number("GaussianMixture", "std", std, 0, above=True)
         self.name = checks.text("GaussianMixture", "name", name)
 
     def __repr__(self) -> str:
@@ -353,7 +353,7 @@ def ring(modes: int = 8, radius: float = 2 / 1.414, std: float = 0.02 / 1.414) -
         If modes is less than 1, or radius or std is not positive.
     """
     modes = checks.whole("ring", "modes", modes, 1, _MOST_MODES)
-    radius = _positive("ring", "radius", radius)
+    radius = checks.number("ring", "radius", radius, 0, above=True)
     # The angle 2π is the angle 0: a grid that includes both has one mode too few.
     angle = 2 * np.pi * np.arange(modes) / modes
     return GaussianMixture(radius * _on_circle(angle), std, name="ring")
@@ -372,7 +372,9 @@ def grid(side: int = 5, spacing: float = 2 / 2.828, std: float = 0.05 / 2.828) -
         If side is less than 1, or spacing or std is not positive.
     """
     side = checks.whole("grid", "side", side, 1, math.isqrt(_MOST_MODES))
-    ticks = _positive("grid", "spacing", spacing) * (np.arange(side) - (side - 1) / 2)
+    ticks = checks.number("grid", "spacing", spacing, 0, above=True) * (
+        np.arange(side) - (side - 1) / 2
+    )
     x, y = np.meshgrid(ticks, ticks, indexing="ij")
     return GaussianMixture(np.column_stack([x.ravel(), y.ravel()]), std, name="grid")
 
@@ -415,10 +417,6 @@ def density(owner: str, name: str, value: object, dim: int | None = None) -> Den
     if dim not in (None, value.dim):
         raise ShapeError(f"{owner}: {name} has dimension {value.dim}; expected {dim}")
     return value
-
-
-def _positive(where: str, name: str, value: float) -> float:
-    return checks.number(where, name, value, 0, above=True)
 
 
 def _nan_where(unknown: Any, f: Callable[[Points], Points], x: Points) -> Points:

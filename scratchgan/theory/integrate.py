@@ -22,7 +22,7 @@ from scratchgan import checks
 from scratchgan.errors import ShapeError
 from scratchgan.theory.estimate import Estimate
 
-__all__ = ["Integrand", "evaluated", "integrate", "integrate_plane"]
+__all__ = ["Integrand", "Values", "evaluated", "integrate", "integrate_plane"]
 
 # The positive nodes; every second one, from 0.949 on, and 0 belong to Gauss's 7.
 _NODES = np.array([

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from scratchgan import checks
 from scratchgan.errors import ShapeError
-from scratchgan.theory.densities import Density, Points, _positive
+from scratchgan.theory.densities import Density, Points
 
 __all__ = ["Laplace", "Logistic", "Tabulated", "Uniform"]
 
@@ -63,7 +63,7 @@ class _Scaled(Density):
 
     def __init__(self, mean: float = 0.0, scale: float = 1.0) -> None:
         self.mean = checks.number(type(self).__name__, "mean", mean)
-        self.scale = _positive(type(self).__name__, "scale", scale)
+        self.scale = checks.number(type(self).__name__, "scale", scale, 0, above=True)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(mean={self.mean:g}, scale={self.scale:g})"
