@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = (
-    "backends", "checks",
-    "claims", "data", "gan", "gradcheck", "metrics", "nn", "objectives", "optim", "plots",
-    "runs", "theory",
+    "backends", "checks", "course", "data", "exact", "games", "gan", "gradcheck", "metrics", "nn",
+    "optim", "plots", "recipes", "runs", "theory", "workshop",
 )  # fmt: skip
 
 

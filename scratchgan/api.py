@@ -2,6 +2,7 @@
 
 from scratchgan.backends import Purpose, Stream, backend_names, get_backend
 from scratchgan.data import Dataset, load
+from scratchgan.games import Minimax, NonSaturating, get_objective
 from scratchgan.gan import (
     Generator,
     Noise,
@@ -27,7 +28,6 @@ from scratchgan.nn import (
     Tanh,
     initializers,
 )
-from scratchgan.objectives import Minimax, NonSaturating, get_objective
 from scratchgan.optim import SGD, Adam, Cosine, ExponentialDecay, LinearRamp
 
 __all__ = [

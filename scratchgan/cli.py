@@ -172,7 +172,7 @@ def _train(options: argparse.Namespace) -> int:
 
 def _played(config: Config) -> str:
     """Name the objective, or several with the iterations from which they are played."""
-    from scratchgan.objectives import objectives_by_start
+    from scratchgan.games import objectives_by_start
 
     (_, first), *later = objectives_by_start(config.objective).items()
     return " ".join([first.name, *(f"(from {start:,} on {o.name})" for start, o in later)])
@@ -181,7 +181,7 @@ def _played(config: Config) -> str:
 def _started(options: argparse.Namespace) -> Session:
     from scratchgan import checks
     from scratchgan.data import dataset_names, load, usual_name
-    from scratchgan.gan.recipes import get_recipe, recipe_for
+    from scratchgan.recipes import get_recipe, recipe_for
     from scratchgan.runs import Config, Session
 
     recipe, asked = _asked(options)
@@ -234,7 +234,7 @@ def _resumed(options: argparse.Namespace) -> Session:
 def _asked(options: argparse.Namespace) -> tuple[str | None, dict[str, Any]]:
     """Return the recipe, if one is named here or in the settings file, and the file's settings."""
     from scratchgan import checks
-    from scratchgan.gan.recipes import recipe_names
+    from scratchgan.recipes import recipe_names
     from scratchgan.runs import read_toml
 
     settings = read_toml(options.config) if options.config else {}
@@ -310,7 +310,7 @@ def _print_exact(trainer: Trainer, data: Dataset) -> None:
     """On the line the optimum is known: say how far from it the game stands."""
     if data.density is None or not data.density.dim == trainer.noise.features == 1:
         return
-    from scratchgan.metrics.exact import exact_game
+    from scratchgan.exact.game import exact_game
 
     print("by quadrature, in nats:")
     print(exact_game(trainer, data.density))
@@ -351,7 +351,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from scratchgan.data import load
     from scratchgan.metrics import evaluate
     from scratchgan.runs import RunFolder, load_generator, load_trainer
-    from scratchgan.runs.results import require_json_name, write_result
+    from scratchgan.workshop.results.records import require_json_name, write_result
 
     if options.json is not None:
         require_json_name(options.json)  # now, not after minutes of measuring
@@ -385,7 +385,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from scratchgan.bench.run import Settings, run
+    from scratchgan.workshop.bench.run import Settings, run
 
     suite, threads = options.suite, options.threads or []
     if suite is None and threads and not threads[-1].lstrip("-").isdigit():
@@ -418,7 +418,7 @@ def _info(options: argparse.Namespace) -> int:
     import pooch
 
     from scratchgan.backends import backend_names, default_backend, why_unavailable
-    from scratchgan.gan.recipes import get_recipe, recipe_names
+    from scratchgan.recipes import get_recipe, recipe_names
     from scratchgan.runs import environment
 
     facts = environment()

@@ -152,8 +152,8 @@ def comments(source: str) -> set[int]:
 def one_close(notebook: Notebook, number: int) -> Iterator[str]:
     """``close`` is the package's."""
     everything = "\n".join(source for _, source in cells(notebook, "code"))
-    if everything.count("from scratchgan.claims import close\n") != 1:
-        yield "no cell says 'from scratchgan.claims import close', on a line of its own"
+    if everything.count("from scratchgan.course.claims import close\n") != 1:
+        yield "no cell says 'from scratchgan.course.claims import close', on a line of its own"
     for node in ast.walk(ast.parse(everything)):
         defines = isinstance(node, ast.FunctionDef) and node.name == "close"
         if defines or (isinstance(node, ast.Name) and node.id == "close" and not loads(node)):
@@ -393,7 +393,7 @@ SETUP = """import matplotlib.pyplot as plt
 import numpy as np
 
 import scratchgan as sg
-from scratchgan.claims import close
+from scratchgan.course.claims import close
 
 one = np.float64(1)
 print("backend:", sg.Network(sg.Linear(1, 1)).ops.name)"""
@@ -488,7 +488,7 @@ BAD: list[tuple[str, Callable[[], Notebook]]] = [
     ("claims", rewritten(0, r"\tag{7.1}", "")),
     ("claims", rewritten(0, "And on.", "$$\n2 \\tag{7.2}\n$$")),
     ("claims", changed(lambda n: n["cells"].insert(0, n["cells"].pop(2)))),
-    ("one_close", rewritten(1, "from scratchgan.claims import close\n", "")),
+    ("one_close", rewritten(1, "from scratchgan.course.claims import close\n", "")),
     ("one_close", rewritten(1, "one = ", "def close(*a): return True\none = ")),
     ("one_close", rewritten(1, "one = ", "close = lambda *a: True\none = ")),
     ("parts", rewritten(0, "# A small one", "A small one")),

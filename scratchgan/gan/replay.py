@@ -29,8 +29,8 @@ from scratchgan.gan.state import State
 from scratchgan.optim import SGD, Adam, Schedule
 
 if TYPE_CHECKING:
+    from scratchgan.games import Objective
     from scratchgan.gan.trainer import Trainer
-    from scratchgan.objectives import Objective
 
 __all__ = ["StepRecorder"]
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from scratchgan.backends import Array, Backend, Purpose, Stream
+from scratchgan.games import Objective
 from scratchgan.gan.player import Player
 from scratchgan.nn import Context
-from scratchgan.objectives import Objective
 
 __all__ = ["DStep", "GStep", "discriminator_step", "generator_step", "simultaneous_step"]
 

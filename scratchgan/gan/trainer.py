@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scratchgan import checks
 from scratchgan.backends import Array, Purpose, Stream
 from scratchgan.errors import NonFiniteError, ShapeError
+from scratchgan.games import Objective, Objectives, objectives_by_start
 from scratchgan.gan.generator import Generator
 from scratchgan.gan.interrupts import SignalsWait
 from scratchgan.gan.minibatches import Minibatches
@@ -27,7 +28,6 @@ from scratchgan.gan.steps import (
     simultaneous_step,
 )
 from scratchgan.nn import Network
-from scratchgan.objectives import Objective, Objectives, objectives_by_start
 from scratchgan.optim import Optimizer
 
 __all__ = ["UPDATES", "Trainer"]

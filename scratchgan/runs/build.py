@@ -9,10 +9,10 @@ from scratchgan.backends import get_backend
 from scratchgan.data import Dataset
 from scratchgan.errors import DataError, RunError
 from scratchgan.gan import Generator, Noise, Trainer
-from scratchgan.gan.recipes import Sizes, get_recipe
 from scratchgan.nn import Network
 from scratchgan.nn.initializers import data_marginals, zeros
 from scratchgan.optim import optimizer_from_config
+from scratchgan.recipes import Sizes, get_recipe
 from scratchgan.runs.checkpoint import (
     load_into,
     read_checkpoint,

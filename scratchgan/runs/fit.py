@@ -10,7 +10,6 @@ import numpy as np
 from scratchgan.data import Dataset
 from scratchgan.data.toy import TOYS
 from scratchgan.errors import DataError
-from scratchgan.gan.recipes import get_recipe, recipe_for
 from scratchgan.limits import require_memory
 from scratchgan.nn import (
     Concat,
@@ -22,6 +21,7 @@ from scratchgan.nn import (
     Softplus,
     Tanh,
 )
+from scratchgan.recipes import get_recipe, recipe_for
 from scratchgan.runs.config import Config
 
 __all__ = ["require_fit", "require_room"]

@@ -24,8 +24,13 @@ from scratchgan.theory.game import (
 )
 from scratchgan.theory.integrate import integrate
 from scratchgan.theory.line import Laplace, Logistic, Tabulated, Uniform
-from scratchgan.theory.pushforward import Atom, Pushforward, pushforward_1d
-from scratchgan.theory.pushforward_plane import BinnedPushforward, pushforward_2d
+from scratchgan.theory.pushforward import (
+    Atom,
+    BinnedPushforward,
+    Pushforward,
+    pushforward_1d,
+    pushforward_2d,
+)
 from scratchgan.theory.quadrature import gauss_legendre
 
 __all__ = [

@@ -2,7 +2,7 @@
 Find every kernel of the backend, compile it for one compute capability, and report on it.
 
 ``python compiling.py 9.0`` prints a report a line, as JSON, for each kernel and dtype. The
-compiling itself is in ``scratchgan/backends/cuda/compiled.py``.
+compiling itself is in ``scratchgan/workshop/ladders/compiled.py``.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Any
 from numba import cuda
 from signatures import SIGNATURES
 
-from scratchgan.backends.cuda.compiled import (
+from scratchgan.workshop.ladders.compiled import (
     Compiled,
     choose,
     compile_kernel,
     report,
     signature,
 )
-from scratchgan.backends.cuda.instructions import disassemble, kind_of, main_loop
+from scratchgan.workshop.ladders.instructions import disassemble, kind_of, main_loop
 
 FOUND: list[Any] = []  # every kernel that was made
 

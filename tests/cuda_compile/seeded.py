@@ -7,7 +7,7 @@ import json
 import numpy as np
 from numba import cuda
 
-from scratchgan.backends.cuda.compiled import choose, compile_kernel, report, signature
+from scratchgan.workshop.ladders.compiled import choose, compile_kernel, report, signature
 
 CAPABILITY = (9, 0)
 

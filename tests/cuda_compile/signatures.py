@@ -1,7 +1,7 @@
 """
 What each kernel is called with, a letter an argument, in the dtypes that the backend passes.
 
-The letters are those of ``scratchgan.backends.cuda.compiled.signature``: a an array of floats;
+The letters are those of ``scratchgan.workshop.ladders.compiled.signature``: a an array of floats;
 i, w: of int32, of uint32. r: a float; n: a uint32; c: an int32.
 A kernel that is not here is an error, and so is a line here without a kernel.
 """

@@ -108,12 +108,14 @@ def test_each_rung_of_the_ladder_is_found(reports, capability):
 
 def test_the_ladder_is_counted_as_it_was_recorded():
     """The notebook shows docs/benchmarks/cuda_ladder.json where numba-cuda is not installed."""
-    from scratchgan.backends.cuda.compiled import counts, recorded
-    from scratchgan.backends.cuda.ladder import LADDER
+    from scratchgan.workshop.ladders.compiled import counts, recorded
+    from scratchgan.workshop.ladders.cuda import LADDER
 
     now, then = counts((9, 0)), recorded()
     command = then.pop("command")
-    assert command.startswith("python -m scratchgan.backends.cuda.compiled --capability 9.0 --json")
+    assert command.startswith(
+        "python -m scratchgan.workshop.ladders.compiled --capability 9.0 --json"
+    )
     assert list(now["rungs"]) == list(then["rungs"]) == list(LADDER)
     each = "instructions for each multiply-add"
     sums = [sum(rung[each].values()) for rung in now["rungs"].values()]
@@ -127,14 +129,14 @@ def test_the_ladder_is_counted_as_it_was_recorded():
 
 
 def test_the_command_refuses_what_is_no_capability():
-    process = start("-m", "scratchgan.backends.cuda.compiled", "--capability", "sm_90")
+    process = start("-m", "scratchgan.workshop.ladders.compiled", "--capability", "sm_90")
     _, err = process.communicate(timeout=300)
     assert process.returncode != 0
     assert "--capability sm_90: expected a number like 9.0" in err
 
 
 def test_in_the_simulator_nothing_is_compiled():
-    code = "from scratchgan.backends.cuda.compiled import choose; choose((9, 0))"
+    code = "from scratchgan.workshop.ladders.compiled import choose; choose((9, 0))"
     process = start("-c", "import os; os.environ['NUMBA_ENABLE_CUDASIM'] = '1'; " + code)
     _, err = process.communicate(timeout=300)
     assert "NUMBA_ENABLE_CUDASIM=1 is set" in err

@@ -10,7 +10,7 @@ import scratchgan
 from scratchgan.data import dataset_names, load
 from scratchgan.data.toy import TOYS, toy
 from scratchgan.errors import UnknownNameError
-from scratchgan.gan.recipes import get_recipe
+from scratchgan.recipes import get_recipe
 
 HEAVY = ("sklearn", "scipy", "pooch", "requests", "tqdm", "numba", "matplotlib")
 

@@ -11,9 +11,9 @@ from games import CLASSES, FEATURES, NOISE, networks
 from scratchgan.backends import Purpose, Stream, get_backend
 from scratchgan.backends.philox import sorted_by_words
 from scratchgan.errors import DataError
+from scratchgan.games import Minimax
 from scratchgan.gan import Generator, Noise, Player, Trainer, interpolate
 from scratchgan.gan.minibatches import Minibatches
-from scratchgan.objectives import Minimax
 from scratchgan.optim import SGD, Adam
 
 X = np.random.default_rng(0).random((23, FEATURES))

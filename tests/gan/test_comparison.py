@@ -7,11 +7,11 @@ import pytest
 from replays import Game, differences, plain, replays
 
 from scratchgan.errors import ReplayError
+from scratchgan.games import NonSaturating
 from scratchgan.gan import Noise
 from scratchgan.gan import replay as recording
 from scratchgan.gan.comparison import check_at
 from scratchgan.nn import Dropout, Layer, Linear, Sequential
-from scratchgan.objectives import NonSaturating
 from scratchgan.optim import SGD, Adam
 
 SEED = 559  # with it, the first two comparisons come soon

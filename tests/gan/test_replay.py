@@ -26,12 +26,12 @@ from scratchgan.backends import Stream, get_backend
 from scratchgan.data import load
 from scratchgan.data.dataset import Dataset
 from scratchgan.errors import NonFiniteError
+from scratchgan.games import NonSaturating, get_objective
 from scratchgan.gan import Noise
 from scratchgan.gan.minibatches import Minibatches
-from scratchgan.gan.recipes import get_recipe, recipe_names
 from scratchgan.nn import Dropout, Layer, Linear, Sequential, Tanh
-from scratchgan.objectives import NonSaturating, get_objective
 from scratchgan.optim import SGD, Adam, LinearRamp, Optimizer
+from scratchgan.recipes import get_recipe, recipe_names
 from scratchgan.runs import Config
 from scratchgan.runs.build import build_trainer, describe_data
 from scratchgan.testing import OpaqueBackend

@@ -7,7 +7,7 @@ from small import finished, start
 from scratchgan.cli import main
 from scratchgan.data import load
 from scratchgan.errors import RunError
-from scratchgan.gan.recipes import get_recipe
+from scratchgan.recipes import get_recipe
 from scratchgan.runs import RunFolder, Session, read_checkpoint
 
 

@@ -12,8 +12,8 @@ import pytest
 from scratchgan import __version__
 from scratchgan.errors import RunError
 from scratchgan.gan import Noise
-from scratchgan.gan.recipes import get_recipe, recipe_names
 from scratchgan.optim import optimizer_from_config
+from scratchgan.recipes import get_recipe, recipe_names
 from scratchgan.runs import Config, read_toml
 
 

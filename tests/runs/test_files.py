@@ -13,7 +13,7 @@ from scratchgan.errors import RunError
 from scratchgan.runs import RunFolder
 from scratchgan.runs import files as run_files
 from scratchgan.runs.files import make_folders, write_atomically
-from scratchgan.runs.results import require_json_name, write_result
+from scratchgan.workshop.results.records import require_json_name, write_result
 
 pytestmark = pytest.mark.usefixtures("plain_pictures")
 

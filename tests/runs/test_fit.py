@@ -9,8 +9,8 @@ from scratchgan import limits
 from scratchgan.backends import get_backend
 from scratchgan.data import Dataset, dataset_names, load
 from scratchgan.errors import DataError
-from scratchgan.gan.recipes import get_recipe, recipe_for, recipe_names
 from scratchgan.nn import Context, Linear, Maxout, ReLU, Sequential, Sigmoid, Softplus, Tanh
+from scratchgan.recipes import get_recipe, recipe_for, recipe_names
 from scratchgan.runs import Config
 from scratchgan.runs.build import build_networks, describe_data
 from scratchgan.runs.fit import _reach, require_room

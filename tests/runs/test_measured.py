@@ -9,8 +9,8 @@ from small import start
 
 from scratchgan.data import load
 from scratchgan.errors import UnknownNameError
-from scratchgan.gan.recipes import get_recipe, recipe_names
 from scratchgan.nn import Network
+from scratchgan.recipes import get_recipe, recipe_names
 from scratchgan.runs import Config, RunFolder, Session, load_generator, read_checkpoint
 from scratchgan.runs import measures as run_measures
 from scratchgan.runs.measures import Measure
@@ -153,8 +153,8 @@ def test_parzen_is_what_it_says():
 
 
 def built(name):
-    from scratchgan.gan.recipes import Sizes
     from scratchgan.nn.initializers import zeros
+    from scratchgan.recipes import Sizes
 
     recipe = get_recipe(name)
     classes = 10 if recipe.conditional else 0

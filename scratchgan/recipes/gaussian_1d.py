@@ -1,0 +1,37 @@
+"""gaussian-1d: the smallest game, whose optimum is known in closed form."""
+
+from scratchgan.gan.noise import Noise
+from scratchgan.nn import Layer, Linear, Sequential
+from scratchgan.optim import Adam, Cosine
+from scratchgan.recipes.recipe import Recipe, Sizes
+
+STEPS = 4000
+
+
+def networks(sizes: Sizes) -> tuple[Layer, Layer]:
+    """Two small networks with smooth activations: p_g then has a density everywhere."""
+    G = Sequential(
+        Linear(sizes.noise, 32, "softplus"),
+        Linear(32, sizes.features),
+    )
+    D = Sequential(
+        Linear(sizes.features, 32, "tanh"),
+        Linear(32, 32, "tanh"),
+        Linear(32, 1),
+    )
+    return G, D
+
+
+recipe = Recipe(
+    name="gaussian-1d",
+    about="a normal density on a line, the smallest game",
+    data="gaussian-1d",
+    networks=networks,
+    noise=Noise(1),
+    optimizer_g=Adam(Cosine(1e-3, 5e-5, STEPS), beta1=0.5, beta2=0.99),
+    optimizer_d=Adam(Cosine(2e-3, 1e-4, STEPS), beta1=0.5, beta2=0.99),
+    steps=STEPS,
+    batch_size=256,
+    ema=0.99,
+    sample_every=100,
+)

@@ -1,0 +1,19 @@
+"""grid: 25 narrow modes; the plain game finds most of them, seldom all."""
+
+from dataclasses import replace
+
+from scratchgan.optim import Adam, Cosine
+from scratchgan.recipes import ring
+
+STEPS = 20_000
+
+recipe = replace(
+    ring.recipe,
+    name="grid",
+    about="25 Gaussians on a square grid",
+    data="grid",
+    optimizer_g=Adam(Cosine(1e-3, 5e-5, STEPS), beta1=0.0, beta2=0.99),
+    optimizer_d=Adam(Cosine(1e-3, 5e-5, STEPS), beta1=0.0, beta2=0.99),
+    steps=STEPS,
+    sample_every=500,
+)

@@ -1,0 +1,67 @@
+"""paper-mnist: the MNIST experiment of Goodfellow et al. 2014, with every published setting."""
+
+from math import sqrt
+
+from scratchgan.gan.noise import Noise
+from scratchgan.nn import Dropout, Layer, Linear, Maxout, Sequential
+from scratchgan.nn.initializers import uniform
+from scratchgan.optim import SGD, ExponentialDecay, LinearRamp
+from scratchgan.recipes.recipe import Recipe, Sizes, joined
+
+EPOCH = 500  # minibatches of 100 from the first 50,000 training images
+
+
+def networks(sizes: Sizes) -> tuple[Layer, Layer]:
+    """G of two rectified layers; D of two maxout layers behind dropout."""
+    z_first, z_width = joined(sizes.noise, sizes.classes)
+    x_first, x_width = joined(sizes.features, sizes.classes)
+    wide, narrow = uniform(0.05), uniform(0.005)
+    G = Sequential(
+        *z_first,
+        Linear(z_width, 1200, "relu", weight=wide),
+        Linear(1200, 1200, "relu", weight=wide),
+        Linear(1200, sizes.features, "sigmoid", weight=wide, bias=sizes.marginals),
+    )
+    D = Sequential(
+        *x_first,
+        Dropout(keep=0.8),
+        Linear(x_width, 240 * 5, weight=narrow),
+        Maxout(240, 5),
+        Dropout(keep=0.5),
+        Linear(240, 240 * 5, weight=narrow),
+        Maxout(240, 5),
+        Dropout(keep=0.5),
+        Linear(240, 1, weight=narrow),
+    )
+    return G, D
+
+
+def published_sgd(factor: float = 1.0) -> SGD:
+    """
+    SGD with the paper's schedules: the rate falls with every minibatch, momentum rises by epochs.
+
+    D's loss has a factor ½ in front in the paper's code. With SGD that halves D's steps, so
+    here it is a factor of D's rate, and the objective stays the formula's.
+    """
+    rate = ExponentialDecay(factor * 0.1, 1.000004, floor=factor * 1e-6)
+    # From epoch 1 to epoch 250 is over 249 epochs; the code went up once an epoch.
+    return SGD(rate, momentum=LinearRamp(0.5, 0.7, 249 * EPOCH))
+
+
+recipe = Recipe(
+    name="paper-mnist",
+    about="Goodfellow et al. 2014 on MNIST, as published",
+    data="mnist",
+    networks=networks,
+    noise=Noise(100, "uniform", -sqrt(3), sqrt(3)),
+    optimizer_g=published_sgd(),
+    optimizer_d=published_sgd(0.5),
+    steps=500 * EPOCH,
+    batch_size=100,
+    log_every=EPOCH,
+    sample_every=10 * EPOCH,
+    checkpoint_every=5 * EPOCH,
+    validation=10_000,
+    measure="parzen",
+    measure_every=5 * EPOCH,
+)

@@ -1,0 +1,227 @@
+"""
+What is measured: the cases of the three suites, as descriptions.
+
+The products are those of the networks of Goodfellow et al. 2014 at their batch
+size, 100; squares show what a kernel reaches when memory is no obstacle, and the
+small ones what a toy network asks for.
+
+On a GPU such a product is a matter of microseconds, and so is launching it from Python. It is
+therefore measured twice there: called one by one, as a user would, and replayed from a
+recording, which shows what the GPU itself takes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scratchgan.workshop.bench.games import GAMES, Game
+from scratchgan.workshop.bench.kernels import KERNELS, Kernel
+
+__all__ = ["REPLAYED", "UNITS", "Case", "Fused", "Product", "Replayed", "suite_cases"]
+
+UNITS = {"gemm": "GFLOP/s", "kernels": "µs", "step": "µs"}
+"""The unit of each suite: a rate, of which more is better, or the time of one call or step."""
+
+BATCH = 100
+LAYERS = ((100, 1200), (1200, 1200), (1200, 784), (784, 1200), (240, 1200))
+SMALL = ((128, 32, 32), (128, 32, 1), (256, 64, 128), (256, 128, 128), (256, 128, 2))
+SQUARES = (256, 512, 1024, 2048)
+
+REPLAYED = "replayed "
+"""How the names of replayed cases begin."""
+CALLS = 50  # of one recording: to start it should cost little beside them
+GPU_CHUNK = 100  # steps of one scan on a GPU, whose steps are shorter
+
+
+@dataclass(frozen=True)
+class Product:
+    """op(a) · op(b) → (m, n), over k."""
+
+    m: int
+    n: int
+    k: int
+    trans_a: bool = False
+    trans_b: bool = False
+
+    @property
+    def flops(self) -> int:
+        """A multiplication and an addition for each of m · n · k terms."""
+        return 2 * self.m * self.n * self.k
+
+    def inputs(self, dtype: str) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return a and b, as they lie in memory."""
+        rng = np.random.default_rng(0)
+        a = (self.k, self.m) if self.trans_a else (self.m, self.k)
+        b = (self.n, self.k) if self.trans_b else (self.k, self.n)
+        return rng.standard_normal(a).astype(dtype), rng.standard_normal(b).astype(dtype)
+
+
+@dataclass(frozen=True)
+class Fused:
+    """relu(x · W + b), of which only the product counts as work."""
+
+    batch: int
+    in_features: int
+    out_features: int
+
+    @property
+    def flops(self) -> int:
+        """Those of the product."""
+        return 2 * self.batch * self.in_features * self.out_features
+
+    def inputs(self, dtype: str) -> tuple[NDArray[Any], ...]:
+        """Return x, W and b."""
+        rng = np.random.default_rng(0)
+        wide = (self.batch, self.in_features), (self.in_features, self.out_features)
+        shapes: tuple[tuple[int, ...], ...] = (*wide, (self.out_features,))
+        return tuple(rng.standard_normal(shape).astype(dtype) for shape in shapes)
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """Some work, recorded ``calls`` times in a row and replayed; what is timed is one of them."""
+
+    work: Product | Fused
+    calls: int = CALLS
+
+    @property
+    def flops(self) -> int:
+        """Those of one call."""
+        return self.work.flops
+
+
+@dataclass(frozen=True)
+class Case:
+    """
+    One line of a table.
+
+    Attributes
+    ----------
+    weight : float
+        Its share of the suite's time, compared to the other cases'.
+    quick : bool
+        Whether ``--quick`` measures it.
+    """
+
+    suite: str
+    name: str
+    work: Product | Fused | Replayed | Kernel | Game
+    dtype: str = "float32"
+    weight: float = 1.0
+    quick: bool = False
+
+    @property
+    def unit(self) -> str:
+        """What its values are in."""
+        return UNITS[self.suite]
+
+    def value(self, seconds: float) -> float:
+        """Return the time of one call in the case's unit."""
+        if isinstance(self.work, (Product, Fused, Replayed)):
+            return self.work.flops / seconds / 1e9
+        return seconds * 1e6
+
+
+def suite_cases(suite: str, quick: bool = False, only: str = "", gpu: bool = False) -> list[Case]:
+    """
+    Return the cases of a suite, in the order of the table.
+
+    Parameters
+    ----------
+    suite : str
+        One of ``scratchgan.workshop.bench.SUITES``.
+    quick : bool
+        A few small cases instead of all.
+    only : str
+        Leave out the cases whose name does not hold this.
+    gpu : bool
+        Those for a GPU.
+    """
+    cases = {"gemm": _gemm, "kernels": _kernels, "step": _steps}[suite](gpu)
+    return [case for case in cases if only in case.name and (case.quick or not quick)]
+
+
+def _gemm(gpu: bool) -> list[Case]:
+    if not gpu:
+        return [*_gan(), *_squares(SQUARES), *_small(), *_fused(), *_doubles()]
+    # What matters most comes first, should the time run out. Toys are too small for a GPU.
+    replayed = [_replayed(case) for case in (*_gan(), *_fused())]
+    return [*_squares((4096, *reversed(SQUARES))), *replayed, *_gan(), *_fused(), *_doubles()]
+
+
+def _replayed(case: Case) -> Case:
+    assert isinstance(case.work, (Product, Fused))
+    return replace(case, name=REPLAYED + case.name, work=Replayed(case.work))
+
+
+def _gan() -> list[Case]:
+    return [
+        Case("gemm", f"gan {what} {i}→{o}", product, quick=(i, o) == (100, 1200))
+        for i, o in LAYERS
+        for what, product in _passes(BATCH, i, o).items()
+    ]
+
+
+def _passes(batch: int, i: int, o: int) -> dict[str, Product]:
+    """The three products of a layer i → o: y = x·W, dW = xᵀ·dy, dx = dy·Wᵀ."""
+    return {
+        "forward": Product(batch, o, i),
+        "dW": Product(i, o, batch, trans_a=True),
+        "dx": Product(batch, i, o, trans_b=True),
+    }
+
+
+def _squares(sizes: tuple[int, ...]) -> list[Case]:
+    # One product of 2048 × 2048 takes as long as 70 of a layer: it needs more of the time.
+    weights = {1024: 2.0, 2048: 6.0, 4096: 6.0}
+    return [
+        Case("gemm", f"square {n}", Product(n, n, n), weight=weights.get(n, 1.0), quick=n == 256)
+        for n in sizes
+    ]
+
+
+def _small() -> list[Case]:
+    forward = [
+        Case("gemm", f"small {m}×{i}×{o}", _passes(m, i, o)["forward"], weight=0.5, quick=i == 32)
+        for m, i, o in SMALL
+    ]
+    backward = [
+        Case("gemm", f"small {what} {m}×{i}×{o}", _passes(m, i, o)[what], weight=0.5)
+        for m, i, o in ((128, 32, 32), (256, 128, 128))
+        for what in ("dW", "dx")
+    ]
+    return forward + backward
+
+
+def _fused() -> list[Case]:
+    return [
+        Case("gemm", f"fused linear+relu {i}→{o}", Fused(BATCH, i, o), quick=i == 100)
+        for i, o in LAYERS
+    ]
+
+
+def _doubles() -> list[Case]:
+    return [
+        Case("gemm", "gan forward 1200→1200", Product(BATCH, 1200, 1200), dtype="float64"),
+        Case("gemm", "square 512", Product(512, 512, 512), dtype="float64"),
+    ]
+
+
+def _kernels(gpu: bool) -> list[Case]:
+    quick = ("add_row", "activation relu", "normal 100×100", "log_sigmoid_mean")
+    return [Case("kernels", k.name, k, quick=k.name in quick) for k in KERNELS]
+
+
+def _steps(gpu: bool) -> list[Case]:
+    weights = {"mnist": 2.0}
+    games = GAMES
+    if gpu:  # the largest first: for it a GPU is meant
+        games = {name: replace(GAMES[name], chunk=GPU_CHUNK) for name in reversed(GAMES)}
+    return [
+        Case("step", name, game, weight=weights.get(name, 1.0), quick=name == "toy")
+        for name, game in games.items()
+    ]

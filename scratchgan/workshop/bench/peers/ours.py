@@ -1,0 +1,192 @@
+"""Our side: operations of a backend, and a Trainer as a user would call it; also replayed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scratchgan.backends import Array, Backend
+from scratchgan.backends.program import Program, Recorder
+from scratchgan.gan import Noise, Trainer
+from scratchgan.nn import Linear, Network, Sequential
+from scratchgan.nn.initializers import constant
+from scratchgan.optim import Adam
+from scratchgan.workshop.bench.cases import Case, Fused, Product, Replayed
+from scratchgan.workshop.bench.games import ADAM, SLOPE, Game, Weights
+from scratchgan.workshop.bench.kernels import Kernel
+from scratchgan.workshop.bench.right import require_right
+from scratchgan.workshop.bench.timing import Contender, Run, repeated
+
+__all__ = ["BackendGame", "BackendPeer"]
+
+MOST = 1000  # replays of one call
+
+
+class _Work(NamedTuple):
+    """Some work to be done again and again."""
+
+    call: Callable[[], Any]  # its result is looked at, where there is a check
+    arrays: dict[str, Array]  # that it works on, by name
+    check: Callable[[NDArray[Any]], None] = lambda result: None
+
+
+class BackendPeer:
+    """One of our backends, under the name that the table shall give it."""
+
+    def __init__(self, ops: Backend, name: str) -> None:
+        self.ops = ops
+        self.name = name
+        self._wait = _waiting(ops)
+
+    def contenders(self, case: Case) -> list[Contender]:
+        work, remarks = case.work, list[str]()
+        chunk = work.calls if isinstance(work, Replayed) else 1
+        return [Contender(self.name, lambda: self._run(work, case.dtype, remarks), chunk, remarks)]
+
+    def _run(
+        self, work: Product | Fused | Replayed | Kernel | Game, dtype: str, remarks: list[str]
+    ) -> Run:
+        if isinstance(work, Game):
+            return self._game(work, remarks)
+        if isinstance(work, Replayed):
+            return self._replayed(self._checked(work.work, dtype), work.calls, remarks)
+        if isinstance(work, Kernel):
+            return repeated(self._kernel(work), self._wait)
+        return repeated(self._checked(work, dtype).call, self._wait)
+
+    def _checked(self, work: Product | Fused, dtype: str) -> _Work:
+        """Return the work, of which a first result has been right."""
+        made = self._product(work, dtype) if isinstance(work, Product) else self._fused(work, dtype)
+        made.check(self.ops.to_numpy(made.call()))
+        return made
+
+    def _product(self, work: Product, dtype: str) -> _Work:
+        ops, inputs = self.ops, work.inputs(dtype)
+        a, b = map(ops.asarray, inputs)
+        c = ops.empty((work.m, work.n), a.dtype)
+        forms = {"trans_a": work.trans_a, "trans_b": work.trans_b}
+        return _Work(
+            lambda: ops.gemm(a, b, **forms, out=c),
+            {"a": a, "b": b, "c": c},
+            partial(require_right, work, inputs),
+        )
+
+    def _fused(self, work: Fused, dtype: str) -> _Work:
+        ops, inputs = self.ops, work.inputs(dtype)
+        x, w, b = map(ops.asarray, inputs)
+        return _Work(
+            lambda: ops.linear(x, w, b, "relu"),
+            {"x": x, "w": w, "b": b},
+            partial(require_right, work, inputs),
+        )
+
+    def _kernel(self, work: Kernel) -> Callable[[], object]:
+        ops = self.ops
+        arrays = [ops.asarray(values) for values in work.inputs(np.random.default_rng(0))]
+        return lambda: work.ours(ops, *arrays)
+
+    def _replayed(self, work: _Work, calls: int, remarks: list[str]) -> Run:
+        """Record some calls, as a trainer records its step, and replay them."""
+        ops: Any = self.ops  # not every backend records
+        recorder = Recorder(work.arrays)
+        with ops.recording(recorder):
+            for _ in range(calls):
+                work.call()
+        with _remarked_on(remarks):
+            replay = ops.replay(Program(recorder), MOST)
+
+        def run(n: int) -> None:
+            left = n // calls
+            while left:
+                steps = min(left, MOST)
+                replay.run(steps, [])  # nothing changes from one to the next
+                left -= replay.take_done()
+
+        if "c" in work.arrays:  # a layer's result is a new array, which a recording keeps to itself
+            ops.fill_(work.arrays["c"], float("nan"))
+            run(calls)
+            work.check(ops.to_numpy(work.arrays["c"]))
+        return run
+
+    def _game(self, work: Game, remarks: list[str]) -> Run:
+        """Return the training, which has been recorded; what kept it from that is remarked on."""
+        game = BackendGame(work, self.ops)
+        with _remarked_on(remarks):
+            game.train(3)  # recorded, checked, replayed
+        return game.train
+
+
+class BackendGame:
+    """
+    A game in our own classes.
+
+    Every library's game offers the same: ``train(n)``, ``generate(z)``, ``parameters``.
+    """
+
+    def __init__(self, game: Game, ops: Backend) -> None:
+        self._wait = _waiting(ops)
+        adam = Adam(**ADAM)
+        self.trainer = Trainer(
+            _network(game.weights_g(), "relu", ops),
+            _network(game.weights_d(), "leaky_relu", ops),
+            game.data(),
+            noise=Noise(game.g[0]),
+            optimizer_g=adam,
+            optimizer_d=adam,
+            batch_size=game.batch,
+            objective="non_saturating",
+            log_every=2**62,  # no record is due: the frameworks make none either
+        )
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters of both networks."""
+        return sum(player.network.layout.count for player in (self.trainer.G, self.trainer.D))
+
+    def train(self, steps: int) -> None:
+        """Run some steps; return when they are done."""
+        self.trainer.train(steps)
+        if self._wait is not None:
+            self._wait()
+
+    def generate(self, z: NDArray[Any]) -> NDArray[Any]:
+        """Return G(z)."""
+        samples: NDArray[Any] = self.trainer.G.network(z)
+        return samples
+
+
+@contextmanager
+def _remarked_on(remarks: list[str]) -> Iterator[None]:
+    """Make remarks of warnings: that something is not replayed, or not as a graph, and why."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    told = [each for each in caught if each.category in (UserWarning, RuntimeWarning)]
+    remarks += [str(each.message) for each in told]
+
+
+def _waiting(ops: Backend) -> Callable[[], object] | None:
+    """Return how to wait for a backend whose operations return before they are done."""
+    return getattr(ops, "synchronize", None)
+
+
+def _network(weights: Weights, hidden: str, ops: Backend) -> Network:
+    last = len(weights) - 1
+    layers = [
+        Linear(
+            w.shape[0],
+            w.shape[1],
+            hidden if number < last else "identity",
+            slope=SLOPE,
+            weight=constant(w),
+            bias=constant(b),
+        )
+        for number, (w, b) in enumerate(weights)
+    ]
+    return Network(Sequential(*layers), ops=ops)

@@ -1,0 +1,64 @@
+"""NumPy: its products as it makes them best, into memory that is there; the reference's steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from scratchgan.backends import get_backend
+from scratchgan.workshop.bench.cases import Case, Fused, Product, Replayed
+from scratchgan.workshop.bench.games import Game
+from scratchgan.workshop.bench.kernels import Kernel
+from scratchgan.workshop.bench.peers.ours import BackendGame
+from scratchgan.workshop.bench.timing import Contender, Run, repeated
+
+__all__ = ["NumpyPeer", "load"]
+
+
+def load(names: Sequence[str], threads: int, gpu: bool = False) -> NumpyPeer:
+    """Return the peer; its threads were fixed by the environment when NumPy was loaded."""
+    return NumpyPeer()
+
+
+class NumpyPeer:
+    """What a reader would write without us. It records nothing, so it replays nothing."""
+
+    def contenders(self, case: Case) -> list[Contender]:
+        work = case.work
+        if isinstance(work, Replayed):
+            return []
+        return [Contender("numpy", lambda: _run(work, case.dtype))]
+
+
+def _run(work: Product | Fused | Kernel | Game, dtype: str) -> Run:
+    if isinstance(work, Product):
+        return _product(work, dtype)
+    if isinstance(work, Fused):
+        return _fused(work, dtype)
+    if isinstance(work, Kernel):
+        arrays = work.inputs(np.random.default_rng(0))
+        return repeated(lambda: work.numpy(*arrays))
+    return _game(work)
+
+
+def _product(work: Product, dtype: str) -> Run:
+    a, b = work.inputs(dtype)
+    left, right = a.T if work.trans_a else a, b.T if work.trans_b else b
+    c = np.empty((work.m, work.n), dtype)
+    return repeated(lambda: np.matmul(left, right, out=c))
+
+
+def _fused(work: Fused, dtype: str) -> Run:
+    x, w, b = work.inputs(dtype)
+
+    def call() -> None:
+        y = x @ w
+        y += b
+        np.maximum(y, 0, out=y)
+
+    return repeated(call)
+
+
+def _game(work: Game) -> Run:
+    return BackendGame(work, get_backend("reference")).train

@@ -1,0 +1,148 @@
+"""Records as tables: one for each suite and number of threads, at most 100 columns wide."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scratchgan.workshop.bench.cases import REPLAYED
+from scratchgan.workshop.bench.peers import PEERS, Library
+
+__all__ = ["absence", "geometric_mean", "ratio_to", "table"]
+
+ON_CPU, ON_GPU = ("numpy",), ("torch-graphs", "torch-eager")
+"""Whom means compare us with: of these, the first that was measured in a case."""
+
+RATES = ("GFLOP/s",)  # units of which more is better
+GROUPS = {
+    "gemm": ("gan", "fused", "square", "small", f"{REPLAYED}gan", f"{REPLAYED}fused"),
+    "kernels": ("",),
+    "step": ("",),
+}
+"""The beginnings of the names of cases that are averaged together."""
+
+
+def ratio_to(record: Mapping[str, Any], peer: str) -> float:
+    """Return how many times as fast as a peer we are."""
+    ours, theirs = record["value"], record["peers"][peer]
+    ratio: float = ours / theirs if record["unit"] in RATES else theirs / ours
+    return ratio
+
+
+def geometric_mean(ratios: Sequence[float]) -> float:
+    """Return the mean of ratios: twice as fast and half as fast give 1."""
+    return math.exp(sum(map(math.log, ratios)) / len(ratios))
+
+
+def table(report: Mapping[str, Any], suite: str, threads: int) -> str:
+    """
+    Return the table of a suite at a number of threads, its means, and what failed.
+
+    Parameters
+    ----------
+    report : mapping
+        ``machine``, ``records`` and ``failures``.
+    """
+    records = [r for r in report["records"] if (r["suite"], r["threads"]) == (suite, threads)]
+    facts = report["machine"]
+    bases = ON_GPU if facts.get("gpu") else ON_CPU
+    where = facts["gpu"]["name"] if facts.get("gpu") else _threads(threads)
+    text = _lines(records, f"{suite}, {where}", facts["backend"], bases)
+    text += _means(records, GROUPS[suite], bases)
+    text += [
+        f"{failure['peer']} failed{_place(failure)}: {failure['reason']}"
+        for failure in report["failures"]
+        if failure["threads"] == threads and failure.get("suite", suite) == suite
+    ]
+    return "\n".join(text)
+
+
+def absence(absent: Mapping[str, Library]) -> str:
+    """Return a line that names the libraries that are not installed, and how to have them."""
+    libraries = dict.fromkeys(absent.values())
+    named = [
+        f"{library.title} ({', '.join(p for p in absent if absent[p] == library)})"
+        for library in libraries
+    ]
+    packages = " ".join(library.package for library in libraries)
+    return f"not installed, so not measured: {', '.join(named)}; pip install {packages}"
+
+
+def _threads(threads: int) -> str:
+    return f"{threads} thread" + ("s" if threads > 1 else "")
+
+
+def _lines(
+    records: Sequence[Mapping[str, Any]], what: str, backend: str, bases: Sequence[str]
+) -> list[str]:
+    if not records:
+        return [f"{what}: nothing was measured"]
+    unit = records[0]["unit"]
+    better = "more is better" if unit in RATES else "less is better"
+    per = {"kernels": " a call", "step": " an iteration"}.get(records[0]["suite"], "")
+    peers = [name for name in PEERS if any(name in r["peers"] for r in records)]
+    rows = [["case", backend, *peers, f"× {bases[0].partition('-')[0]}", "× best"]]
+    rows += [_row(record, peers, bases) for record in records]
+    head = f"{what}: {unit}{per}, {better}; × says how many times as fast {backend} is"
+    return [head, *_aligned(rows)]
+
+
+def _row(record: Mapping[str, Any], peers: Sequence[str], bases: Sequence[str]) -> list[str]:
+    name = record["case"] + (" f64" if record["dtype"] == "float64" else "")
+    values = [_number(record["peers"].get(peer)) for peer in peers]
+    base = _base(record, bases)
+    to_base = f"{ratio_to(record, base):.2f}" if base else "–"
+    fastest = "–" if record["ratio"] is None else f"{record['ratio']:.2f}"
+    return [name, _number(record["value"]), *values, to_base, fastest]
+
+
+def _base(record: Mapping[str, Any], bases: Sequence[str]) -> str | None:
+    return next((name for name in bases if name in record["peers"]), None)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Names to the left, numbers to the right, and a rule beneath the first row."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append("  ".join(cells))
+    return [lines[0], "─" * len(lines[0]), *lines[1:]]
+
+
+def _number(value: float | None) -> str:
+    """Three digits or more, and no more than a measurement has."""
+    if value is None:
+        return "–"
+    return f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f}"
+
+
+def _means(
+    records: Sequence[Mapping[str, Any]], groups: Sequence[str], bases: Sequence[str]
+) -> list[str]:
+    """Return a line a group: the geometric mean against a base, in float32, and the worst case."""
+    lines = []
+    for group in groups:
+        of_group = [
+            r
+            for r in records
+            if r["case"].startswith(group) and r["dtype"] == "float32" and _base(r, bases)
+        ]
+        if len(of_group) < 2:
+            continue
+        base = _base(of_group[0], bases)  # cases of a group have the same peers, unless one fails
+        assert base is not None
+        ratios = {r["case"]: ratio_to(r, base) for r in of_group if base in r["peers"]}
+        worst = min(ratios, key=lambda name: ratios[name])
+        mean = geometric_mean(list(ratios.values()))
+        lines.append(
+            f"geometric mean of {group or 'all'}: {mean:.2f} × {base};"
+            f" lowest {ratios[worst]:.2f} ({worst.removeprefix(REPLAYED)})"
+        )
+    return lines
+
+
+def _place(failure: Mapping[str, Any]) -> str:
+    return f" in {failure['case']}" if "case" in failure else ""

@@ -1,0 +1,258 @@
+"""
+Where the time of a recorded step goes: by its rows, timed where they stand.
+
+    python -m scratchgan.workshop.bench.rows toy
+
+prints it by kind of operation for one of the games of ``games.py``, run one operation
+at a time and replayed, on one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import functools
+import math
+import sys
+from collections.abc import Sequence
+from statistics import median
+from time import perf_counter, process_time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scratchgan.backends import get_backend
+from scratchgan.backends.cpu.kernel import CELLS, HEAD, OPTIONS, Runner, integer, vector
+from scratchgan.backends.program import Operand, Program, Row
+from scratchgan.workshop.bench.games import GAMES
+
+__all__ = ["KINDS", "by_kind", "main", "time_rows"]
+
+KINDS = {"products": ("gemm", "narrow"), "normals": ("normal",), "Adam": ("adam",)}
+"""The kernels of each kind; all others are "the rest"."""
+
+
+def time_rows(program: Program, *, rounds: int = 9, at_least: float = 2e-3) -> NDArray[np.float64]:
+    """
+    Time the rows of a program where they stand, on one thread.
+
+    A clock is read between every two rows: that reading is a row of the table too, so
+    the step still runs in one compiled call, and each row finds in the caches what the
+    rows before it have left there. The same step is made again and again, with the
+    noise, minibatch and rates that it was recorded with.
+
+    Parameters
+    ----------
+    program : Program
+        Recorded on the ``cpu`` backend. All its memory is put back as it was.
+    rounds : int
+        Of the times that these give, the median is taken.
+    at_least : float
+        Seconds that a round lasts, or one step where that takes longer.
+
+    Returns
+    -------
+    array (rows,) of float64
+        Seconds of each row, with those of one reading of the clock, some 20 ns.
+
+    Raises
+    ------
+    ValueError
+        If ``rounds`` or ``at_least`` is not positive.
+
+    Examples
+    --------
+    >>> from scratchgan.workshop.bench.peers.ours import BackendGame
+    >>> trainer = BackendGame(GAMES["toy"], get_backend("cpu")).trainer
+    >>> trainer.step()  # the first one is recorded
+    >>> seconds = time_rows(trainer.recorder.program, rounds=1)
+    >>> seconds.shape, list(by_kind(trainer.recorder.program, seconds))
+    ((58,), ['products', 'normals', 'Adam', 'the rest'])
+    """
+    if rounds < 1 or not at_least > 0:
+        raise ValueError(
+            f"time_rows: rounds is {rounds}, at_least {at_least} s; expected positive numbers"
+        )
+    timed = _Timed(program)
+    written = [_bytes(each) for _, writes in program.operands for each in writes if each]
+    before = [a.copy() for a in written]  # places are shared: all of them, before the first runs
+    try:
+        start = perf_counter()
+        timed.run(1)
+        steps = math.ceil(at_least / max(perf_counter() - start, 1e-6))
+        times = [timed.run(steps) for _ in range(rounds)]
+    finally:
+        for a, copy in zip(written, before, strict=True):
+            a[...] = copy
+    return np.median(times, axis=0)
+
+
+def by_kind(program: Program, seconds: NDArray[np.float64]) -> dict[str, float]:
+    """
+    Sum up the times of rows by kind of operation.
+
+    Parameters
+    ----------
+    program : Program
+    seconds : array (rows,)
+        As ``time_rows`` returns them.
+
+    Returns
+    -------
+    dict of str to float
+        Seconds of each of ``KINDS``, and of ``"the rest"``.
+    """
+    sums = dict.fromkeys([*KINDS, "the rest"], 0.0)
+    for row, time in zip(program.rows, seconds.tolist(), strict=True):
+        sums[_kind(row)] += time
+    return sums
+
+
+def _kind(row: Row) -> str:
+    return next((kind for kind, names in KINDS.items() if row.kernel.name in names), "the rest")
+
+
+# -- a table with a clock between its rows ---------------------------------------------------------
+
+
+class _Timed:
+    """A program's table, with a stamp before the first row and one after each."""
+
+    def __init__(self, program: Program) -> None:
+        self._runner, self._program = Runner(), program
+        n = len(program.rows)
+        self._sums = np.zeros(n + 1, np.int64)  # of ticks, up to each stamp from the one before
+        self._now = np.zeros(3, np.int64)  # what the clock writes, and what it said last
+        self._table = np.zeros((2 * n + 1, CELLS), np.int64)
+        stamp, total = _stamp(), 0
+        for i in range(n + 1):
+            place = self._sums.ctypes.data + 8 * i
+            self._table[2 * i, : HEAD + 2] = stamp, 1, total, self._now.ctypes.data, place
+            total += 1
+            if i < n:
+                self._fill(self._table[2 * i + 1], program.rows[i], program.operands[i], total)
+                total += program.rows[i].chunks
+        self._total = total
+
+    @staticmethod
+    def _fill(cells: Any, row: Row, operands: Any, total: int) -> None:
+        """Write a row as ``cpu/replay.py`` does: kernel, chunks, those before it, arguments."""
+        reads, writes = operands
+        addresses = [0 if each is None else each.address for each in (*reads, *writes)]
+        cells[:HEAD] = row.kernel.address(row.real), row.chunks, total
+        cells[HEAD : HEAD + len(addresses)] = addresses
+        numbers = zip(row.layout, row.cells, strict=True)
+        for place, (kind, value) in enumerate(numbers, start=HEAD + len(addresses)):
+            cells[place] = value if kind == "q" else np.float64(value).view(np.int64)
+
+    def run(self, steps: int) -> NDArray[np.float64]:
+        """Make some steps; return the mean seconds of each row."""
+        self._sums[:] = 0
+        table, rows = self._table.ctypes.data, len(self._table)
+        self._runner.run(table, rows, self._total, steps, 1)
+        return self._sums[1:] / (1e9 * steps)  # what passed up to the first stamp is no row's
+
+
+@functools.cache
+def _stamp() -> int:
+    """Return the address of a kernel that adds the time since the last stamp to its sum."""
+    from numba import from_dtype, njit, types
+
+    # C11's clock, under the name that each system has for it: two integers, seconds and 1e-9 s.
+    windows = sys.platform == "win32"
+    clock = ctypes.CDLL("ucrtbase")._timespec64_get if windows else ctypes.CDLL(None).timespec_get
+    clock.argtypes, clock.restype = (ctypes.c_int64, ctypes.c_int), ctypes.c_int
+
+    def stamp(args, chunk, scratch, real):  # type: ignore[no-untyped-def]
+        now = vector(integer(args, 0), 3, np.int64)
+        clock(integer(args, 0), 1)  # 1: UTC, the one that there is everywhere
+        ticks = now[0] * 1_000_000_000 + now[1]
+        vector(integer(args, 1), 1, np.int64)[0] += ticks - now[2]
+        now[2] = ticks
+
+    kernel = njit(**OPTIONS)(stamp)
+    kind = types.NumberClass(from_dtype(np.dtype(np.float32)))
+    kernel.compile((types.intp, types.intp, types.intp, kind))
+    (code,) = kernel.overloads.values()
+    address: int = code.library.get_pointer_to_function(code.fndesc.llvm_func_name)
+    _KEPT.append(kernel)  # while its code may be called
+    return address
+
+
+_KEPT: list[Any] = []
+
+
+def _bytes(operand: Operand) -> NDArray[np.uint8]:
+    """Return the memory of an operand."""
+    size = math.prod(operand.shape) * np.dtype(operand.dtype).itemsize
+    return np.frombuffer((ctypes.c_uint8 * size).from_address(operand.address), np.uint8)
+
+
+# -- a game's step, before and after ---------------------------------------------------------------
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print where the time of a game's step goes."""
+    import numba
+
+    parser = argparse.ArgumentParser(
+        prog="python -m scratchgan.workshop.bench.rows",
+        description="Where the time of a step goes.",
+    )
+    parser.add_argument("game", choices=list(GAMES))
+    parser.add_argument("--rounds", type=int, default=15, help="of which the medians are printed")
+    options = parser.parse_args(arguments)
+    if options.rounds < 1:
+        parser.error(f"--rounds {options.rounds}: expected at least 1")
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        print(_measured(options.game, options.rounds))
+    finally:
+        numba.set_num_threads(threads)
+
+
+def _measured(game: str, rounds: int) -> str:
+    from scratchgan.workshop.bench.peers.ours import BackendGame
+
+    trainer = BackendGame(GAMES[game], get_backend("cpu")).trainer
+    trainer.train(3)  # recorded, checked, replayed
+    program = trainer.recorder.program
+    assert program is not None, trainer.recorder.refusal
+
+    steps = max(1, GAMES[game].chunk // 10)
+    eager, replayed, seconds = [], [], []
+    # In turns, so that what disturbs one disturbs all; and by the processor's time, which stands
+    # still while another process has the core.
+    for _ in range(rounds):
+        start = process_time()
+        for _ in range(steps):
+            trainer.play()
+            trainer.iteration += 1
+        between = process_time()
+        trainer.train(10 * steps)
+        eager.append((between - start) / steps)
+        replayed.append((process_time() - between) / (10 * steps))
+        seconds.append(time_rows(program, rounds=1))
+    kinds = by_kind(program, np.median(seconds, axis=0))
+    return _table(game, len(program.rows), kinds, median(eager), median(replayed))
+
+
+def _table(game: str, count: int, kinds: dict[str, float], eager: float, replayed: float) -> str:
+    work = sum(kinds.values())
+    lines = [f"{game}, {count} operations{'':<12}one by one        replayed   (µs a step, share)"]
+    for name, time in kinds.items():
+        lines.append(f"{name:<28}{_part(time, eager)}{_part(time, replayed)}")
+    left = f"{_part(eager - work, eager)}{_part(replayed - work, replayed)}"
+    lines.append(f"{'Python, and what is left':<28}{left}")
+    lines.append(f"{'a step':<28}{_part(eager, eager)}{_part(replayed, replayed)}")
+    return "\n".join(lines)
+
+
+def _part(time: float, whole: float) -> str:
+    return f"{1e6 * time:>10,.1f}{time / whole:>6.0%}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""A whole benchmark: checked settings, a worker for each number of threads, tables, a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scratchgan.backends import default_backend, get_backend
+from scratchgan.errors import RunError, unknown
+from scratchgan.runs.files import write_atomically
+from scratchgan.workshop.bench import PEER_CHOICES, SUITES, uses_gpu
+from scratchgan.workshop.bench.cases import suite_cases
+from scratchgan.workshop.bench.children import events
+from scratchgan.workshop.bench.machine import available_cores, describe, machine
+from scratchgan.workshop.bench.peers import absent_peers, peer_names
+from scratchgan.workshop.bench.report import absence, table
+from scratchgan.workshop.bench.worker import Job
+
+__all__ = ["Settings", "measure", "require_writable", "run", "write"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    What is asked for.
+
+    Parameters
+    ----------
+    suite : str, optional
+        One of ``SUITES``; all of them without it.
+    backend : str, optional
+        The default backend without it.
+    threads : tuple of int
+        Each is measured in its own process. 1 and 2 unless given, where there are 2 cores; on a
+        GPU, which they do not concern, there is one process, of which records say 1.
+    peers : str
+        One of ``PEER_CHOICES``.
+    json : Path, optional
+        Where the records are written.
+    quick : bool
+        A few small cases, measured too briefly to mean much.
+    only : str
+        A part of the names of the cases.
+
+    Raises
+    ------
+    UnknownNameError, ValueError
+        For what there is not.
+    """
+
+    suite: str | None = None
+    backend: str | None = None
+    threads: tuple[int, ...] = ()
+    peers: str = "installed"
+    json: Path | None = None
+    quick: bool = False
+    only: str = ""
+    suites: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.suite is not None and self.suite not in SUITES:
+            raise unknown("suite", self.suite, SUITES)
+        if self.peers not in PEER_CHOICES:
+            raise unknown("choice of peers", self.peers, PEER_CHOICES)
+        gpu = uses_gpu(self.backend)
+        if gpu and self.peers == "numpy":
+            raise ValueError(
+                f"--peers numpy: NumPy does not compute on a GPU, as '{self.backend}' does;"
+                " expected none, installed or all"
+            )
+        asked = SUITES if self.suite is None else (self.suite,)
+        suites = [suite for suite in asked if suite_cases(suite, self.quick, self.only, gpu)]
+        if not suites:
+            known = [c.name for suite in asked for c in suite_cases(suite, self.quick, gpu=gpu)]
+            raise ValueError(f"no case's name holds '{self.only}'; they are: {', '.join(known)}")
+        threads = self._checked_threads(gpu)
+        if self.json is not None:
+            require_writable(self.json)
+        object.__setattr__(self, "suites", suites)
+        object.__setattr__(self, "threads", tuple(dict.fromkeys(threads)))
+
+    def _checked_threads(self, gpu: bool) -> tuple[int, ...]:
+        if gpu:
+            if self.threads:
+                raise ValueError(
+                    f"--threads: '{self.backend}' computes on a GPU, which threads do not concern;"
+                    " leave it out"
+                )
+            return (1,)
+        cores = len(available_cores())
+        for n in self.threads:
+            if not 1 <= n <= cores:
+                raise ValueError(
+                    f"--threads {n}: this process may use {cores} cores; expected 1 … {cores}"
+                )
+        return self.threads or tuple(range(1, min(cores, 2) + 1))
+
+
+def run(settings: Settings, say: Callable[[str], object] = print) -> dict[str, Any]:
+    """
+    Measure; say the tables as they come, and return what ``--json`` writes.
+
+    Returns
+    -------
+    dict
+        ``machine``, ``records`` and ``failures``, all plain data.
+    """
+    backend = get_backend(settings.backend) if settings.backend else default_backend()
+    isa = getattr(backend, "isa", None)
+    report: dict[str, Any] = {
+        "machine": machine(backend.name, None if isa is None else str(isa)),
+        "records": [],
+        "failures": [],
+    }
+    say(describe(report["machine"]))
+    for threads in settings.threads:
+        measure(settings, backend.name, threads, report, say)
+    names = peer_names(settings.peers, uses_gpu(backend.name))
+    if settings.json is not None:
+        write(report, settings.json)
+        say(f"\nrecords: {settings.json}")
+    if absent := absent_peers(names):
+        say("\n" + absence(absent))
+    return report
+
+
+def write(report: dict[str, Any], path: Path) -> None:
+    """Write a report as JSON, whole or not at all."""
+    content = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    write_atomically(path, lambda stream: stream.write(content.encode()))
+
+
+def measure(
+    settings: Settings,
+    backend: str,
+    threads: int,
+    report: dict[str, Any],
+    say: Callable[[str], object],
+    limit: float | None = None,
+) -> None:
+    """
+    Let a worker measure all suites; add what it finds to the report, say each table as it ends.
+
+    Raises
+    ------
+    RunError
+        If the worker dies or, after ``limit`` seconds, is ended; what it had measured is kept.
+    """
+    gpu = uses_gpu(backend)
+    names = peer_names(settings.peers, gpu)
+    absent = absent_peers(names)
+    job = Job(
+        suites=settings.suites,
+        backend=backend,
+        threads=threads,
+        peers=[name for name in names if name not in absent],
+        quick=settings.quick,
+        only=settings.only,
+    )
+    progress = _Progress()
+    try:
+        for kind, content in events(job, limit):
+            if kind == "begin":
+                progress.show(content)
+            elif kind == "record":
+                report["records"].append(content)
+            elif kind == "failure":
+                report["failures"].append(content)
+            elif kind == "end":
+                progress.clear()
+                say("\n" + table(report, content["suite"], threads))
+    finally:
+        progress.clear()
+
+
+class _Progress:
+    """What is being measured, in one line that is written over; on a terminal only."""
+
+    def __init__(self) -> None:
+        self._on = sys.stderr.isatty()
+
+    def show(self, case: dict[str, Any]) -> None:
+        if self._on:
+            place = f"{case['suite']} {case['number']}/{case['of']}, threads: {case['threads']}"
+            print(f"\r\x1b[K{place}: {case['case']}", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        if self._on:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def require_writable(path: Path) -> None:
+    """Refuse a place for the records now, rather than after minutes of measuring."""
+    folder = path.parent
+    if path.is_dir():
+        raise RunError(f"--json {path}: that is a folder; expected the name of a file")
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise RunError(
+            f"--json {path}: {folder} is no folder that can be written to; make it first"
+        )

@@ -1,0 +1,1 @@
+"""Matrix products, rung by rung, with what counts and compiles them."""

@@ -1,0 +1,294 @@
+"""
+Kernels compiled to PTX and machine code for a compute capability, on a machine without a GPU.
+
+    python -m scratchgan.workshop.ladders.compiled                show the rungs of notebook 11
+    python -m scratchgan.workshop.ladders.compiled --json FILE    write what was counted
+
+It needs numba-cuda (``pip install 'scratchgan[cuda]'``) when something is compiled, not when it
+is imported. One process compiles for one compute capability, since Numba remembers what functions
+were compiled for; ``counts`` starts a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from scratchgan.workshop.ladders.instructions import disassemble, main_loop, mix
+
+__all__ = [
+    "Compiled", "choose", "compile_kernel", "counts", "main", "recorded", "report", "require",
+    "signature",
+]  # fmt: skip
+
+RECORD = Path(__file__).parents[3] / "docs" / "benchmarks" / "cuda_ladder.json"
+COMMAND = "python -m scratchgan.workshop.ladders.compiled --capability {} --json {}"
+
+
+class Compiled(NamedTuple):
+    """A kernel as it is launched."""
+
+    ptx: str
+    log: str  # what the assembler says of registers, stack and spills
+    cubin: bytes
+
+
+def require() -> None:
+    """
+    Raise unless kernels can be compiled here.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        With the remedy.
+    """
+    try:
+        found = importlib.util.find_spec("numba_cuda")
+        importlib.import_module("cuda.bindings.nvjitlink")
+    except ImportError:
+        found = None
+    if found is None:
+        raise ModuleNotFoundError(
+            "kernels for a GPU cannot be compiled here, since numba-cuda with its CUDA packages is"
+            " not installed: pip install 'scratchgan[cuda]' (no GPU is needed for that)"
+        )
+
+
+def choose(capability: tuple[int, int]) -> None:
+    """Let functions that kernels call ask this, instead of a driver, what they compile for."""
+    require()
+    if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
+        raise RuntimeError(
+            "NUMBA_ENABLE_CUDASIM=1 is set: kernels run in Numba's simulator, which compiles"
+            " nothing; unset it"
+        )
+    dispatcher: Any = importlib.import_module("numba.cuda.dispatcher")
+
+    class Device:
+        compute_capability = capability
+
+    dispatcher.get_current_device = Device
+
+
+def signature(letters: str, dtype: str) -> Any:
+    """
+    Return Numba's signature of a kernel, a letter an argument.
+
+    Parameters
+    ----------
+    letters : str
+        a: an array of floats; i, w: of int32, of uint32. r: a float; n: a uint32; c: an int32.
+        Spaces do not count.
+    dtype : str
+        float32 or float64, of a and r.
+    """
+    from numba import types
+
+    real = types.float64 if dtype == "float64" else types.float32
+    kinds = {
+        "a": real[::1], "i": types.int32[::1], "w": types.uint32[::1],
+        "r": real, "n": types.uint32, "c": types.int32,
+    }  # fmt: skip
+    return types.void(*(kinds[letter] for letter in letters if letter != " "))
+
+
+def compile_kernel(kernel: Any, kind: Any, capability: tuple[int, int]) -> Compiled:
+    """
+    Return PTX, what the assembler says, and the machine code that a launch would run.
+
+    Parameters
+    ----------
+    kernel : kernel
+        As ``cuda.jit`` makes it; with its options.
+    kind : signature
+        From ``signature``.
+    capability : (int, int)
+        The one that ``choose`` was called with.
+    """
+    from scratchgan.backends.cuda.device import cuda
+
+    options = {"device": False, "abi": "numba", "cc": capability}
+    options["launch_bounds"] = kernel.targetoptions.get("launch_bounds")
+    options["fastmath"] = kernel.targetoptions.get("fastmath", False)
+    optimise = bool(kernel.targetoptions.get("lto"))  # at link time, as Numba does by default
+    code = cuda.compile(kernel.py_func, kind, output="ltoir" if optimise else "ptx", **options)[0]
+    ptx = _link(code, capability, to="ptx")[1] if optimise else code.encode()
+    log, cubin = _link(ptx, capability)
+    return Compiled(ptx.decode(), log, cubin)
+
+
+def _link(code: bytes, capability: tuple[int, int], to: str = "cubin") -> tuple[str, bytes]:
+    """
+    Make PTX of what is left to optimise, or machine code of PTX; return the log, too.
+
+    nvJitLink is as new as what has written the code; an assembler found elsewhere may be older.
+    """
+    nvjitlink = importlib.import_module("cuda.bindings.nvjitlink")
+
+    options = [f"-arch=sm_{capability[0]}{capability[1]}"]
+    options += ["-lto", "-ptx"] if to == "ptx" else ["-verbose"]
+    kind = nvjitlink.InputType.LTOIR if to == "ptx" else nvjitlink.InputType.PTX
+    handle = nvjitlink.create(len(options), options)
+    try:
+        nvjitlink.add_data(handle, kind, code, len(code), "kernel")
+        nvjitlink.complete(handle)
+        log = bytearray(nvjitlink.get_info_log_size(handle))
+        nvjitlink.get_info_log(handle, log)
+        size = getattr(nvjitlink, f"get_linked_{to}_size")(handle)
+        made = bytearray(size)
+        getattr(nvjitlink, f"get_linked_{to}")(handle, made)
+    finally:
+        nvjitlink.destroy(handle)
+    return bytes(log).decode(errors="replace"), bytes(made).rstrip(b"\0" if to == "ptx" else b"")
+
+
+def report(name: str, dtype: str, threads: int, code: Compiled) -> dict[str, Any]:
+    """
+    Gather what the assembler says of a kernel.
+
+    Returns
+    -------
+    dict
+        name, dtype, threads (of a block); registers (of a thread), stack, spills, shared (bytes,
+        with what the system keeps for itself: 1,024 from compute capability 8.0 on); float64
+        (lines of PTX).
+    """
+
+    def number(pattern: str) -> int:
+        return int(re.findall(pattern, code.log)[-1])
+
+    shared = re.findall(r"(\d+) bytes smem", code.log)
+    return {
+        "name": name,
+        "dtype": dtype,
+        "threads": threads,
+        "registers": number(r"Used (\d+) registers"),
+        "stack": number(r"(\d+) bytes stack frame"),
+        "spills": number(r"(\d+) bytes spill stores") + number(r"(\d+) bytes spill loads"),
+        "shared": int(shared[-1]) if shared else 0,
+        "float64": len(re.findall(r"\.f64", code.ptx)),
+    }
+
+
+# -- the ladder ------------------------------------------------------------------------------------
+
+
+def _rungs(capability: tuple[int, int]) -> dict[str, Any]:
+    """Compile the rungs, in float32 and for rows of whole 16 bytes, and count."""
+    from scratchgan.workshop.ladders.cuda import ARGUMENTS, LADDER
+
+    choose(capability)
+    made, of = {}, "PTX"
+    for rung in LADDER.values():
+        kernel, tile = rung.kernel("float32", wide=True)
+        letters = ARGUMENTS[rung.make]
+        code = compile_kernel(kernel, signature(letters, "float32"), capability)
+        text = disassemble(code.cubin)
+        of = "PTX" if text is None else "machine code"
+        loop = main_loop(code.ptx if text is None else text)
+        step = tile.depth * tile.thread_rows * tile.thread_columns
+        found = report(rung.name, "float32", tile.threads, code)
+        each = {kind: round(count, 4) for kind, count in mix(loop, step).items()}
+        made[rung.name] = found | {"instructions for each multiply-add": each}
+    nvjitlink = importlib.import_module("cuda.bindings.nvjitlink")
+    return {
+        "capability": "{}.{}".format(*capability),
+        "numba": version("numba"),
+        "numba-cuda": version("numba-cuda"),
+        "nvJitLink": "{}.{}".format(*nvjitlink.version()),
+        "counted in": of,
+        "rungs": made,
+    }
+
+
+def counts(capability: tuple[int, int] = (9, 0)) -> dict[str, Any]:
+    """
+    Compile the rungs of the ladder in a process of its own, and count.
+
+    Parameters
+    ----------
+    capability : (int, int)
+        Such as (9, 0) for an H100 or H200, (8, 0) for an A100.
+
+    Returns
+    -------
+    dict
+        capability; the versions of numba, numba-cuda and nvJitLink; "counted in" (machine code,
+        or PTX where nvdisasm, of the package nvidia-cuda-nvdisasm, is missing); "rungs": by name,
+        what ``report`` gives and the instructions of the main loop for each multiply-add.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If numba-cuda is not installed, with the remedy.
+    RuntimeError
+        If a rung does not compile, with what the compiler said.
+    """
+    require()
+    environment = {k: v for k, v in os.environ.items() if k != "NUMBA_ENABLE_CUDASIM"}
+    command = [sys.executable, "-m", __spec__.name, "--json", "-"]
+    command += ["--capability", "{}.{}".format(*capability)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"the rungs could not be compiled:\n{done.stderr[-2000:]}")
+    return dict(json.loads(done.stdout))
+
+
+def recorded() -> dict[str, Any]:
+    """
+    Return what ``counts`` gave where the project was built, from docs/benchmarks/cuda_ladder.json.
+
+    Raises
+    ------
+    FileNotFoundError
+        If this is not a clone of the repository, which alone has the file.
+    """
+    if not RECORD.is_file():
+        raise FileNotFoundError(
+            "docs/benchmarks/cuda_ladder.json is not here: it comes with a clone of the repository,"
+            " installed from there with pip install -e ."
+        )
+    return dict(json.loads(RECORD.read_text(encoding="utf-8")))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Show or write what the rungs are compiled to."""
+    parser = argparse.ArgumentParser(description="Compile the rungs of notebook 11, and count.")
+    parser.add_argument("--capability", default="9.0", help="compute capability; 9.0 unless given")
+    parser.add_argument("--json", metavar="FILE", help="write the counts; - for the screen")
+    options = parser.parse_args(arguments)
+    if not re.fullmatch(r"\d+\.\d", options.capability):
+        parser.error(f"--capability {options.capability}: expected a number like 9.0")
+    major, minor = map(int, options.capability.split("."))
+    try:
+        found = _rungs((major, minor))
+    except ModuleNotFoundError as error:
+        parser.exit(1, f"{error}\n")
+    if options.json == "-":
+        print(json.dumps(found))
+        return
+    for name, each in found["rungs"].items():
+        loop = each["instructions for each multiply-add"]
+        print(
+            f"{name:14} {each['registers']:4} registers × {each['threads']:4},"
+            f" {each['shared']:6} bytes shared, {sum(loop.values()):5.2f} instructions"
+            " for each multiply-add"
+        )
+    if options.json:
+        command = COMMAND.format(options.capability, "docs/benchmarks/cuda_ladder.json")
+        text = json.dumps({"command": command} | found, indent=1, ensure_ascii=False)
+        Path(options.json).write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Records of full runs, and the table and figures made of them."""
