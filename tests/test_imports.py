@@ -41,6 +41,7 @@ BELOW["testing"] = set(BELOW)
 NUMPY_ALONE = {"theory", "backends", "nn", "games", "optim", "gan"}  # inside functions too
 AT_MODULE_LEVEL = {  # other packages that a file may import when it is itself imported
     "backends": {"numpy", "numba", "llvmlite"},
+    "workshop": {"numpy", "numba", "llvmlite"},
     "plots": {"numpy", "matplotlib"},
     "testing": {"numpy", "hypothesis"},
 }

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchgan.backends import Stream
+from scratchgan.backends import Array, Stream
 from scratchgan.backends.program import Program, Recorder, Varying, address
 from scratchgan.errors import NotRecordableError, ReplayError
 from scratchgan.gan.comparison import Watcher, check_at, where_they_part, who_asks
 from scratchgan.gan.fingerprint import Node, difference, fingerprint
-from scratchgan.gan.state import State
+from scratchgan.gan.state import Moment
+from scratchgan.gan.steps import DStep, GStep
 from scratchgan.optim import SGD, Adam, Schedule
 
 if TYPE_CHECKING:
@@ -57,8 +58,9 @@ class StepRecorder:
         whether somebody reads which iteration it is.
     """
 
-    def __init__(self, trainer: Trainer) -> None:
+    def __init__(self, trainer: Trainer, play: Callable[[], None]) -> None:
         self._trainer = trainer
+        self._play = play  # makes the updates of one iteration
         self.enabled = True
         self.stream = Stream
         self._settings: Node | None = None
@@ -84,7 +86,7 @@ class StepRecorder:
             off = f"the backend '{trainer.ops.name}' does not record"
             self._settings = None
             self._forget(off if self.enabled else "recorder.enabled is False")
-            trainer.play()
+            self._play()
             return 1
         objective = trainer.objective  # of these iterations; another may follow
         settings = _settings(trainer, objective)
@@ -99,7 +101,7 @@ class StepRecorder:
             self._compare()
             return 1
         if self.refusal is not None or trainer.iteration >= LAST:
-            trainer.play()
+            self._play()
             self._settings = _settings(trainer, objective)  # it may note things in itself
             return 1
         refusal = None
@@ -135,19 +137,19 @@ class StepRecorder:
     def _record(self) -> None:
         trainer = self._trainer
         trainer.data.starts(trainer.minibatch, trainer.k)  # a new epoch's order is no part of it
-        before, recorder = State(trainer), _recorder(trainer)
+        before, recorder = Moment(trainer), _recorder(trainer)
         readers: list[str] = []
         try:
             self.stream = _watched_stream(trainer, readers)
             with self._ops.recording(recorder):
-                trainer.play()
+                self._play()
         except BaseException:
             before.restore()
             raise
         finally:
             self.stream = Stream
-        after = State(trainer)
-        program = Program(recorder, trainer.last_arrays())
+        after = Moment(trainer)
+        program = Program(recorder, self._seen())
         if readers:
             raise NotRecordableError(
                 f"{readers[0]} reads which iteration it is (the step of its stream), and may"
@@ -177,16 +179,16 @@ class StepRecorder:
 
     def _check(self) -> None:
         """Replay an iteration, then run it: the first time, before a replay is believed."""
-        trainer, before = self._trainer, State(self._trainer)
+        trainer, before = self._trainer, Moment(self._trainer)
         try:
             self._run(1)
-            replayed = State(trainer)
+            replayed = Moment(trainer)
             before.restore()
-            trainer.play()
+            self._play()
         except BaseException:
             before.restore()
             raise
-        if not replayed.same_as(State(trainer)):
+        if not replayed.same_as(Moment(trainer)):
             raise NotRecordableError(
                 "a replayed iteration has other bits than one that is run: a layer, the objective"
                 " or a schedule computes outside the vocabulary of operations, or changes from"
@@ -202,18 +204,18 @@ class StepRecorder:
 
     def _compare(self) -> None:
         """Run an iteration, then replay it: later on; what is left is what a replay leaves."""
-        trainer, before, watcher = self._trainer, State(self._trainer), Watcher(self._trainer)
+        trainer, before, watcher = self._trainer, Moment(self._trainer), Watcher(self._trainer)
         trainer.data.starts(trainer.minibatch, trainer.k)
         try:
             with self._ops.recording(watcher):
-                trainer.play()
-            run = State(trainer)
+                self._play()
+            run = Moment(trainer)
             before.restore()
             self._run(1)
         except BaseException:
             before.restore()
             raise
-        if run.same_as(State(trainer)):
+        if run.same_as(Moment(trainer)):
             self._have_agreed()
             watcher.seen.clear()  # the arrays of all its passes
             return
@@ -233,7 +235,7 @@ class StepRecorder:
             " where it is seen, in an attribute of the layer (docs/recorded-step.md)"
         )
 
-    def _one_step(self, before: State, program: Program) -> None:
+    def _one_step(self, before: Moment, program: Program) -> None:
         """Make one step, from ``before``, of a program that is the beginning of ours."""
         assert self._sources is not None
         before.restore()
@@ -254,10 +256,23 @@ class StepRecorder:
         begin = time.perf_counter()
         self._replay.run(steps.size, values)
         done = int(self._replay.take_done())
-        trainer.played(done, program.kept)
+        self._count(done)
+        trainer.last = (DStep(*program.kept[:3]), GStep(*program.kept[3:]))
         self._replayed += done
         self._seconds = (time.perf_counter() - begin) / steps.size
         return done
+
+    def _count(self, iterations: int) -> None:
+        """Count iterations that a replay has made."""
+        trainer, updates = self._trainer, iterations * self._trainer.k
+        trainer.iteration += iterations
+        trainer.minibatch += updates
+        trainer.D.t += updates
+        trainer.G.t += iterations
+
+    def _seen(self) -> list[Array]:
+        """What the latest updates saw: V, the logits; the loss, the logits."""
+        return [a for step in self._trainer.last if step is not None for a in step]
 
 
 def _settings(trainer: Trainer, objective: Objective) -> Node:

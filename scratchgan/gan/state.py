@@ -1,42 +1,85 @@
-"""The state of a training, to go back to: for trying an iteration."""
+"""
+The state of a training: named arrays and five counters, from which its next iteration follows.
+
+Noise, masks and minibatches follow from the counters and the seed. The trainer's checkpoints and
+the recorder's trials read and write the state here; so may a view, or another machine.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from scratchgan.backends import Array
 
 if TYPE_CHECKING:
     from scratchgan.gan.trainer import Trainer
 
-__all__ = ["State"]
+__all__ = ["COUNTERS", "Moment", "counters", "named_arrays", "put_arrays", "put_counters"]
+
+COUNTERS = ("iteration", "substep", "minibatch", "d_updates", "g_updates")
+"""Iterations, D's updates in this one, minibatches drawn, and the updates of each player."""
 
 
-class State:
-    """Copies of everything that an iteration changes."""
+def named_arrays(trainer: Trainer) -> dict[str, Array]:
+    """Return the flat arrays of both players, not copied: ``D.params`` and so on."""
+    named: dict[str, Array] = {}
+    for name, player in (("D", trainer.D), ("G", trainer.G)):
+        named[f"{name}.params"] = player.network.flat
+        for slot, a in zip(player.optimizer.slots, player.slots, strict=True):
+            named[f"{name}.{slot}"] = a
+        if player.average_flat is not None:
+            named[f"{name}.average"] = player.average_flat
+    return named
+
+
+def put_arrays(trainer: Trainer, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Copy values of the host into all arrays that ``named_arrays`` names."""
+    for name, a in named_arrays(trainer).items():
+        trainer.ops.copy_(a, trainer.ops.asarray(arrays[name], a.dtype))
+
+
+def counters(trainer: Trainer) -> dict[str, int]:
+    """Return the counters by name."""
+    values = (
+        trainer.iteration, trainer.substep, trainer.minibatch, trainer.D.t, trainer.G.t,
+    )  # fmt: skip
+    return dict(zip(COUNTERS, values, strict=True))
+
+
+def put_counters(trainer: Trainer, values: Mapping[str, int]) -> None:
+    """Set the counters."""
+    (
+        trainer.iteration, trainer.substep, trainer.minibatch, trainer.D.t, trainer.G.t,
+    ) = (values[name] for name in COUNTERS)  # fmt: skip
+
+
+class Moment:
+    """Copies of everything that an iteration changes, to try one and go back."""
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
-        self._counters = (
-            trainer.iteration, trainer.minibatch, trainer.D.t, trainer.G.t, trainer.substep,
-        )  # fmt: skip
+        self._counters = counters(trainer)
         self._last = trainer.last
-        self._arrays = trainer.arrays()
-        self._results = [trainer.ops.to_numpy(a) for a in trainer.last_arrays()]
+        self._arrays = [trainer.ops.to_numpy(a) for a in self._changing()]
+
+    def _changing(self) -> list[Array]:
+        """The state's arrays, and what the latest updates saw: a replay writes over both."""
+        seen = [a for step in self._trainer.last if step is not None for a in step]
+        return [*named_arrays(self._trainer).values(), *seen]
 
     def restore(self) -> None:
-        """Go back to this state."""
+        """Go back to this moment."""
         trainer = self._trainer
-        (
-            trainer.iteration, trainer.minibatch, trainer.D.t, trainer.G.t, trainer.substep,
-        ) = self._counters  # fmt: skip
-        trainer.put_back(self._arrays)
+        put_counters(trainer, self._counters)
         trainer.last = self._last
-        for a, values in zip(trainer.last_arrays(), self._results, strict=True):
-            trainer.ops.copy_(a, trainer.ops.asarray(values))  # a replay writes over them
+        for a, values in zip(self._changing(), self._arrays, strict=True):
+            trainer.ops.copy_(a, trainer.ops.asarray(values))
 
-    def same_as(self, other: State) -> bool:
-        """Whether all arrays have the same bits, NaN included."""
-        ours = [*self._arrays.values(), *self._results]
-        theirs = [*other._arrays.values(), *other._results]
+    def same_as(self, other: Moment) -> bool:
+        """Whether the counters agree, and all arrays have the same bits, NaN included."""
         return self._counters == other._counters and all(
-            a.tobytes() == b.tobytes() for a, b in zip(ours, theirs, strict=True)
+            a.tobytes() == b.tobytes() for a, b in zip(self._arrays, other._arrays, strict=True)
         )

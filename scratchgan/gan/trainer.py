@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan import checks
-from scratchgan.backends import Array, Purpose, Stream
-from scratchgan.errors import NonFiniteError, ShapeError
+from scratchgan.backends import Purpose, Stream
+from scratchgan.errors import ShapeError
 from scratchgan.games import Objective, Objectives, objectives_by_start
+from scratchgan.gan import report, state
+from scratchgan.gan.fit import require_fit
 from scratchgan.gan.generator import Generator
 from scratchgan.gan.interrupts import SignalsWait
 from scratchgan.gan.minibatches import Minibatches
@@ -141,7 +142,7 @@ class Trainer:
         ]
         self.ops, self.dtype = G.ops, G.dtype
         self.data = Minibatches(self.ops, x, batch_size, self.seed, labels, classes, self.dtype)
-        _check_fit(G, D, noise, self.data)
+        require_fit(G, D, noise, self.data)
         self.G = Player(G, optimizer_g, ema)
         self.D = Player(D, optimizer_d)
         self.iteration = 0
@@ -149,7 +150,7 @@ class Trainer:
         self.history: list[dict[str, float]] = []
         self.substep = 0  # updates of D in this iteration
         self.last: tuple[DStep | None, GStep | None] = (None, None)  # what the latest ones saw
-        self.recorder = StepRecorder(self)
+        self.recorder = StepRecorder(self, self._play)
         self._lock = threading.RLock()
         self._stop = False
 
@@ -233,7 +234,7 @@ class Trainer:
         """Run one iteration or, where they are replayed, as many as until something is due."""
         with self._turn(signals):
             if self.substep:  # D has moved already
-                self.play()
+                self._play()
                 self._end_iterations()
                 return 1
             for every in (self.log_every, *(every for every, _ in self.callbacks)):
@@ -245,8 +246,8 @@ class Trainer:
             self._end_iterations()
             return count
 
-    def play(self) -> None:
-        """Make the updates of one iteration; nothing is counted as done by it but them."""
+    def _play(self) -> None:
+        """Make one iteration's updates; no records, no callbacks."""
         if self.updates == "simultaneous":
             self._update_both()
             return
@@ -280,14 +281,6 @@ class Trainer:
     def _require_alternating(self) -> None:
         if self.updates != "alternating":
             raise ValueError("simultaneous updates cannot be taken one by one; call step()")
-
-    def played(self, iterations: int, results: list[Array]) -> None:
-        """Count iterations that a replay has made."""
-        self.iteration += iterations
-        self.D.t += iterations * self.k
-        self.G.t += iterations
-        self.minibatch += iterations * self.k
-        self.last = (DStep(*results[:3]), GStep(*results[3:]))
 
     def _end_iterations(self) -> None:
         """Do what is due after the iteration that has just been counted."""
@@ -325,32 +318,12 @@ class Trainer:
         of a player that has not moved yet are left out.
         """
         with self._lock:
-            epoch = self.minibatch / self.data.per_epoch
-            d, g = self.last
-            record: dict[str, float] = {"step": self.iteration, "epoch": round(epoch, 4)}
-            if d is not None:
-                record["value"] = self._number(d.value)
-                record["d_real"] = self._mean_probability(d.real_logits)
-                record["d_fake"] = self._mean_probability(d.fake_logits)
-                record["rate_d"] = self.D.optimizer.rate_at(self.D.t - 1)
-            if g is not None:
-                record["loss_g"] = self._number(g.loss)
-                record["rate_g"] = self.G.optimizer.rate_at(self.G.t - 1)
-            return record
+            return report.record(self)
 
     def state(self) -> dict[str, Any]:
         """Return where the game stands, as plain data (numbers, strings, lists)."""
         with self._lock:
-            return {
-                **self.record(),
-                "updates_d": self.D.t,
-                "updates_g": self.G.t,
-                "objective": self.objective.name,
-                "updates": self.updates,
-                "k": self.k,
-                "batch_size": self.data.batch_size,
-                "backend": self.ops.name,
-            }
+            return report.standing(self)
 
     def samples(self, n: int = 100, label: int | None = None) -> NDArray[Any]:
         """
@@ -374,18 +347,7 @@ class Trainer:
     def check_finite(self) -> None:
         """Raise NonFiniteError if a latest value, a parameter or a moment is not finite."""
         with self._lock:
-            for name, value in self.record().items():
-                if not np.isfinite(value):
-                    raise NonFiniteError(self._not_finite(name))
-            for name, a in self._named_arrays():
-                if not np.isfinite(self.ops.to_numpy(a)).all():
-                    raise NonFiniteError(self._not_finite(f"an element of {name}"))
-
-    def _not_finite(self, what: str) -> str:
-        return (
-            f"{what} is no longer finite at iteration {self.iteration} (looked at every"
-            f" {self.log_every}); lower the learning rates, or look at the data's range"
-        )
+            report.check_finite(self)
 
     # -- saving ---------------------------------------------------------------------------------
 
@@ -398,18 +360,12 @@ class Trainer:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return copies of all arrays that the training rests on, by name."""
         with self._lock:
-            return {name: self.ops.to_numpy(a) for name, a in self._named_arrays()}
+            return {name: self.ops.to_numpy(a) for name, a in state.named_arrays(self).items()}
 
     def counters(self) -> dict[str, int]:
         """Return the integers from which noise, masks and minibatches follow."""
         with self._lock:
-            return {
-                "iteration": self.iteration,
-                "substep": self.substep,
-                "minibatch": self.minibatch,
-                "d_updates": self.D.t,
-                "g_updates": self.G.t,
-            }
+            return state.counters(self)
 
     def restore(self, arrays: dict[str, NDArray[Any]], counters: dict[str, int]) -> None:
         """
@@ -422,78 +378,17 @@ class Trainer:
             nothing is changed then.
         """
         with SignalsWait() as signals, self._turn(signals):  # it is whole, or not at all
-            for name, a in self._named_arrays():  # all of them, before the first is changed
+            for name, a in state.named_arrays(
+                self
+            ).items():  # all of them, before the first is changed
                 if name not in arrays:
                     raise ShapeError(f"restore: '{name}' is missing; expected what arrays() gave")
                 checks.array("restore", name, arrays[name], a.shape, finite=True)
             found = {
                 name: checks.whole("restore", name, counters.get(name), 0, NEVER)
-                for name in self.counters()
+                for name in state.COUNTERS
             }
-            self.put_back(arrays)
-            self.iteration, self.substep = found["iteration"], found["substep"]
-            self.minibatch = found["minibatch"]
-            self.D.t, self.G.t = found["d_updates"], found["g_updates"]
+            state.put_arrays(self, arrays)
+            state.put_counters(self, found)
             self.last = (None, None)
             self.history = [r for r in self.history if r["step"] <= self.iteration]
-
-    def put_back(self, arrays: dict[str, NDArray[Any]]) -> None:
-        """Copy what ``arrays`` returned into place; the counters are left alone."""
-        for name, a in self._named_arrays():
-            self.ops.copy_(a, self.ops.asarray(arrays[name], a.dtype))
-
-    def last_arrays(self) -> list[Array]:
-        """Return what the latest updates saw: V, the logits; the loss, the logits."""
-        return [a for step in self.last if step is not None for a in step]
-
-    def _named_arrays(self) -> list[tuple[str, Array]]:
-        named: list[tuple[str, Array]] = []
-        for name, player in (("D", self.D), ("G", self.G)):
-            named.append((f"{name}.params", player.network.flat))
-            for slot, a in zip(player.optimizer.slots, player.slots, strict=True):
-                named.append((f"{name}.{slot}", a))
-            if player.average_flat is not None:
-                named.append((f"{name}.average", player.average_flat))
-        return named
-
-    def _number(self, value: Array) -> float:
-        return float(self.ops.to_numpy(value)[0])
-
-    def _mean_probability(self, logits: Array) -> float:
-        return float(self.ops.to_numpy(self.ops.activation(logits, "sigmoid")).mean())
-
-
-def _check_fit(G: Network, D: Network, noise: Noise, data: Minibatches) -> None:
-    """Refuse networks that do not fit each other, the noise or the data, before any step."""
-    if G.ops is not D.ops or G.dtype != D.dtype:
-        raise ShapeError(
-            f"G is {G.dtype} on '{G.ops.name}' and D is {D.dtype} on '{D.ops.name}';"
-            " expected one dtype and one backend"
-        )
-    z_width: Any = noise.features
-    x_width: Any = data.features
-    if data.classes:
-        z_width, x_width = (z_width, data.classes), (x_width, data.classes)
-    for name, network, given, source, expected in (
-        ("G", G, z_width, "noise", data.features),
-        ("D", D, x_width, "data", 1),
-    ):
-        if not _fits(network.layer.in_features, given):
-            raise ShapeError(
-                f"{name} takes {network.layer.in_features} features and the {source} give {given}"
-            )
-        width = network.layer.output_width(given)
-        if width != expected:
-            what = f"the data have {expected} features" if name == "G" else "D ends in one logit"
-            raise ShapeError(f"{name} gives {width} features, but {what}")
-
-
-def _fits(expected: Any, given: Any) -> bool:
-    """Whether widths agree; None takes any width, and a pair only a pair."""
-    if isinstance(expected, tuple) or isinstance(given, tuple):
-        return (
-            isinstance(expected, tuple)
-            and isinstance(given, tuple)
-            and all(_fits(e, g) for e, g in zip(expected, given, strict=True))
-        )
-    return expected is None or expected == given

@@ -22,6 +22,7 @@ from scratchgan import checks
 from scratchgan.data import Dataset
 from scratchgan.errors import RunError
 from scratchgan.gan import Trainer
+from scratchgan.gan.state import COUNTERS
 from scratchgan.limits import open_regular
 from scratchgan.nn import Network
 from scratchgan.runs.bits import data_digest, differences, settings_of
@@ -41,7 +42,6 @@ __all__ = [
 ]
 
 FORMAT = 1
-COUNTERS = ("iteration", "substep", "minibatch", "d_updates", "g_updates")
 SHOWN = 5  # differences in a message
 
 

@@ -39,7 +39,7 @@ def plain(trainer):
     """Make a trainer run every iteration operation by operation."""
 
     def iterate(most):
-        trainer.play()
+        trainer._play()
         return 1
 
     trainer.recorder.iterate = iterate
@@ -81,7 +81,7 @@ def replays(trainer):
     if program is None:
         return False
     start = address(program.arena)
-    return all(start <= address(a) < start + program.arena.nbytes for a in trainer.last_arrays())
+    return all(start <= address(a) < start + program.arena.nbytes for a in trainer.recorder._seen())
 
 
 # -- random games -------------------------------------------------------------------------------

@@ -148,7 +148,7 @@ def test_a_comparison_leaves_the_bits_that_a_replay_leaves(updates, monkeypatch)
         for t in (a, b):
             t.train(n)
         assert differences(a, b) == []
-        assert np.array_equal(a.last_arrays()[0], b.last_arrays()[0])
+        assert np.array_equal(a.last[0].value, b.last[0].value)
     assert compared == [(FIRST, FIRST + 1), (SECOND, SECOND + 1)]
     assert (FIRST, SECOND) == (13, 69)
 

@@ -11,6 +11,7 @@ from small import CHANGES, forge, resume, start, without_settings
 from scratchgan.cli import main
 from scratchgan.data import Dataset, load
 from scratchgan.errors import NonFiniteError, RunError
+from scratchgan.gan.state import named_arrays
 from scratchgan.runs import (
     Config,
     Session,
@@ -175,7 +176,7 @@ def test_the_command_line_says_so_in_one_line(copy, capsys):
 def test_a_state_that_is_not_finite_is_not_written(tmp_path):
     trainer = start(tmp_path / "run").trainer
     trainer.train(1)
-    for name, a in trainer._named_arrays():
+    for name, a in named_arrays(trainer).items():
         before = a[5]
         a[5] = np.nan
         with pytest.raises(NonFiniteError, match=name):

@@ -228,8 +228,8 @@ def _measured(game: str, rounds: int) -> str:
     for _ in range(rounds):
         start = process_time()
         for _ in range(steps):
-            trainer.play()
-            trainer.iteration += 1
+            trainer.step_d()
+            trainer.step_g()
         between = process_time()
         trainer.train(10 * steps)
         eager.append((between - start) / steps)

@@ -1,0 +1,72 @@
+"""What a trainer says of itself: the numbers of its latest updates, and whether they are finite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scratchgan.backends import Array
+from scratchgan.errors import NonFiniteError
+from scratchgan.gan.state import named_arrays
+
+if TYPE_CHECKING:
+    from scratchgan.gan.trainer import Trainer
+
+__all__ = ["check_finite", "record", "standing"]
+
+
+def record(trainer: Trainer) -> dict[str, float]:
+    """Return what ``Trainer.record`` describes."""
+    epoch = trainer.minibatch / trainer.data.per_epoch
+    d, g = trainer.last
+    found: dict[str, float] = {"step": trainer.iteration, "epoch": round(epoch, 4)}
+    if d is not None:
+        found["value"] = _number(trainer, d.value)
+        found["d_real"] = _mean_probability(trainer, d.real_logits)
+        found["d_fake"] = _mean_probability(trainer, d.fake_logits)
+        found["rate_d"] = trainer.D.optimizer.rate_at(trainer.D.t - 1)
+    if g is not None:
+        found["loss_g"] = _number(trainer, g.loss)
+        found["rate_g"] = trainer.G.optimizer.rate_at(trainer.G.t - 1)
+    return found
+
+
+def _number(trainer: Trainer, value: Array) -> float:
+    return float(trainer.ops.to_numpy(value)[0])
+
+
+def _mean_probability(trainer: Trainer, logits: Array) -> float:
+    ops = trainer.ops
+    return float(ops.to_numpy(ops.activation(logits, "sigmoid")).mean())
+
+
+def standing(trainer: Trainer) -> dict[str, Any]:
+    """Return what ``Trainer.state`` describes."""
+    return {
+        **record(trainer),
+        "updates_d": trainer.D.t,
+        "updates_g": trainer.G.t,
+        "objective": trainer.objective.name,
+        "updates": trainer.updates,
+        "k": trainer.k,
+        "batch_size": trainer.data.batch_size,
+        "backend": trainer.ops.name,
+    }
+
+
+def check_finite(trainer: Trainer) -> None:
+    """Raise NonFiniteError, naming the first value, parameter or moment that is not finite."""
+    for name, value in record(trainer).items():
+        if not np.isfinite(value):
+            raise NonFiniteError(_not_finite(trainer, name))
+    for name, a in named_arrays(trainer).items():
+        if not np.isfinite(trainer.ops.to_numpy(a)).all():
+            raise NonFiniteError(_not_finite(trainer, f"an element of {name}"))
+
+
+def _not_finite(trainer: Trainer, what: str) -> str:
+    return (
+        f"{what} is no longer finite at iteration {trainer.iteration} (looked at every"
+        f" {trainer.log_every}); lower the learning rates, or look at the data's range"
+    )
