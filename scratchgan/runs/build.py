@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scratchgan import checks
-from scratchgan.backends import get_backend
 from scratchgan.data import Dataset
 from scratchgan.errors import DataError, RunError
 from scratchgan.gan import Generator, Noise, Trainer
@@ -59,9 +58,8 @@ def build_networks(config: Config, data: Dataset | None = None) -> tuple[Network
     if data is not None:
         require_fit(config, data, layers[0])
     require_room(config, *layers, training=data is not None)
-    ops = get_backend(config.backend)
     G, D = (
-        Network(layer, seed=[config.seed, player], dtype=config.dtype, ops=ops)
+        Network(layer, seed=[config.seed, player], dtype=config.dtype, backend=config.backend)
         for player, layer in enumerate(layers)
     )
     return G, D

@@ -55,7 +55,7 @@ def train(
     data: Dataset,
     settings: ClassifierSettings | None = None,
     seed: int = 0,
-    ops: Backend | None = None,
+    backend: str | Backend | None = None,
     after_epoch: Callable[[dict[str, float]], object] = lambda record: None,
 ) -> Classifier:
     """
@@ -68,7 +68,7 @@ def train(
         Those for the data set's name unless given.
     seed : int
         For the initial parameters, the order of the examples, how they are moved, and dropout.
-    ops : Backend, optional
+    backend : str or Backend, optional
         Where arithmetic happens; the default backend unless given.
     after_epoch : callable
         Called with each record of ``Classifier.history``.
@@ -84,7 +84,7 @@ def train(
     """
     settings = settings or settings_for(data.name)
     x, labels, x_held, labels_held = _split(data, settings)
-    network = build(settings, data.features, data.classes, seed, ops)
+    network = build(settings, data.features, data.classes, seed, backend)
     classifier = Classifier(network, settings, seed, digest(data))
     per_epoch = len(x) // settings.batch_size
     player = Player(network, Adam(Cosine(settings.rate, 0.0, settings.epochs * per_epoch)))
