@@ -4,11 +4,16 @@ Check a backward pass against measured derivatives: of a layer, or of your own f
 ``gradcheck`` compares each gradient, ``assert_adjoint`` a layer's two
 derivatives with each other. ``scratchgan.testing`` puts these and the rest of a
 layer's contract into one call.
+
+The package can be called itself: ``sg.gradcheck(...)`` is the function of that name.
 """
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -149,3 +154,15 @@ def gradcheck(
         who, "target", target, "a Layer or a function, f(**inputs) -> (value, gradients)"
     )
     return check(function_problem(target, inputs), settings, rng)
+
+
+class _Callable(ModuleType):
+    """A module that can be called: the package's attribute ``gradcheck`` is a module."""
+
+    __signature__ = inspect.signature(gradcheck)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> GradcheckReport:
+        return gradcheck(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Callable
