@@ -92,9 +92,10 @@ class _Cell:
         if not line:  # tqdm moves the cursor with these
             return
         if self._display is None:
-            from IPython.display import display
+            from IPython import display
 
-            self._display = display({"text/plain": line}, raw=True, display_id=True)
+            show: Any = display.display
+            self._display = show({"text/plain": line}, raw=True, display_id=True)
         else:
             self._display.update({"text/plain": line}, raw=True)
 
