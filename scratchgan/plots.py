@@ -213,8 +213,8 @@ def sample_scatter(
     """
     Show samples in the plane, over the data where they are given.
 
-    Both axes go from −r to r, with r = 1.3 × the largest coordinate of the data. What is NaN or
-    infinite is not drawn.
+    Both axes go from −r to r, with r = 1.3 × the largest coordinate of the data; where the data lie
+    on one side of 0, an axis is as wide as they are. What is NaN or infinite is not drawn.
 
     Parameters
     ----------
@@ -232,11 +232,25 @@ def sample_scatter(
         data = checks.array("", "data", data, (None, 2), rows=1)
         axes.plot(*data[:2000].T, ".", color=GREY, markersize=4, label="data")
     axes.plot(*samples.T, ".", color=GREEN, markersize=4, alpha=0.6, label="G(z)")
-    reach = 1.3 * _farthest(samples if data is None else data)
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    shown = samples if data is None else data
+    sides = [_sides(column[np.isfinite(column)]) for column in shown.T]
+    if all(low < 0 < high for low, high in sides):
+        reach = 1.3 * _farthest(shown)
+        sides = [(-reach, reach)] * 2
+        axes.set_aspect("equal")
+    axes.set(xlim=sides[0], ylim=sides[1])
     axes.set(xlabel="x₀", ylabel="x₁", title=title)
     axes.legend(loc="upper right", markerscale=3)
     return figure
+
+
+def _sides(values: NDArray[Any]) -> tuple[float, float]:
+    """From where to where an axis goes; (−1, 1) where nothing is finite."""
+    if not values.size:
+        return -1.0, 1.0
+    low, high = float(values.min()), float(values.max())
+    margin = 0.15 * (high - low) or 1.0
+    return low - margin, high + margin
 
 
 def _farthest(points: NDArray[Any]) -> float:
@@ -313,14 +327,19 @@ def sample_density(
     return figure
 
 
-def histogram(samples: NDArray[Any]) -> Figure:
-    """Show samples on a line, (n,) or (n, 1), as a histogram; without those that are not finite."""
-    samples = _line(samples)
-    samples = samples[np.isfinite(samples)]
+def histogram(samples: NDArray[Any], data: NDArray[Any] | None = None, title: str = "") -> Figure:
+    """
+    Show samples on a line, (n,) or (n, 1), as a histogram, and the data where they are given.
+
+    What is not finite is not drawn.
+    """
     figure, axes = _figure()
-    if samples.size:  # of none there is no density
-        axes.hist(samples, bins=80, density=True, color=GREEN, alpha=0.6)
-    axes.set(xlabel="x", ylabel="density of G(z)")
+    for values, colour, label in ((data, GREY, "data"), (samples, GREEN, "G(z)")):
+        if values is not None and (finite := _line(values)[np.isfinite(_line(values))]).size:
+            axes.hist(finite, bins=80, density=True, color=colour, alpha=0.6, label=label)
+    if data is not None:
+        axes.legend()
+    axes.set(xlabel="x", ylabel="density of G(z)" if data is None else "density", title=title)
     return figure
 
 
