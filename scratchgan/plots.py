@@ -213,8 +213,9 @@ def sample_scatter(
     """
     Show samples in the plane, over the data where they are given.
 
-    Both axes go from −r to r, with r = 1.3 × the largest coordinate of the data; where the data lie
-    on one side of 0, an axis is as wide as they are. What is NaN or infinite is not drawn.
+    Both axes go from −r to r, with r = 1.3 × the largest coordinate of the data. Where the data are
+    farther from 0 than they are wide, an axis shows where they are. What is NaN or infinite is not
+    drawn.
 
     Parameters
     ----------
@@ -233,24 +234,25 @@ def sample_scatter(
         axes.plot(*data[:2000].T, ".", color=GREY, markersize=4, label="data")
     axes.plot(*samples.T, ".", color=GREEN, markersize=4, alpha=0.6, label="G(z)")
     shown = samples if data is None else data
-    sides = [_sides(column[np.isfinite(column)]) for column in shown.T]
-    if all(low < 0 < high for low, high in sides):
-        reach = 1.3 * _farthest(shown)
-        sides = [(-reach, reach)] * 2
-        axes.set_aspect("equal")
-    axes.set(xlim=sides[0], ylim=sides[1])
+    reach = 1.3 * _farthest(shown)
+    sides = [_side(column) for column in shown.T]
+    if any(sides):
+        axes.set(xlim=sides[0] or (-reach, reach), ylim=sides[1] or (-reach, reach))
+    else:
+        axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     axes.set(xlabel="x₀", ylabel="x₁", title=title)
     axes.legend(loc="upper right", markerscale=3)
     return figure
 
 
-def _sides(values: NDArray[Any]) -> tuple[float, float]:
-    """From where to where an axis goes; (−1, 1) where nothing is finite."""
-    if not values.size:
-        return -1.0, 1.0
-    low, high = float(values.min()), float(values.max())
-    margin = 0.15 * (high - low) or 1.0
-    return low - margin, high + margin
+def _side(values: NDArray[Any]) -> tuple[float, float] | None:
+    """Limits of an axis for values that are farther from 0 than they are wide; None for others."""
+    finite = values[np.isfinite(values)]
+    low, high = float(finite.min(initial=np.inf)), float(finite.max(initial=-np.inf))
+    width = high - low
+    if not 0 < width < max(low, -high):
+        return None
+    return low - 0.15 * width, high + 0.15 * width
 
 
 def _farthest(points: NDArray[Any]) -> float:

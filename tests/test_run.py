@@ -153,7 +153,9 @@ def test_points_of_one_s_own(points, tmp_path, capsys, monkeypatch):
     for command in (["evaluate"], ["train", "--steps", "9", "--resume"]):
         capsys.readouterr()
         assert main([*command, f"{tmp_path}/run"]) == 2
-        assert "the examples of data set 'points.csv' are no longer those" in capsys.readouterr().err
+        assert (
+            "the examples of data set 'points.csv' are no longer those" in capsys.readouterr().err
+        )
     points.unlink()
     assert main(["evaluate", f"{tmp_path}/run"]) == 2
     assert f"there is no file or folder {points}" in capsys.readouterr().err
