@@ -204,8 +204,8 @@ def test_config_round_trip(optimizer):
         (lambda: ExponentialDecay(0.1, 1.01, period=0), "period is 0; expected a whole number"),
         (lambda: Adam(lambda t: 0.1).to_plain(), "expected a schedule of scratchgan.optim"),
         (
-            lambda: OPTIMIZER.from_plain("optimizer", "adam"),
-            "optimizer is 'adam'; expected a table with a name",
+            lambda: OPTIMIZER.check("", "optimizer", OPTIMIZER.from_plain("optimizer", "adam")),
+            "optimizer is 'adam'; expected an optimizer, such as Adam.., or a table",
         ),
         (lambda: OPTIMIZER.from_plain("optimizer", {"name": ["adam"]}), "unknown optimizer"),
         (lambda: OPTIMIZER.from_plain("optimizer", {"name": "adm"}), "did you mean 'adam'"),
