@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,7 @@ from scratchgan.gan import Generator, Trainer
 from scratchgan.progress import Progress
 from scratchgan.runs import (
     Config,
-    Outcome,
     RunFolder,
-    Session,
     begin_run,
     load_generator,
     load_trainer,
@@ -157,12 +156,17 @@ class Run:
 
     def exact(self) -> ExactGame | None:
         """Return how far from the optimum the game stands: on the line; None elsewhere."""
-        from scratchgan.exact.game import exact_game
+        return exact(self.trainer(), self.data)
 
-        density, trainer = self.data.density, self.trainer()
-        if density is None or not density.dim == trainer.noise.features == 1:
-            return None
-        return exact_game(trainer, density)
+
+def exact(trainer: Trainer, data: Dataset) -> ExactGame | None:
+    """Return how far from the optimum a game on the line stands; None elsewhere."""
+    from scratchgan.exact.game import exact_game
+
+    density = data.density
+    if density is None or not density.dim == trainer.noise.features == 1:
+        return None
+    return exact_game(trainer, density)
 
 
 def open_run(folder: Path | str, data: Dataset | None = None) -> Run:
@@ -250,14 +254,18 @@ def train(
     if resume is None:
         session = begin_run(recipe, data=data, out=out, quick=quick, origin=origin, **changes)
     else:
-        given = {"recipe": recipe, "quick": quick, "out": out, "origin": origin}
-        session = resume_run(resume, data=data, given=given, **changes)
-    folder, trainer = session.folder, session.trainer
-    if progress and trainer.iteration < folder.config.steps:
-        with Progress(folder.config.steps, trainer.iteration) as shown:
+        session = resume_run(
+            resume, data=data, recipe=recipe, out=out, quick=quick, origin=origin, **changes
+        )
+    folder, done = session.folder, session.trainer.iteration
+    if progress and done < folder.config.steps:
+        with Progress(folder.config.steps, done) as shown:
             outcome = session.run(shown)
     else:
         outcome = session.run()
     if outcome.interrupted:
-        raise interrupted(outcome, folder.path)
-    return Run(RunFolder.open(folder.path), session.data)
+        how = f"interrupted at iteration {outcome.iteration}; train(resume={str(folder.path)!r})"
+        if outcome.signal != signal.SIGINT:
+            raise SystemExit(128 + outcome.signal)
+        raise KeyboardInterrupt(f"{how} goes on")
+    return Run(folder, session.data)

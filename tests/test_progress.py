@@ -115,8 +115,8 @@ def test_a_notebook_s_outputs():
         from scratchgan.progress import Progress
         G, D = (sg.Network(sg.Linear(1, 1), backend="reference") for _ in "GD")
         adam = sg.Adam()
-        x = np.ones((8, 1), np.float32)
-        game = sg.Trainer(G, D, x, noise=sg.Noise(1), optimizer_g=adam, optimizer_d=adam, batch_size=8)
+        settings = dict(noise=sg.Noise(1), optimizer_g=adam, optimizer_d=adam, batch_size=8)
+        game = sg.Trainer(G, D, np.ones((8, 1), np.float32), **settings)
         with Progress(50) as progress:
             game.call_every(5, progress)
             game.train(50)

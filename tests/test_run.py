@@ -125,9 +125,13 @@ def test_refused(arguments, error, message, tmp_path, monkeypatch):
 
 def test_ctrl_c(tmp_path, monkeypatch):
     """What is done is kept, and the program that called is interrupted."""
-    monkeypatch.setattr(
-        sg.Trainer, "check_finite", lambda self: os.kill(os.getpid(), signal.SIGINT)
-    )
+    waiting = [signal.SIGINT]
+
+    def check(trainer):
+        if waiting:  # a second one would interrupt at once
+            os.kill(os.getpid(), waiting.pop())
+
+    monkeypatch.setattr(sg.Trainer, "check_finite", check)
     with pytest.raises(KeyboardInterrupt, match=r"iteration 2; .*resume='.*run'"):
         small(out=tmp_path / "run")
     monkeypatch.undo()

@@ -13,7 +13,7 @@ from scratchgan.data.digits import digits as _digits
 from scratchgan.data.idx import read_idx
 from scratchgan.data.mnist import fashion_mnist as _fashion_mnist
 from scratchgan.data.mnist import mnist as _mnist
-from scratchgan.data.own import is_path, own
+from scratchgan.data.own import absolute, is_path, own
 from scratchgan.data.toy import TOYS
 from scratchgan.data.toy import toy as _toy
 
@@ -100,4 +100,4 @@ def usual_name(name: object) -> object:
     listed = name.replace("_", "-") if isinstance(name, str) else name
     if (isinstance(listed, str) and listed in _LOADERS) or not is_path(name):
         return listed
-    return os.path.abspath(os.path.expanduser(str(name)))
+    return absolute(name)

@@ -2,7 +2,7 @@
 A data set of one's own files: a table of points, a folder of pictures, a NumPy array.
 
 Every sixth example of each class is held out, the same ones each time, as of digits: samples are
-measured beside examples that the training has not seen.
+measured beside examples that the training has not seen. With labels, the classes take turns.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from scratchgan.data.table import as_text, read_table
 from scratchgan.errors import DataError
 from scratchgan.limits import open_regular, require_memory
 
-__all__ = ["is_path", "own"]
+__all__ = ["absolute", "is_path", "own"]
 
 HELD_OUT = 6
 KINDS = "a table .csv, an array .npy, or a folder of .png files of one size"
@@ -37,6 +37,13 @@ def is_path(name: object) -> bool:
         seps = [sep for sep in (os.sep, os.altsep, ".") if sep]
         return any(sep in name for sep in seps) or ("\0" not in name and Path(name).exists())
     return isinstance(name, os.PathLike)
+
+
+def absolute(path: Any) -> Any:
+    """Return a path as an absolute one, that it is found from every folder; others as they are."""
+    if not isinstance(path, str | os.PathLike):
+        return path
+    return os.path.abspath(os.path.expanduser(str(path)))
 
 
 def own(path: str | os.PathLike[str], labels: str | os.PathLike[str] | None = None) -> Dataset:
@@ -97,24 +104,27 @@ def own(path: str | os.PathLike[str], labels: str | os.PathLike[str] | None = No
 def _split(whole: Dataset) -> Dataset:
     low, high = whole.value_range
     unit = whole.image_shape is not None and low >= 0 and high <= 1
-    held_out = np.zeros(whole.n, bool)
-    groups = [np.arange(whole.n)]
+    # The number of each example among those of its class. Classes take turns, so that all are there
+    # to train on where the last examples are held back from training.
+    number = np.arange(whole.n)
     if whole.labels is not None:
-        groups = [np.flatnonzero(whole.labels == k) for k in range(whole.classes)]
-    for group in groups:
-        held_out[group[HELD_OUT - 1 :: HELD_OUT]] = True
-    some, labels = held_out.any(), whole.labels
+        for k in range(whole.classes):
+            number[whole.labels == k] = np.arange(np.count_nonzero(whole.labels == k))
+    order = np.argsort(number, kind="stable")
+    held_out = number[order] % HELD_OUT == HELD_OUT - 1
+    train, test = order[~held_out], order[held_out]
+    labels = whole.labels
     return Dataset(
         name=whole.name,
-        x=whole.x[~held_out],
-        labels=None if labels is None else labels[~held_out],
+        x=whole.x[train],
+        labels=None if labels is None else labels[train],
         label_names=whole.label_names,
         image_shape=whole.image_shape,
         value_range=(0.0, 1.0) if unit else whole.value_range,
         source=whole.source,
         licence=whole.licence,
-        x_test=whole.x[held_out] if some else None,
-        labels_test=labels[held_out] if some and labels is not None else None,
+        x_test=whole.x[test] if len(test) else None,
+        labels_test=labels[test] if len(test) and labels is not None else None,
     )
 
 

@@ -138,6 +138,7 @@ def test_each_class_is_held_out(tmp_path):
     assert data.x_test.ravel().tolist() == [5, 11]
     assert data.labels_test.tolist() == [0, 0]
     assert np.bincount(data.labels).tolist() == [11, 5]
+    assert data.x.ravel().tolist() == [0, 13, 1, 14, 2, 15, 3, 16, 4, 17, 6, 7, 8, 9, 10, 12]
 
 
 def test_what_is_a_path(points, monkeypatch):

@@ -91,9 +91,7 @@ def train(
 
     for epoch in range(settings.epochs):
         moved = shifted(x, data.image_shape, settings.shift, np.random.default_rng([seed, epoch]))
-        minibatches = Minibatches(
-            network.ops, moved, settings.batch_size, seed, labels, data.classes
-        )
+        minibatches = Minibatches(network.ops, moved, settings.batch_size, seed, labels)
         losses = []
         for step in range(epoch * per_epoch, (epoch + 1) * per_epoch):
             images, one_hot = minibatches[step]

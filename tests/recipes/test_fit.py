@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scratchgan.runs.fit import _reach, require_room
 
 from scratchgan import limits
 from scratchgan.backends import get_backend
@@ -13,7 +14,6 @@ from scratchgan.nn import Context, Linear, Maxout, ReLU, Sequential, Sigmoid, So
 from scratchgan.recipes import get_recipe, recipe_for, recipe_names
 from scratchgan.runs import Config
 from scratchgan.runs.build import build_networks, describe_data
-from scratchgan.runs.fit import _reach, require_room
 
 SMALL = {"validation": 0, "measure": None, "backend": "reference"}
 
