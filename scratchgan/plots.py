@@ -363,8 +363,8 @@ def losses(history: Sequence[dict[str, float]], games: Games) -> Figure:
 
     top.plot(steps, column("value"), color=BLUE, label="V, what D ascends")
     top.plot(steps, column("loss_g"), color=ORANGE, label="what G descends")
-    units = dict.fromkeys(game.unit or "value" for game, _ in played)
-    top.set_ylabel(", then ".join(units))
+    units = {game.unit or "value" for game, _ in played}
+    top.set_ylabel(units.pop() if len(units) == 1 else "value, in each game's unit")
     for game, span in played:
         if game.optimum is not None:
             value, _ = game.optimum.names()

@@ -190,7 +190,7 @@ class StepRecorder:
             raise
         if not replayed.same_as(Moment(trainer)):
             raise NotRecordableError(
-                "a replayed iteration has other bits than one that is run: a layer, the objective"
+                "a replayed iteration has other bits than one that is run: a layer, the game"
                 " or a schedule computes outside the vocabulary of operations, or changes from"
                 " step to step"
             )

@@ -58,8 +58,8 @@ def discriminator_step(D: Player, G: Player, x: Any, z: Any, game: Game, stream:
     ops = D.network.ops
     on = _Contexts(ops, stream)
     fake, _ = G.forward(z, on.g)
-    real_outputs, real_cache = D.forward(_as_d_sees(_sample(x), x, game), on.real)
-    fake_outputs, fake_cache = D.forward(_as_d_sees(fake, z, game), on.fake)
+    real_outputs, real_cache = D.forward(_as_d_sees(x, game), on.real)
+    fake_outputs, fake_cache = D.forward(_as_d_sees(fake, game, z), on.fake)
     value, d_real, d_fake = game.d(real_outputs, fake_outputs, ops, **_labels(x, z, game))
     D.zero_grads()
     D.backward(real_cache, d_real, on.real)  # both passes add into one gradient
@@ -80,7 +80,7 @@ def generator_step(
     on = _Contexts(ops, stream)
     fake, g_cache = G.forward(z, on.g)
     real_outputs = _real_outputs(D, x, game, on)
-    fake_outputs, fake_cache = D.forward(_as_d_sees(fake, z, game), on.fake)
+    fake_outputs, fake_cache = D.forward(_as_d_sees(fake, game, z), on.fake)
     loss, d_outputs, _ = game.g(fake_outputs, real_outputs, ops, **_labels(x, z, game))
     d_sample = _sample(D.input_gradient(fake_cache, d_outputs, on.fake))  # through D
     G.zero_grads()
@@ -101,8 +101,8 @@ def simultaneous_step(
     ops = D.network.ops
     on = _Contexts(ops, stream)
     fake, g_cache = G.forward(z, on.g)
-    real_outputs, real_cache = D.forward(_as_d_sees(_sample(x), x, game), on.real)
-    fake_outputs, fake_cache = D.forward(_as_d_sees(fake, z, game), on.fake)
+    real_outputs, real_cache = D.forward(_as_d_sees(x, game), on.real)
+    fake_outputs, fake_cache = D.forward(_as_d_sees(fake, game, z), on.fake)
     labels = _labels(x, z, game)
     value, d_real, d_fake = game.d(real_outputs, fake_outputs, ops, **labels)
     seen = real_outputs if game.needs_real else None
@@ -118,28 +118,31 @@ def simultaneous_step(
     return DStep(value, real_outputs, fake_outputs, game), GStep(loss, fake_outputs, game)
 
 
-def _as_d_sees(sample: Array, source: Any, game: Game) -> Any:
-    """A sample, with the label of the minibatch that it is of where D judges the pair."""
-    return (sample, source[1]) if isinstance(source, tuple) and not game.needs_labels else sample
+def _as_d_sees(x: Any, game: Game, z: Any = None) -> Any:
+    """Return x with its label, that of z where x is G(z); alone where the game takes the label."""
+    if isinstance(z, tuple):
+        x = (x, z[1])
+    return _sample(x) if game.needs_labels else x
 
 
 def _sample(value: Any) -> Array:
-    """The part of a pair (sample, label) that is the sample's."""
+    """Return what is the sample's of a pair (sample, label)."""
     return value[0] if isinstance(value, tuple) else value
 
 
 def _labels(x: Any, z: Any, game: Game) -> dict[str, Labels]:
-    """The labels, for a game that needs them."""
+    """Return the argument ``labels`` for a game that needs them."""
     if not game.needs_labels:
         return {}
     return {"labels": Labels(None if x is None else x[1], z[1])}
 
 
 def _real_outputs(D: Player, x: Any, game: Game, on: _Contexts) -> Array | None:
+    """Return D's outputs on x for a game whose ``g`` compares with them."""
     if not game.needs_real:
         return None
     if x is None:
         raise ValueError(
             f"generator_step: the game '{game.name}' compares samples with real examples; give x"
         )
-    return D.forward(_as_d_sees(_sample(x), x, game), on.real)[0]
+    return D.forward(_as_d_sees(x, game), on.real)[0]

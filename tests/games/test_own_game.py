@@ -346,7 +346,7 @@ def test_games_in_turn_have_an_axis_for_each_reading():
     t = scheduled()
     t.train(16)
     top, first, second = plots.losses(t.history, t.games).axes
-    assert top.get_ylabel() == "nats, then value"
+    assert top.get_ylabel() == "value, in each game's unit"
     spans = {line.get_label(): list(line.get_xdata()) for line in top.lines[2:]}
     assert spans == {"V at the optimum, −log 4": [0, 8], "V at the optimum, −¼": [8, 16]}
     assert (first.get_ylabel(), second.get_ylabel()) == ("probability of being real", "D's score")
