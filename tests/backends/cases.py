@@ -28,6 +28,7 @@ from scratchgan.backends import (
     get_backend,
     why_unavailable,
 )
+from scratchgan.backends.activations import phi_of
 
 SHAPES = [(1, 1, 1), (1, 7, 3), (5, 1, 13), (17, 31, 29), (33, 65, 129), (100, 240, 130)]
 DTYPES = [np.float32, np.float64]
@@ -432,7 +433,7 @@ class Oracle:
             "sigmoid": lambda: 1 / (1 + np.exp(-a)),
             "tanh": lambda: np.tanh(a),
             "softplus": lambda: np.logaddexp(0, a),
-        }[activation]()
+        }.get(activation, lambda: phi_of(activation).formula(a, slope))()
 
     def activation_grad(self, dy, y, activation, slope=0.0):
         return {
@@ -442,7 +443,7 @@ class Oracle:
             "sigmoid": lambda: y * (dy * (1 - y)),
             "tanh": lambda: dy * (1 - y) * (1 + y),
             "softplus": lambda: dy * 2 * np.tanh(y / 2) / (1 + np.tanh(y / 2)),
-        }[activation]()
+        }.get(activation, lambda: phi_of(activation).numpy.grad(dy, y, slope))()
 
     def activation_grad_bias(self, dy, y, activation, slope=0.0, dbias=None):
         da = self.activation_grad(dy, y, activation, slope)
