@@ -238,12 +238,13 @@ def test_a_result_says_by_what_its_generator_was_chosen(tmp_path, monkeypatch, k
     from types import SimpleNamespace
 
     from scratchgan.data import load
-    from scratchgan.runs import load_generator, read_checkpoint, result_figures
+    from scratchgan.runs import load_generator, read_checkpoint
     from scratchgan.runs import measures as run_measures
+    from scratchgan.workshop.results import figures
 
     some = run_measures.Measure(7, lambda *_: {"score": 1.0})
     monkeypatch.setitem(run_measures.MEASURES, "some", some)
-    monkeypatch.setattr(result_figures, "result_figures", lambda *_: {})
+    monkeypatch.setattr(figures, "result_figures", lambda *_: {})
     session = start(
         tmp_path / "run", measure="some", measure_every=2, validation=100, keep_best=keep_best
     )

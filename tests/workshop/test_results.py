@@ -12,7 +12,7 @@ from small import finished
 from scratchgan.cli import main
 from scratchgan.errors import RunError
 from scratchgan.runs import RunFolder
-from scratchgan.runs import results as run_results
+from scratchgan.workshop.results import records as run_results
 from scratchgan.workshop.results.records import END, START, read_results, results_table
 
 DOCS = Path(__file__).parents[2] / "docs"
