@@ -7,15 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from small import finished
 
 from scratchgan.cli import main
 from scratchgan.errors import RunError
 from scratchgan.runs import RunFolder
 from scratchgan.workshop.results import records as run_results
 from scratchgan.workshop.results.records import END, START, read_results, results_table
+from tests.runs.small import finished
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from games import NOISE, networks
 
 from scratchgan.backends import Stream, backend_names, get_backend, why_unavailable
 from scratchgan.gan import Generator, Noise, interpolate
+from tests.gan.games import NOISE, networks
 
 NOISES = [Noise(3), Noise(3, "uniform", -1.0, 2.0), Noise(3, "uniform", 0.1, 0.7)]
 

@@ -6,7 +6,6 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from games import CLASSES, FEATURES, NOISE, networks
 
 from scratchgan.backends import Purpose, Stream, get_backend
 from scratchgan.backends.philox import sorted_by_words
@@ -15,6 +14,7 @@ from scratchgan.games import Minimax
 from scratchgan.gan import Generator, Noise, Player, Trainer, interpolate
 from scratchgan.gan.minibatches import Minibatches
 from scratchgan.optim import SGD, Adam
+from tests.gan.games import CLASSES, FEATURES, NOISE, networks
 
 X = np.random.default_rng(0).random((23, FEATURES))
 NO_COUNTS = [

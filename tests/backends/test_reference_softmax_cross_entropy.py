@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 import pytest
-from cases import every_backend, every_dtype
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchgan.backends import get_backend
 from scratchgan.gradcheck import gradcheck
+from tests.backends.cases import every_backend, every_dtype
 
 REFERENCE = get_backend("reference")  # it takes complex numbers
 METHODS = ("central", "complex")

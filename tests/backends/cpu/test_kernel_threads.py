@@ -6,13 +6,13 @@ import os
 import sys
 
 import pytest
-import training
-from child import answer, answers
 
 from scratchgan.backends import get_backend
+from tests.backends.cpu import training
+from tests.backends.cpu.child import answer, answers
 
 THREADS = (1, 2, 4, 7)
-RUN = "import training; training.main()"
+RUN = "from tests.backends.cpu import training; training.main()"
 
 
 def train(steps, threads, how):
@@ -44,7 +44,8 @@ def test_a_cut_that_follows_the_threads_is_noticed():
 @pytest.mark.parametrize("layer", ["default", "workqueue"])
 def test_rows_wait_for_the_rows_before_them(layer):
     """Hundreds of runs of a table in which every chunk reads what others wrote, 1 … 7 threads."""
-    said = answer("import table; table.main()", NUMBA_NUM_THREADS=7, NUMBA_THREADING_LAYER=layer)
+    code = "from tests.backends.cpu import table; table.main()"
+    said = answer(code, NUMBA_NUM_THREADS=7, NUMBA_THREADING_LAYER=layer)
     assert said == "420 0\n"
 
 
@@ -52,7 +53,7 @@ def test_rows_in_a_wrong_order_are_noticed():
     """The rows in another order: what a row reads is not there yet."""
     code = """
 import numba, numpy as np, struct
-import table
+from tests.backends.cpu import table
 from scratchgan.backends.cpu.kernel import CELLS, Runner
 runner, right = Runner(), table.by_python(list(range(1, 65)), 1)
 buffers = np.zeros((len(table.CHUNKS), 64), np.int64)
@@ -68,16 +69,15 @@ print(buffers[0].tolist() == right)
 
 @pytest.mark.parametrize("layer", ["default", "workqueue"])
 def test_python_threads_do_not_disturb_each_other(layer):
-    said = answer(
-        "import together; together.main()", NUMBA_NUM_THREADS=3, NUMBA_THREADING_LAYER=layer
-    )
+    code = "from tests.backends.cpu import together; together.main()"
+    said = answer(code, NUMBA_NUM_THREADS=3, NUMBA_THREADING_LAYER=layer)
     assert said == "4\n"
 
 
 def test_shared_scratch_would_be_noticed():
     """The same, were the scratch memory that each Python thread has of its own one for all."""
     code = """
-import together
+from tests.backends.cpu import together
 from scratchgan.backends import get_backend
 runner = get_backend("cpu")._runner
 first = runner._own

@@ -5,7 +5,6 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from small import start
 
 from scratchgan.data import load
 from scratchgan.errors import UnknownNameError
@@ -14,6 +13,7 @@ from scratchgan.recipes import get_recipe, recipe_names
 from scratchgan.runs import Config, RunFolder, Session, load_generator, read_checkpoint
 from scratchgan.runs import measures as run_measures
 from scratchgan.runs.measures import Measure
+from tests.runs.small import start
 
 SETTINGS = {"validation": 500, "measure": "scripted", "measure_every": 2, "steps": 10}
 

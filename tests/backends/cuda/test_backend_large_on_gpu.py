@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import test_vocabulary as vocabulary
-from cases import DTYPES, VOCABULARY, assert_same, calls, run
 
 from scratchgan.backends import get_backend, why_unavailable
+from tests.backends import test_reference as vocabulary
+from tests.backends.cases import DTYPES, VOCABULARY, assert_same, calls, run
 
 WHY = why_unavailable("cuda")
 pytestmark = [

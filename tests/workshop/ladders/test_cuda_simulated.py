@@ -17,7 +17,7 @@ def test_the_ladder_in_the_simulator():
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
     done = subprocess.run(
-        [*command, str(HERE / "ladder_simulated.py")],
+        [*command, str(HERE / "simulated_cuda.py")],
         env=environment | {"NUMBA_ENABLE_CUDASIM": "1"}, cwd=HERE.parents[2],
         capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip

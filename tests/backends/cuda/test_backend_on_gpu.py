@@ -12,16 +12,16 @@ import threading
 
 import numpy as np
 import pytest
-import test_program
-from cases import DTYPES, VOCABULARY, assert_same, calls, run
 from numba import uint32
-from replays import differences, plain, replays
 
 from scratchgan.backends import get_backend, why_unavailable
 from scratchgan.gan import Noise, Trainer
 from scratchgan.gan import replay as recording
 from scratchgan.nn import Concat, Dropout, Linear, Maxout, Network, Sequential
 from scratchgan.optim import SGD, Adam, Cosine, LinearRamp
+from tests.backends import test_program
+from tests.backends.cases import DTYPES, VOCABULARY, assert_same, calls, run
+from tests.gan.replays import differences, plain, replays
 
 WHY = why_unavailable("cuda")
 pytestmark = [

@@ -14,7 +14,6 @@ import sys
 from typing import Any
 
 from numba import cuda
-from signatures import SIGNATURES
 
 from scratchgan.workshop.ladders.compiled import (
     Compiled,
@@ -24,7 +23,9 @@ from scratchgan.workshop.ladders.compiled import (
     signature,
 )
 from scratchgan.workshop.ladders.instructions import disassemble, kind_of, main_loop
+from tests.workshop.ladders.signatures import SIGNATURES
 
+LADDER = "scratchgan.workshop.ladders.cuda"
 FOUND: list[Any] = []  # every kernel that was made
 
 
@@ -54,7 +55,7 @@ def discover() -> list[tuple[str, str, str, int, Any]]:
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
     block = importlib.import_module("scratchgan.backends.cuda.device").BLOCK
-    makers = [importlib.import_module(f"{package.__name__}.{name}") for name in ("gemm", "ladder")]
+    makers = map(importlib.import_module, (f"{package.__name__}.gemm", LADDER))
     described = {id(kernel): rest for maker in makers for *rest, kernel in maker.kernels()}
     listed = []
     for kernel in FOUND:
@@ -114,7 +115,7 @@ def reports(capability: tuple[int, int]) -> list[dict[str, Any]]:
     made = []
     for key, name, dtype, threads, kernel in listed:
         code = compile_kernel(kernel, signature(SIGNATURES[key], dtype), capability)
-        of_loop = loop(code) if key.startswith(("tiles.", "ladder.")) else None
+        of_loop = loop(code) if key.startswith(("tiles.", "cuda.")) else None
         made.append(report(name, dtype, threads, code) | {"loop": of_loop})
     return made
 

@@ -7,7 +7,10 @@ from functools import partial
 
 import numpy as np
 import pytest
-from cases import (
+
+from scratchgan.backends import ACTIVATIONS, Backend, get_backend
+from scratchgan.backends.reference import ReferenceBackend
+from tests.backends.cases import (
     CASES,
     DTYPES,
     FUSED,
@@ -25,9 +28,6 @@ from cases import (
     run,
     send,
 )
-
-from scratchgan.backends import ACTIVATIONS, Backend, get_backend
-from scratchgan.backends.reference import ReferenceBackend
 
 every_operation = pytest.mark.parametrize("operation", VOCABULARY)
 SHARES = {"asarray", "view", "to_numpy"}  # a result here may share memory, or is on the host

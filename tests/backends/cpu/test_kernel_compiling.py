@@ -6,10 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
-from child import ROOT, answer, start
 
 from scratchgan.backends import get_backend
 from scratchgan.backends.cpu.kernel import KERNELS
+from tests.backends.cpu.child import ROOT, answer, start
 
 MESSAGE = "compiling kernels"
 ADD = """

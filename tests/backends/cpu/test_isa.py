@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import llvmlite.binding as llvm
 import pytest
-from child import answer, answers, start
-from products import check_few
 
 from scratchgan.backends import get_backend
 from scratchgan.backends.cpu.isa import INSTRUCTION_SETS, host
 from scratchgan.errors import UnknownNameError
+from tests.backends.cpu.child import answer, answers, start
+from tests.backends.cpu.products import check_few
 
 PRODUCTS = """
-from products import check_few
+from tests.backends.cpu.products import check_few
 from scratchgan.backends import get_backend
 ops = get_backend("cpu")
 print(ops.isa, check_few(ops))

@@ -12,17 +12,14 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+ROOT = HERE.parents[2]
 CAPABILITIES = ("8.0", "9.0")
-
-sys.path.append(str(HERE))
 
 
 def start(*arguments):
     environment = {k: v for k, v in os.environ.items() if k != "NUMBA_ENABLE_CUDASIM"}
-    paths = os.pathsep.join([str(ROOT), str(HERE)])
     return subprocess.Popen(
-        [sys.executable, *map(str, arguments)], env=environment | {"PYTHONPATH": paths},
+        [sys.executable, *map(str, arguments)], env=environment | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -48,7 +45,7 @@ def reports():
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_no_kernel_has_a_fault(reports, capability, capsys):
-    from compiling import faults
+    from tests.workshop.ladders.compiling import faults
 
     wrong = {}
     with capsys.disabled():
@@ -91,7 +88,7 @@ def test_products_multiply_most_of_the_time(reports, capability):
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_each_rung_of_the_ladder_is_found(reports, capability):
     """And a thread of the register tile does multiply most of the time, of all dtypes."""
-    ladder = [each for each in reports[capability] if each["name"].startswith("ladder.")]
+    ladder = [each for each in reports[capability] if each["name"].startswith("cuda.")]
     names = {(each["name"].partition(" ")[2], each["dtype"]) for each in ladder}
     rungs = ["naive", "coalesced", "shared tile", "register tile", "vectorised"]
     rungs.append("vectorised, 16 bytes at a time")
@@ -150,7 +147,7 @@ def test_the_large_tile_leaves_room_for_two_blocks(reports):
 
 
 def test_seeded_faults_are_found():
-    from compiling import faults
+    from tests.workshop.ladders.compiling import faults
 
     found = {each["name"]: faults(each) for each in finish(start(HERE / "seeded.py"))}
     assert found["sound"] == []
@@ -160,10 +157,11 @@ def test_seeded_faults_are_found():
 
 
 def test_a_kernel_without_a_signature_is_an_error():
-    code = (
-        "import compiling; compiling.SIGNATURES = {'gone.kernel': 'a'}; compiling.reports((9, 0))"
+    process = start(
+        "-c",
+        "from tests.workshop.ladders import compiling\n"
+        "compiling.SIGNATURES = {'gone.kernel': 'a'}; compiling.reports((9, 0))",
     )
-    process = start("-c", code)
     _, err = process.communicate(timeout=300)
     assert process.returncode != 0
     assert "gone.kernel" in err

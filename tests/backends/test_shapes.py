@@ -6,7 +6,6 @@ import re
 
 import numpy as np
 import pytest
-from cases import FUSED, VOCABULARY, calls, every_backend, send
 
 from scratchgan.backends import (
     BackendUnavailableError,
@@ -17,6 +16,7 @@ from scratchgan.backends import (
     why_unavailable,
 )
 from scratchgan.errors import ShapeError, UnknownNameError
+from tests.backends.cases import FUSED, VOCABULARY, calls, every_backend, send
 
 MEMORY = {"asarray", "to_numpy", "empty", "zeros", "view", "fill_"}  # take whatever there is
 CALLS = [

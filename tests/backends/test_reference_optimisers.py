@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from cases import every_backend, every_dtype
 
 from scratchgan.nn import Layout
+from tests.backends.cases import every_backend, every_dtype
 
 STEPS, N = 25, 21
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-13}

@@ -17,7 +17,7 @@ def test_products_in_the_simulator():
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
     done = subprocess.run(
-        [*command, str(HERE / "gemm_simulated.py")],
+        [*command, str(HERE / "simulated_gemm.py")],
         env=environment | {"NUMBA_ENABLE_CUDASIM": "1"}, cwd=HERE.parents[2],
         capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from small import finished, start
 
 from scratchgan.cli import main
 from scratchgan.data import load
 from scratchgan.errors import RunError
 from scratchgan.recipes import get_recipe
 from scratchgan.runs import RunFolder, Session, read_checkpoint
+from tests.runs.small import finished, start
 
 
 def begun(origin, path, **changes):
