@@ -212,7 +212,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _played(config: Config) -> str:
-    """Name the objective, or several with the iterations from which they are played."""
+    """Name the game, or several with the iterations from which they are played."""
     from scratchgan.games import objectives_by_start
 
     (_, first), *later = objectives_by_start(config.objective).items()
@@ -275,17 +275,15 @@ class _Progress:
             self._bar.close()
 
     def __call__(self, trainer: Trainer) -> None:
-        step, numbers = trainer.iteration, _numbers(trainer.record())
+        from scratchgan.gan.report import line
+
+        step, numbers = trainer.iteration, line(trainer)
         if self._bar is not None:
             self._bar.set_postfix_str(numbers, refresh=False)
             self._bar.update(step - self._bar.n)
         elif step >= self._next_line:
             self._next_line = (step // self._line_every + 1) * self._line_every
             print(f"{step:>8,} / {self._steps:,}  {numbers}", flush=True)
-
-
-def _numbers(record: dict[str, float]) -> str:
-    return f"V {record['value']:+.3f}  D(x) {record['d_real']:.2f}  D(G(z)) {record['d_fake']:.2f}"
 
 
 def _report(folder: Path, outcome: Outcome) -> None:
@@ -308,8 +306,9 @@ def _print_exact(trainer: Trainer, data: Dataset) -> None:
         return
     from scratchgan.exact.game import exact_game
 
-    print("by quadrature, in nats:")
-    print(exact_game(trainer, data.density))
+    exact = exact_game(trainer, data.density)
+    print("by quadrature, in nats:" if exact.game.unit == "nats" else "by quadrature, JSD in nats:")
+    print(exact)
 
 
 # -- sample and evaluate ------------------------------------------------------------------------
