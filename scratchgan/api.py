@@ -2,7 +2,7 @@
 
 from scratchgan.backends import Purpose, Stream, backend_names, get_backend
 from scratchgan.data import Dataset, dataset_names, load
-from scratchgan.games import Minimax, NonSaturating, get_objective
+from scratchgan.games import Game, Minimax, NonSaturating, get_game
 from scratchgan.gan import (
     Generator,
     Noise,
@@ -45,6 +45,7 @@ __all__ = [
     "Dataset",
     "Dropout",
     "ExponentialDecay",
+    "Game",
     "Generator",
     "Layer",
     "LeakyReLU",
@@ -73,7 +74,7 @@ __all__ = [
     "discriminator_step",
     "generator_step",
     "get_backend",
-    "get_objective",
+    "get_game",
     "gradcheck",
     "initializers",
     "interpolate",

@@ -214,7 +214,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _played(config: Config) -> str:
-    """Name the objective, or several with the iterations from which they are played."""
+    """Name the game, or several with the iterations from which they are played."""
     from scratchgan.games import objectives_by_start
 
     (_, first), *later = objectives_by_start(config.objective).items()
@@ -261,7 +261,7 @@ def _report(folder: Path, outcome: Outcome) -> None:
 def _print_exact(found: ExactGame | None) -> None:
     """On the line the optimum is known: say how far from it the game stands."""
     if found is not None:
-        print("by quadrature, in nats:")
+        print(f"by quadrature, {'' if found.game.unit == 'nats' else 'JSD '}in nats:")
         print(found)
 
 

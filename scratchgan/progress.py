@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from scratchgan.gan import report
+
 if TYPE_CHECKING:
     from scratchgan.gan import Trainer
 
@@ -53,7 +55,7 @@ class Progress:
 
     def __call__(self, trainer: Trainer) -> None:
         """Show where the trainer stands."""
-        step, numbers = trainer.iteration, _line(trainer.record())
+        step, numbers = trainer.iteration, report.line(trainer)
         if self._bar is not None:
             self._bar.set_postfix_str(numbers, refresh=False)
             self._bar.update(step - self._bar.n)
@@ -101,7 +103,3 @@ class _Cell:
 
     def flush(self) -> None:
         """Nothing is kept back."""
-
-
-def _line(record: dict[str, float]) -> str:
-    return f"V {record['value']:+.3f}  D(x) {record['d_real']:.2f}  D(G(z)) {record['d_fake']:.2f}"

@@ -125,7 +125,7 @@ class Run:
 
     def losses(self) -> Figure:
         """Return the figure of ``history``."""
-        return plots.losses(self.history)
+        return plots.losses(self.history, self.config.objective)
 
     def evaluate(self, n: int | None = None, seed: int = 0, temperature: float = 1.0) -> Evaluation:
         """

@@ -74,7 +74,7 @@ USER = """
     reveal_type(sg.load("points.csv"))
     reveal_type(sg.gradcheck(sg.Linear(3, 2), np.ones((4, 3))))
     reveal_type(sg.Network(sg.Linear(3, 2), backend="cuda"))
-    reveal_type(sg.plots.losses([]))
+    reveal_type(sg.plots.losses([], "minimax"))
     reveal_type(sg.testing.check_layer(sg.Linear(3, 2), np.ones((4, 3))))
     sg.Lineer
     sg.train(7)

@@ -29,7 +29,7 @@ BELOW = {
     "theory": {"checks", "errors"},
     "backends": {"checks", "errors"},
     "nn": {"backends", "checks", "errors"},
-    "games": {"backends", "checks", "errors"},
+    "games": {"theory", "backends", "checks", "errors"},
     "optim": {"backends", "checks", "errors", "fields"},
     "gan": {"nn", "games", "optim", "backends", "checks", "errors", "fields", "limits"},
     "data": {"theory", "checks", "errors", "limits"},

@@ -21,7 +21,7 @@ from scratchgan.fields import (
     setting,
     settings_in,
 )
-from scratchgan.games import OBJECTIVES, Objectives, objectives_by_start
+from scratchgan.games import GAMES, Games, objectives_by_start
 from scratchgan.gan.noise import Noise
 from scratchgan.optim import OPTIMIZER, Optimizer
 
@@ -31,12 +31,12 @@ MOST_UPDATES = 0xFFFF  # of D in an iteration: a stream numbers them by 16 bits
 COUNT = Whole(1)
 
 
-class Game(Kind):
+class Objective(Kind):
     """A game, its name, or several by the iteration from which each is played."""
 
     metavar = "NAME"
 
-    def check(self, owner: str, name: str, value: Any) -> Objectives:
+    def check(self, owner: str, name: str, value: Any) -> Games:
         objectives_by_start(value)
         if not isinstance(value, Mapping):
             return value  # type: ignore[no-any-return]
@@ -79,8 +79,8 @@ class Settings(Checked):
     steps: int = setting(COUNT, 10_000, help="iterations", bits=False, run=True)
     batch_size: int = setting(COUNT, 64, help="examples in a minibatch")
     k: int = setting(Whole(1, MOST_UPDATES), 1, help="updates of D for each of G")
-    objective: Objectives = setting(
-        Game(), "non_saturating", help=f"the game that is played: {' or '.join(OBJECTIVES)}"
+    objective: Games = setting(
+        Objective(), "non_saturating", help=f"the game that is played: {' or '.join(GAMES)}"
     )
     updates: str = setting(
         OneOf("kind of updates", ("alternating", "simultaneous")),

@@ -13,7 +13,7 @@ from scratchgan import checks
 from scratchgan.backends import Purpose, Stream
 from scratchgan.errors import ShapeError
 from scratchgan.fields import fill_docstring, settings_in, signature_with
-from scratchgan.games import Objective, Objectives, objectives_by_start
+from scratchgan.games import Game, Games, game_at, objectives_by_start
 from scratchgan.gan import report, state
 from scratchgan.gan.fit import require_fit
 from scratchgan.gan.generator import Generator
@@ -58,7 +58,7 @@ class Trainer:
     Parameters
     ----------
     G, D : Network
-        G ends in a sample, D in one logit. On one backend and of one dtype.
+        G ends in a sample, D in the outputs that the game reads. On one backend and of one dtype.
     x : array (examples, features)
         The data.
     settings : Settings, optional
@@ -78,6 +78,8 @@ class Trainer:
     ----------
     settings : Settings
         What is played now; ``change`` puts others in their place.
+    games : dict
+        The games by the iteration from which each is played; ``objective`` is this iteration's.
     iteration : int
         Updates of G so far.
     recorder : StepRecorder
@@ -129,7 +131,7 @@ class Trainer:
         self.data = Minibatches(
             self.ops, x, self.settings.batch_size, self.settings.seed, labels, self.dtype
         )
-        require_fit(G, D, self.settings.noise, self.data)
+        require_fit(G, D, self.settings.noise, self.data, self.games)
         self.G = Player(G, self.settings.optimizer_g, self.settings.ema)
         self.D = Player(D, self.settings.optimizer_d)
         self.iteration = 0
@@ -150,12 +152,12 @@ class Trainer:
     log_every = _Attribute()
 
     @property
-    def objective(self) -> Objective:
+    def objective(self) -> Game:
         """What is played at this iteration; what it is set to is played from now on."""
-        return [o for start, o in self.games.items() if start <= self.iteration][-1]
+        return game_at(self.games, self.iteration)
 
     @objective.setter
-    def objective(self, objective: Objectives) -> None:
+    def objective(self, objective: Games) -> None:
         self.change(objective=objective)
 
     def change(self, **changes: Any) -> None:
@@ -175,14 +177,20 @@ class Trainer:
             new = _changed(self.settings, changes)
             if self.substep and new.updates != "alternating":
                 raise ValueError("D has moved in this iteration; call step_g() before updates")
-            require_fit(self.G.network, self.D.network, new.noise, self.data)
+            games = objectives_by_start(new.objective)
+            require_fit(self.G.network, self.D.network, new.noise, self.data, games)
             epoch = self.minibatch // self.data.per_epoch
             if self.data.change(new.batch_size, new.seed):
                 self.minibatch = epoch * self.data.per_epoch
             self.G.change(new.optimizer_g, new.ema)
             self.D.change(new.optimizer_d)
-            self.games = objectives_by_start(new.objective)
-            self.settings = new
+            self.games, self.settings = games, new
+
+    @property
+    def played(self) -> Game:
+        """The game that D has played last; before its first update, the one that it will play."""
+        d, _ = self.last
+        return game_at(self.games, max(self.iteration - 1, 0)) if d is None else d.game
 
     # -- stepping -------------------------------------------------------------------------------
 
@@ -285,8 +293,10 @@ class Trainer:
 
     def _update_g(self) -> None:
         stream = self._stream(G_TURN)
-        z = self._next_z(stream)
-        g = generator_step(self.D, self.G, z, self.objective, stream)
+        game, z, x = self.objective, self._next_z(stream), None
+        if game.needs_real:
+            x = self.data[max(self.minibatch - 1, 0)]  # what D has seen last
+        g = generator_step(self.D, self.G, z, game, stream, x)
         self.last = (self.last[0], g)
         self.iteration, self.substep = self.iteration + 1, 0
 
@@ -334,9 +344,10 @@ class Trainer:
         """
         Return the numbers of the latest updates, as plain floats.
 
-        ``step``, ``epoch``; ``value`` (V, nats), ``loss_g``; ``d_real`` and
-        ``d_fake``, the means of D(x) and D(G(z)); ``rate_d`` and ``rate_g``. Those
-        of a player that has not moved yet are left out.
+        ``step``, ``epoch``; ``value`` (V) and ``loss_g``; the means over x and over G(z) of what
+        the game reads from D's outputs, under its names (``d_real`` and ``d_fake``, D(x) and
+        D(G(z)), for games of logits); ``rate_d`` and ``rate_g``. Those of a player that has not
+        moved yet are left out.
         """
         with self._lock:
             return report.record(self)

@@ -8,20 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scratchgan.backends.activations import phi_of
 from scratchgan.data import Dataset
 from scratchgan.data.toy import TOYS
 from scratchgan.errors import DataError
 from scratchgan.limits import require_memory
-from scratchgan.nn import (
-    Concat,
-    Layer,
-    Linear,
-    ReLU,
-    Sequential,
-    Sigmoid,
-    Softplus,
-    Tanh,
-)
+from scratchgan.nn import Activation, Concat, Layer, Linear, Sequential
 from scratchgan.recipes import recipe_for
 
 if TYPE_CHECKING:
@@ -29,19 +21,6 @@ if TYPE_CHECKING:
     from scratchgan.recipes.recipe import Recipe
 
 __all__ = ["require_data", "require_fit", "require_room"]
-
-_REACH = {
-    "sigmoid": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "relu": (0.0, math.inf),
-    "softplus": (0.0, math.inf),
-}
-_NAMES: dict[type[Layer], str] = {
-    Sigmoid: "sigmoid",
-    Tanh: "tanh",
-    ReLU: "relu",
-    Softplus: "softplus",
-}
 
 
 def require_data(settings: Settings, data: Dataset) -> None:
@@ -90,8 +69,9 @@ def _reach(layer: Layer) -> tuple[float, float]:
     """Between which values all outputs of a layer lie, whatever comes in."""
     if isinstance(layer, Sequential) and layer.layers:
         return _reach(layer.layers[-1])
-    name = layer.activation if isinstance(layer, Linear) else _NAMES.get(type(layer), "")
-    return _REACH.get(name, (-math.inf, math.inf))
+    if isinstance(layer, Linear | Activation):
+        return phi_of(layer.activation).range
+    return -math.inf, math.inf
 
 
 def require_room(
