@@ -215,9 +215,9 @@ def test_d_learns_what_is_best():
     before = exact_game(t, Normal(0, 1))
     t.train(1500)
     after = exact_game(t, Normal(0, 1))
-    assert before.exact.gap.distance > 0.2
-    assert after.exact.gap.distance <= 0.03
-    assert 0 <= after.exact.gap.value <= 0.003
+    assert before.gap.distance > 0.2
+    assert after.gap.distance <= 0.03
+    assert 0 <= after.gap.value <= 0.003
     assert abs(after.js.value - js(Normal(0, 1), Normal(1.5, 1)).value) <= 1e-9
 
 
