@@ -5,22 +5,10 @@ import re
 import threading
 import time
 
-import games as small
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from replays import (
-    KEEPS,
-    Game,
-    child,
-    differences,
-    error_of,
-    games,
-    plain,
-    recordable,
-    replays,
-)
 
 import scratchgan as sg
 from scratchgan.backends import Stream, get_backend
@@ -36,6 +24,18 @@ from scratchgan.recipes import get_recipe, recipe_names
 from scratchgan.runs import Config
 from scratchgan.runs.build import build_trainer, describe_data
 from scratchgan.testing import OpaqueBackend
+from tests.gan import games as small
+from tests.gan.replays import (
+    KEEPS,
+    Game,
+    child,
+    differences,
+    error_of,
+    games,
+    plain,
+    recordable,
+    replays,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:the training is run step by step")
 
@@ -111,7 +111,7 @@ def test_any_number_of_threads():
     said = child(
         """
 import numba, numpy as np
-from replays import Game, differences, plain, replays
+from tests.gan.replays import Game, differences, plain, replays
 from scratchgan.gan import Noise
 from scratchgan.nn import Concat, Dropout, Linear, Maxout, Sequential
 from scratchgan.optim import SGD, Adam
@@ -898,8 +898,8 @@ def test_ctrl_c_leaves_a_whole_iteration():
     said = child(
         """
 import os, signal, threading
-from replays import differences, replays
-from test_replay import toy
+from tests.gan.replays import differences, replays
+from tests.gan.test_replay import toy
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 t, plain = [toy().make(log_every=10**6) for _ in range(2)]
@@ -973,7 +973,7 @@ def test_memory_stays_as_it_is():
         """
 import re
 import sys
-from test_replay import replays, toy
+from tests.gan.test_replay import replays, toy
 
 def kilobytes():
     with open("/proc/self/status") as status:

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from games import batch, players
 
 from scratchgan.backends import Purpose, Stream, get_backend
 from scratchgan.games import GAMES, Minimax, get_game
 from scratchgan.gan import discriminator_step, generator_step, simultaneous_step
 from scratchgan.nn import Context
+from tests.gan.games import batch, players
 
 OPS = get_backend("reference")
 STREAM = Stream(seed=11, step=4, substep=2)

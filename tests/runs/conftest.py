@@ -2,10 +2,10 @@ import shutil
 
 import pytest
 from PIL import Image
-from small import finished
 
 from scratchgan.runs import RunFolder
 from scratchgan.runs import session as run_session
+from tests.runs.small import finished
 
 
 @pytest.fixture(scope="session")
