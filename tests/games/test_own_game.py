@@ -5,7 +5,6 @@ import re
 
 import numpy as np
 import pytest
-from own import AuxiliaryClassifier, LeastSquares, RelativisticPairing, Wasserstein
 
 import scratchgan as sg
 from scratchgan import plots
@@ -19,6 +18,7 @@ from scratchgan.gan.steps import generator_step
 from scratchgan.gradcheck import gradcheck
 from scratchgan.runs.checkpoint import load_into, read_checkpoint, write_checkpoint
 from scratchgan.theory import Normal, js, sample_gradient
+from tests.games.own import AuxiliaryClassifier, LeastSquares, RelativisticPairing, Wasserstein
 
 REFERENCE = get_backend("reference")
 FEATURES, CLASSES, BATCH = 3, 3, 5
