@@ -230,7 +230,10 @@ def test_masked_arrays_are_refused(p):
         (lambda: theory.kl(Normal, Normal()), "p is the class Normal; .*call the class"),
         (lambda: theory.total_variation(None, Normal()), "p is None; expected a density"),
         (lambda: theory.value(3, Normal(), Normal()), "logit is 3; expected a function"),
-        (lambda: theory.optimal_logit(Normal(), theory.ring()), "p_data has dimension 1 and p_g has dimension 2"),
+        (
+            lambda: theory.optimal_logit(Normal(), theory.ring()),
+            "p_data has dimension 1 and p_g has dimension 2",
+        ),
         (lambda: theory.sample_gradient([0.0], [1.0], "gan"), "unknown objective 'gan'"),
         (lambda: Normal().sample(10**30, np.random.default_rng(0)), "n is 10+; expected a whole"),
         (lambda: Normal().expect(3), "expect: f is 3; expected a function"),
