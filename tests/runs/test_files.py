@@ -6,7 +6,6 @@ import os
 import shutil
 
 import pytest
-from small import resume, start
 
 from scratchgan.cli import main
 from scratchgan.errors import RunError
@@ -14,6 +13,7 @@ from scratchgan.runs import RunFolder
 from scratchgan.runs import files as run_files
 from scratchgan.runs.files import make_folders, write_atomically
 from scratchgan.workshop.results.records import require_json_name, write_result
+from tests.runs.small import resume, start
 
 pytestmark = pytest.mark.usefixtures("plain_pictures")
 
