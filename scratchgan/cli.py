@@ -323,8 +323,8 @@ def _sample(options: argparse.Namespace) -> int:
     import numpy as np
 
     from scratchgan.backends import Purpose, Stream
+    from scratchgan.files import write_atomically
     from scratchgan.runs import RunFolder, load_generator
-    from scratchgan.runs.files import write_atomically
     from scratchgan.runs.render import sample_figure, samples_in_plane, save_figure
 
     folder = RunFolder.open(options.folder)

@@ -12,10 +12,10 @@ from typing import Any
 from scratchgan import __version__, checks
 from scratchgan.backends import backend_names, default_backend
 from scratchgan.errors import RunError, unknown
+from scratchgan.files import read_small_text
 from scratchgan.games import OBJECTIVES, objectives_by_start
 from scratchgan.gan.noise import Noise
 from scratchgan.gan.trainer import UPDATES
-from scratchgan.limits import read_small_text
 from scratchgan.optim import optimizer_from_config, optimizer_to_config
 from scratchgan.recipes import Recipe, get_recipe, recipe_names
 from scratchgan.runs.measures import MEASURES

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scratchgan import plots
 from scratchgan.data import Dataset
 from scratchgan.errors import RunError
+from scratchgan.files import write_atomically
 from scratchgan.gan import Trainer
-from scratchgan.runs.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 from scratchgan import checks
 from scratchgan.data import Dataset
 from scratchgan.errors import NonFiniteError, RunError
+from scratchgan.files import as_path
 from scratchgan.gan import Trainer
 from scratchgan.runs.build import FOLDER, build_trainer, describe_data, load_trainer
 from scratchgan.runs.checkpoint import begin_from, made_with, read_checkpoint, write_checkpoint
 from scratchgan.runs.config import Config
-from scratchgan.runs.files import as_path
 from scratchgan.runs.folder import MEASURED, SECONDS, RunFolder
 from scratchgan.runs.interrupts import interrupts
 from scratchgan.runs.measures import MEASURES

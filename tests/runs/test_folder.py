@@ -11,6 +11,7 @@ from small import finished, resume, start, without_settings
 
 from scratchgan.data import load
 from scratchgan.errors import DataError, NonFiniteError, RunError
+from scratchgan.files import writing as run_files
 from scratchgan.runs import (
     RunFolder,
     Session,
@@ -19,7 +20,6 @@ from scratchgan.runs import (
     next_free_folder,
     read_checkpoint,
 )
-from scratchgan.runs import files as run_files
 
 
 def test_files(done):

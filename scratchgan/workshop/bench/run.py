@@ -12,7 +12,7 @@ from typing import Any
 
 from scratchgan.backends import default_backend, get_backend
 from scratchgan.errors import RunError, unknown
-from scratchgan.runs.files import write_atomically
+from scratchgan.files import write_atomically
 from scratchgan.workshop.bench import PEER_CHOICES, SUITES, uses_gpu
 from scratchgan.workshop.bench.cases import suite_cases
 from scratchgan.workshop.bench.children import events

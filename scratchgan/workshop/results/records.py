@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scratchgan.errors import RunError
+from scratchgan.files import write_atomically
 from scratchgan.runs.checkpoint import read_checkpoint
-from scratchgan.runs.files import write_atomically
 from scratchgan.runs.folder import MEASURED, RunFolder
 
 if TYPE_CHECKING:
