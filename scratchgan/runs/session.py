@@ -232,8 +232,8 @@ class Session:
     def _measure(self, name: str) -> None:
         """Measure samples on the examples held back; keep the generator that does best on them."""
         trainer, measure = self.trainer, MEASURES[name]
-        held_back = self.data.x[self.data.n - self.folder.config.validation :]
-        found = measure.of(trainer.samples(measure.samples), held_back)
+        _, held_back = self.data.split(self.folder.config.validation)
+        found = measure.of(trainer.samples(measure.samples), held_back.x)
         record = {"step": trainer.iteration, "epoch": trainer.record()["epoch"], **found}
         best = self.folder.best_measured()
         if self.folder.config.keep_best and (best is None or found["score"] > best["score"]):

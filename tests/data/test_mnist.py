@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import os
 import socket
+import stat
 import struct
 import threading
 from dataclasses import replace
@@ -272,8 +273,9 @@ def fail_to_write(monkeypatch, number):
     """Let half of the bytes reach the disk before it is full."""
 
     def fsync(descriptor):
-        os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
-        raise OSError(number, os.strerror(number))
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
+            raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(writing.os, "fsync", fsync)
 

@@ -378,10 +378,9 @@ def spoil(path, change):
     """Write the file again with other contents, under a checksum that is not made again."""
     with np.load(path) as file:
         arrays = {name: file[name] for name in file.files}
-    meta = json.loads(str(arrays["meta"]))
+    meta = json.loads(str(arrays.pop("meta")))
     change(meta, arrays)
-    arrays["meta"] = np.array(json.dumps(meta))
-    np.savez(path, **arrays)
+    np.savez(path, meta=np.array(json.dumps(meta)), **arrays)
 
 
 def one_other_parameter(meta, arrays):
