@@ -28,13 +28,11 @@ from scratchgan.files.writing import explain, write_atomically
 
 __all__ = ["checksum", "read_archive", "read_npz", "write_archive"]
 
-Arrays = Mapping[str, NDArray[Any]]
-
 
 def write_archive(
     path: Path,
     meta: Mapping[str, Any],
-    arrays: Arrays,
+    arrays: Mapping[str, NDArray[Any]],
     explain: Callable[[OSError, Path], Exception] = explain,
 ) -> None:
     """
@@ -90,7 +88,7 @@ def read_archive(path: Path, known: int) -> tuple[dict[str, Any], dict[str, NDAr
     return meta, arrays
 
 
-def checksum(meta: Mapping[str, Any], arrays: Arrays) -> str:
+def checksum(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
     """Return the SHA-256 of the description, and of each array's name, dtype, shape and bytes."""
     total = hashlib.sha256(json.dumps(meta, sort_keys=True).encode())
     for name in sorted(arrays):

@@ -15,7 +15,7 @@ import numpy as np
 
 from scratchgan import checks
 from scratchgan.gradcheck.adjoint import assert_adjoint
-from scratchgan.gradcheck.differences import LEAST_STEP, Settings, check
+from scratchgan.gradcheck.differences import LEAST_STEP, Measurement, check
 from scratchgan.gradcheck.problem import LayerAt, function_problem
 from scratchgan.gradcheck.report import GradcheckReport, TensorReport
 from scratchgan.nn import Context, Layer, Network
@@ -121,7 +121,7 @@ def gradcheck(
     A layer:
 
     >>> from scratchgan.nn import Linear
-    >>> bool(gradcheck(Linear(3, 2, "softplus"), np.ones((4, 3)), method="complex"))
+    >>> bool(gradcheck(Linear(3, 2, "tanh"), np.ones((4, 3)), method="complex"))
     True
     """
     who = "gradcheck"
@@ -134,10 +134,10 @@ def gradcheck(
         rtol = checks.number(who, "rtol", rtol, 0)
     seed = checks.seed(who, "seed", seed)
     rng = np.random.default_rng(seed)
-    settings = Settings(mode, method, rtol, step, directions)
+    how = Measurement(mode, method, rtol, step, directions)
     if isinstance(target, Layer):
         at = LayerAt(target, inputs, params, ctx, rng)
-        return check(at.problem(rng.standard_normal(at.y.shape)), settings, rng)
+        return check(at.problem(rng.standard_normal(at.y.shape)), how, rng)
     if params is not None or ctx is not None:
         raise TypeError("gradcheck: params and ctx belong to a Layer; a function has inputs alone")
     if isinstance(target, Network):
@@ -148,4 +148,4 @@ def gradcheck(
     checks.function(
         who, "target", target, "a Layer or a function, f(**inputs) -> (value, gradients)"
     )
-    return check(function_problem(target, inputs), settings, rng)
+    return check(function_problem(target, inputs), how, rng)

@@ -13,10 +13,10 @@ import math
 
 import numpy as np
 import pytest
-from cases import every_backend, every_dtype, philox
 
 from scratchgan.backends import Purpose, Stream
 from scratchgan.backends.philox import philox4x32, philox_words, shuffled, sorted_by_words
+from tests.backends.cases import every_backend, every_dtype, philox
 
 # Counter, key, words: the known answers of Salmon et al. 2011.
 KNOWN = [

@@ -29,7 +29,7 @@ from scratchgan.nn import (
 )
 from scratchgan.optim import SGD, Adam, Cosine, ExponentialDecay, LinearRamp
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 
 
 # -- the plain run ------------------------------------------------------------------------------
@@ -208,10 +208,10 @@ def recordable(trainer):
 
 
 def child(code, threads=1):
-    """Run ``code``, which may import this folder's modules, and return what it prints."""
+    """Run ``code``, which may import ``tests``, and return what it prints."""
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[1])]),
+        "PYTHONPATH": str(ROOT),
         "NUMBA_NUM_THREADS": str(threads),
         "SCRATCHGAN_QUIET": "1",
     }

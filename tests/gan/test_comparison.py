@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from replays import Game, differences, plain, replays
 
 from scratchgan.errors import ReplayError
 from scratchgan.games import NonSaturating
@@ -13,6 +12,7 @@ from scratchgan.gan import replay as recording
 from scratchgan.gan.comparison import check_at
 from scratchgan.nn import Dropout, Layer, Linear, Sequential
 from scratchgan.optim import SGD, Adam
+from tests.gan.replays import Game, differences, plain, replays
 
 SEED = 559  # with it, the first two comparisons come soon
 FIRST, SECOND = 2 + check_at(SEED, 0), 2 + check_at(SEED, 1)  # behind these iterations
@@ -243,8 +243,8 @@ def test_a_value_that_nothing_rests_on_is_compared_too():
     class HiddenValue(NonSaturating):
         table = np.ones(MANY)
 
-        def g(self, fake_logits, real_logits=None, ops=None):
-            loss, d_fake, _ = super().g(fake_logits, real_logits, ops)
+        def g(self, fake, real=None, ops=None):
+            loss, d_fake, _ = super().g(fake, real, ops)
             return ops.scale(loss, self.table[0]), d_fake, None
 
     t = game(objective=HiddenValue()).make()

@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from games import CLASSES, FEATURES, NOISE, networks
 
 from scratchgan.backends import Purpose, Stream, get_backend
 from scratchgan.errors import ShapeError
 from scratchgan.gan import Generator, Noise
 from scratchgan.gan.interpolation import interpolate
 from scratchgan.testing import OpaqueBackend
+from tests.gan.games import CLASSES, FEATURES, NOISE, networks
 
 STREAM = Stream(seed=4).purpose(Purpose.USER)
 both = pytest.mark.parametrize("labels", [False, True], ids=["plain", "conditional"])

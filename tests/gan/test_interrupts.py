@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from games import trainer
-from replays import child, differences
 
 import scratchgan.gan
 from scratchgan.backends import get_backend
@@ -17,6 +15,8 @@ from scratchgan.gan import Noise, Trainer, interrupts
 from scratchgan.gan.interrupts import SignalsWait
 from scratchgan.nn import Linear, Network, Sequential
 from scratchgan.optim import Adam
+from tests.gan.games import trainer
+from tests.gan.replays import child, differences
 
 HERE = str(Path(scratchgan.gan.__file__).parent)
 FIRST, SECOND = signal.SIGALRM, signal.SIGUSR1

@@ -4,7 +4,6 @@ import threading
 
 import numpy as np
 import pytest
-from games import BATCH, CLASSES, FEATURES, NOISE, networks, trainer
 
 from scratchgan.backends import Purpose, Stream, backend_names, get_backend, why_unavailable
 from scratchgan.errors import DataError, NonFiniteError, ShapeError, UnknownNameError
@@ -12,6 +11,7 @@ from scratchgan.gan import Noise, Trainer, discriminator_step, generator_step, r
 from scratchgan.gan.minibatches import Minibatches
 from scratchgan.nn import Linear, Network
 from scratchgan.optim import SGD, Adam, LinearRamp
+from tests.gan.games import BATCH, CLASSES, FEATURES, NOISE, networks, trainer
 
 
 def same(a, b):
@@ -244,7 +244,7 @@ def test_simultaneous_cannot_be_halved():
 @pytest.mark.parametrize("name", ["minimax", "non_saturating"])
 def test_every_update_of_an_iteration_matches_differences(name, k):
     """The parameters move along the measured gradients of V and of G's loss, update by update."""
-    from test_steps import formula, numeric_gradient
+    from tests.gan.test_steps import formula, numeric_gradient
 
     t = trainer(labels=True, k=k, objective=name, optimizer=SGD(0.1))
     t.step()  # begin somewhere that training has reached
@@ -268,9 +268,8 @@ def test_every_update_of_an_iteration_matches_differences(name, k):
 @pytest.mark.parametrize("name", [n for n in backend_names() if why_unavailable(n) is None])
 def test_the_game_speaks_the_vocabulary(name, updates):
     """On arrays that offer nothing but their shape, training gives the same bits."""
-    from games import NOISE as width
-
     from scratchgan.testing import OpaqueBackend
+    from tests.gan.games import NOISE as width
 
     def make(ops):
         G, D = networks(labels=True, ops=ops)
@@ -418,7 +417,11 @@ BAD = [
     ({"labels": np.arange(23), "classes": 3}, DataError, "examples of 23 classes, and 3 were"),
     ({"batch_size": 2.5}, DataError, "batch_size is 2.5"),
     ({"labels": np.zeros(23, int)}, ShapeError, "G takes 2 features and the noise give"),
-    ({"D": Network(Linear(3, 2), dtype=np.float64)}, ShapeError, "D gives 2 features, but D ends"),
+    (
+        {"D": Network(Linear(3, 2), dtype=np.float64)},
+        ShapeError,
+        "D gives 2 features, but the game",
+    ),
     ({"D": Network(Linear(3, 1))}, ShapeError, "expected one dtype and one backend"),
 ]
 

@@ -2,10 +2,10 @@ import shutil
 
 import pytest
 from PIL import Image
-from small import finished
 
 from scratchgan.runs import RunFolder
 from scratchgan.runs import session as run_session
+from tests.runs.small import finished
 
 
 @pytest.fixture(scope="session")
@@ -30,4 +30,4 @@ def plain_pictures(monkeypatch):
         Image.new("RGB", (1, 1)).save(path)
 
     monkeypatch.setattr(run_session.Renderer, "write", lambda self, path: write(path))
-    monkeypatch.setattr(run_session, "write_losses", lambda path, history: write(path))
+    monkeypatch.setattr(run_session, "write_losses", lambda path, trainer: write(path))

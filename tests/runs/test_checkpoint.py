@@ -6,7 +6,6 @@ import zipfile
 
 import numpy as np
 import pytest
-from small import CHANGES, forge, resume, start, without_settings
 
 from scratchgan.cli import main
 from scratchgan.data import Dataset, load
@@ -22,6 +21,7 @@ from scratchgan.runs import (
 )
 from scratchgan.runs.bits import data_digest, differences
 from scratchgan.runs.checkpoint import begin_from, load_into
+from tests.runs.small import CHANGES, forge, resume, start, without_settings
 
 
 def begun(folder):

@@ -5,13 +5,13 @@ import os
 import shutil
 
 import pytest
-from small import resume, start
 
 from scratchgan.cli import main
 from scratchgan.errors import RunError
 from scratchgan.files import writing as run_files
 from scratchgan.runs import RunFolder
 from scratchgan.workshop.results.records import require_json_name, write_result
+from tests.runs.small import resume, start
 
 pytestmark = pytest.mark.usefixtures("plain_pictures")
 

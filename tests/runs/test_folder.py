@@ -7,7 +7,6 @@ import zipfile
 
 import numpy as np
 import pytest
-from small import finished, resume, start, without_settings
 
 from scratchgan.data import load
 from scratchgan.errors import DataError, NonFiniteError, RunError
@@ -20,6 +19,7 @@ from scratchgan.runs import (
     next_free_folder,
     read_checkpoint,
 )
+from tests.runs.small import finished, resume, start, without_settings
 
 
 def test_files(done):

@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import pytest
-from small import resume, start
 
 from scratchgan.cli import main
 from scratchgan.data import load
@@ -14,6 +13,7 @@ from scratchgan.errors import RunError
 from scratchgan.runs import RunFolder, Session, next_free_folder, read_checkpoint
 from scratchgan.runs import lock as run_lock
 from scratchgan.runs.lock import LOCK, FolderLock
+from tests.runs.small import resume, start
 
 pytestmark = pytest.mark.usefixtures("plain_pictures")
 

@@ -9,7 +9,6 @@ import time
 
 import numpy as np
 import pytest
-from small import CHANGES, resume, start
 
 from scratchgan.data import load
 from scratchgan.errors import RunError
@@ -28,6 +27,7 @@ from scratchgan.runs import (
 from scratchgan.runs import measures as run_measures
 from scratchgan.runs.build import build_networks, describe_data
 from scratchgan.runs.interrupts import interrupts
+from tests.runs.small import CHANGES, resume, start
 
 pytestmark = pytest.mark.usefixtures("plain_pictures")
 

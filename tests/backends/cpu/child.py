@@ -9,18 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def start(code: str, *arguments: Any, package: Path = ROOT, **environment: Any) -> Any:
     """
-    Run ``code`` with ``scratchgan`` from the folder ``package``; it may import this folder's files.
+    Run ``code`` with ``scratchgan`` from the folder ``package``; it may import ``tests``.
 
     Variables that are None are taken out of the environment.
     """
-    paths = [package, HERE, HERE.parent, HERE.parents[1] / "gan"]
-    changed = {"PYTHONPATH": os.pathsep.join(map(str, paths)), **environment}
+    changed = {"PYTHONPATH": os.pathsep.join(map(str, [package, ROOT])), **environment}
     kept = {name: value for name, value in os.environ.items() if name not in changed}
     added = {name: str(value) for name, value in changed.items() if value is not None}
     return subprocess.run(

@@ -7,10 +7,10 @@ import mmap
 from typing import Any
 
 import numpy as np
-from cases import VOCABULARY, calls, results_of
-from products import FORMS, boundary_sizes, operands, whole_numbers
 
 from scratchgan.backends import get_backend
+from tests.backends.cases import VOCABULARY, calls, results_of
+from tests.backends.cpu.products import FORMS, boundary_sizes, operands, whole_numbers
 
 PAGE = mmap.PAGESIZE
 KEPT: list[mmap.mmap] = []  # a mapping that is let go would take its arrays along

@@ -6,8 +6,6 @@ import itertools
 
 import numpy as np
 import pytest
-from cases import VOCABULARY, Call, assert_same, calls, results_of, run
-from child import answer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +17,8 @@ from scratchgan.backends.cpu.kernel import ELEMENTS, KERNELS
 from scratchgan.backends.cpu.noise import BLOCKS
 from scratchgan.backends.cpu.reduce import COLUMNS, ROWS
 from scratchgan.errors import ShapeError
+from tests.backends.cases import VOCABULARY, Call, assert_same, calls, results_of, run
+from tests.backends.cpu.child import answer
 
 ops, reference = get_backend("cpu"), get_backend("reference")
 every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -15,13 +15,13 @@ from types import SimpleNamespace
 import numba
 import numpy as np
 import pytest
-from child import ROOT, answers, start
 from llvmlite import ir
 from numba import njit, types
 
 from scratchgan.backends import BackendUnavailableError
 from scratchgan.backends.cpu import cache, elementwise, notices
 from scratchgan.backends.cpu import kernel as kernels
+from tests.backends.cpu.child import ROOT, answers, start
 
 DOUBLE = "def double(x):\n    return x + x\n"
 INT, FLOAT = (types.int64,), (types.float64,)

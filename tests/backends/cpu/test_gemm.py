@@ -8,10 +8,16 @@ from functools import partial
 
 import numpy as np
 import pytest
-from child import start
 from hypothesis import example, given
 from hypothesis import strategies as st
-from products import (
+
+from scratchgan.backends import get_backend
+from scratchgan.backends.cpu import gemm as gemm_file
+from scratchgan.backends.cpu.isa import INSTRUCTION_SETS
+from scratchgan.backends.cpu.kernel import SCRATCH_BYTES
+from scratchgan.backends.cpu.simd import ISA
+from tests.backends.cpu.child import start
+from tests.backends.cpu.products import (
     FORMS,
     Size,
     assert_linear_exact,
@@ -21,12 +27,6 @@ from products import (
     operands,
     whole_numbers,
 )
-
-from scratchgan.backends import get_backend
-from scratchgan.backends.cpu import gemm as gemm_file
-from scratchgan.backends.cpu.isa import INSTRUCTION_SETS
-from scratchgan.backends.cpu.kernel import SCRATCH_BYTES
-from scratchgan.backends.cpu.simd import ISA
 
 ops = get_backend("cpu")
 every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -288,7 +288,7 @@ def test_a_stray_write_is_noticed():
 @pytest.mark.parametrize("side", ["before", "behind"])
 def test_nothing_is_read_outside_either(side):
     """Every array begins, or ends, at a page that may not be touched: straying kills the child."""
-    done = start("import guarded, sys; guarded.main(sys.argv[1])", side)
+    done = start(f"from tests.backends.cpu import guarded; guarded.main({side!r})")
     assert done.returncode == 0, f"exit status {done.returncode}: {done.stdout[-500:]}{done.stderr}"
     assert "all inside" in done.stdout
 
@@ -296,7 +296,7 @@ def test_nothing_is_read_outside_either(side):
 @pytest.mark.skipif(not hasattr(__import__("mmap"), "PROT_READ"), reason="guard pages are POSIX's")
 @pytest.mark.parametrize("side", ["before", "behind"])
 def test_a_guard_page_kills(side):
-    done = start("import guarded, sys; guarded.stray(sys.argv[1])", side)
+    done = start(f"from tests.backends.cpu import guarded; guarded.stray({side!r})")
     assert done.returncode < 0, "ended by a signal"
     assert done.stdout == "alive so far\n"
 

@@ -1,7 +1,7 @@
 """
 Every operation of the cuda backend against the reference, on tiny arrays, in the simulator.
 
-``test_cuda_simulated.py`` runs this file in its own process. With NUMBA_ENABLE_CUDASIM=1 all
+``test_backend_simulated.py`` runs this file in its own process. With NUMBA_ENABLE_CUDASIM=1 all
 tests that loop over backends run on cuda, too: pytest tests/backends -k cuda. They take longer.
 """
 
@@ -12,10 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import test_vocabulary as vocabulary
-from cases import DTYPES, FUSED, VOCABULARY, assert_same, calls, run
-from games import BATCH, CLASSES, FEATURES, networks
-from games import NOISE as WIDTH
 from numba import uint32
 
 from scratchgan.backends import Stream, get_backend
@@ -25,6 +21,10 @@ from scratchgan.errors import ShapeError
 from scratchgan.gan import Noise, Trainer
 from scratchgan.optim import SGD, Adam
 from scratchgan.testing import OpaqueBackend
+from tests.backends import test_reference as vocabulary
+from tests.backends.cases import DTYPES, FUSED, VOCABULARY, assert_same, calls, run
+from tests.gan.games import BATCH, CLASSES, FEATURES, networks
+from tests.gan.games import NOISE as WIDTH
 
 PRODUCTS = {"gemm", "linear"}  # whose many threads the simulator runs one by one
 OTHERS = [name for name in VOCABULARY if name not in PRODUCTS]
@@ -35,7 +35,7 @@ reference = get_backend("reference")
 
 @pytest.fixture(scope="module")
 def ops():
-    assert SIMULATED, "run test_cuda_simulated.py, which starts the simulator"
+    assert SIMULATED, "run test_backend_simulated.py, which starts the simulator"
     return get_backend("cuda")
 
 

@@ -1,7 +1,7 @@
 """
 Recorded steps of the cuda backend, replayed launch by launch, in the simulator.
 
-``test_cuda_simulated.py`` runs this file in its own process. A product takes the simulator
+``test_backend_simulated.py`` runs this file in its own process. A product takes the simulator
 a tenth of a second, all else some milliseconds; so most games here do without products.
 """
 
@@ -15,9 +15,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import test_program
 from numba import uint32
-from replays import Game, differences, plain, replays
 
 from scratchgan.backends import get_backend
 from scratchgan.backends.cuda import replay
@@ -28,13 +26,15 @@ from scratchgan.gan import Noise
 from scratchgan.gan import replay as recording
 from scratchgan.nn import Concat, Dropout, Layer, Linear, Maxout, Sequential, Tanh
 from scratchgan.optim import SGD, Adam, Cosine, ExponentialDecay, LinearRamp
+from tests.backends import test_program
+from tests.gan.replays import Game, differences, plain, replays
 
 WIDTH = 3
 
 
 @pytest.fixture(scope="module")
 def ops():
-    assert SIMULATED, "run test_cuda_simulated.py, which starts the simulator"
+    assert SIMULATED, "run test_backend_simulated.py, which starts the simulator"
     return get_backend("cuda")
 
 

@@ -92,15 +92,15 @@ def test_the_limit(run, tmp_path):
 
 def test_tally_reads_lines_as_pytest_writes_them():
     text = """
-tests/backends/cuda/test_cuda_device.py::test_a[(100, 784, 1200)-add-float32] PASSED [  3%]
-tests/backends/cuda/test_cuda_device.py::test_a[(1, 1, 1)-gemm-float64] FAILED [  6%]
-tests/backends/cuda/test_cuda_device.py::test_b SKIPPED (no PASSED today)  [ 9%]
-FAILED tests/backends/cuda/test_cuda_device.py::test_a[(1, 1, 1)-gemm-float64] - AssertionError
-tests/backends/cuda/test_cuda_device.py::test_c """
+tests/cuda/test_on_gpu.py::test_a[(100, 784, 1200)-add-float32] PASSED [  3%]
+tests/cuda/test_on_gpu.py::test_a[(1, 1, 1)-gemm-float64] FAILED [  6%]
+tests/cuda/test_on_gpu.py::test_b SKIPPED (no PASSED today)  [ 9%]
+FAILED tests/cuda/test_on_gpu.py::test_a[(1, 1, 1)-gemm-float64] - AssertionError
+tests/cuda/test_on_gpu.py::test_c """
     found = tally(text)
     assert found == {
         "passed": 1, "failed": 1, "errors": 0, "skipped": 1,
-        "not_passed": ["tests/backends/cuda/test_cuda_device.py::test_a[(1, 1, 1)-gemm-float64]"],
+        "not_passed": ["tests/cuda/test_on_gpu.py::test_a[(1, 1, 1)-gemm-float64]"],
     }  # fmt: skip
 
 
@@ -117,5 +117,5 @@ E   assert 1 == 2
 
 def test_the_files_are_found():
     found = [path.relative_to(ROOT).as_posix() for path in files_with_gpu_tests(ROOT / "tests")]
-    assert "tests/backends/cuda/test_cuda_device.py" in found
-    assert "tests/bench/test_gpu_tests.py" not in found
+    assert "tests/backends/cuda/test_backend_on_gpu.py" in found
+    assert "tests/workshop/bench/test_gpu_tests.py" not in found
