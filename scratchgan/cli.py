@@ -318,8 +318,8 @@ def _sample(options: argparse.Namespace) -> int:
     import numpy as np
 
     from scratchgan.backends import Purpose, Stream
+    from scratchgan.files import write_atomically
     from scratchgan.runs import RunFolder, load_generator
-    from scratchgan.runs.files import write_atomically
     from scratchgan.runs.render import sample_figure, samples_in_plane, save_figure
 
     folder = RunFolder.open(options.folder)
@@ -380,12 +380,12 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from scratchgan.workshop.bench.run import Settings, run
+    from scratchgan.workshop.bench.run import BenchOptions, run
 
     suite, threads = options.suite, options.threads or []
     if suite is None and threads and not threads[-1].lstrip("-").isdigit():
         suite = threads.pop()  # `--threads 1 2 gemm`: argparse leaves nothing for the suite
-    settings = Settings(
+    asked = BenchOptions(
         suite=suite,
         backend=options.backend,
         threads=tuple(map(_whole_number, threads)),
@@ -394,7 +394,7 @@ def _bench(options: argparse.Namespace) -> int:
         quick=options.quick,
         only=options.only,
     )
-    report = run(settings, lambda text: print(text, flush=True))
+    report = run(asked, lambda text: print(text, flush=True))
     ours = report["machine"]["backend"]
     return 1 if any(failure["peer"] == ours for failure in report["failures"]) else 0
 

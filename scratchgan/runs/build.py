@@ -51,7 +51,7 @@ def describe_data(config: Config, data: Dataset) -> Config:
 def build_networks(config: Config, data: Dataset | None = None) -> tuple[Network, Network]:
     """Return G and D with their initial parameters; without data, only their shapes count."""
     bounded = data is not None and data.value_range == (0.0, 1.0)
-    seen = None if data is None else data.x[: data.n - config.validation]
+    seen = None if data is None else data.split(config.validation)[0].x
     marginals = data_marginals(seen) if seen is not None and bounded else zeros()
     sizes = Sizes(config.noise.features, config.features, config.classes, marginals)
     layers = _recipe(config).networks(sizes)
@@ -88,13 +88,13 @@ def build_trainer(config: Config, data: Dataset) -> Trainer:
             " data that it was made with"
         )
     G, D = build_networks(config, data)
-    seen = slice(data.n - config.validation)
+    seen, _ = data.split(config.validation)
     return Trainer(
         G,
         D,
-        data.x[seen],
+        seen.x,
         config,
-        labels=data.labels[seen] if config.conditional and data.labels is not None else None,
+        labels=seen.labels if config.conditional else None,
     )
 
 
