@@ -73,7 +73,7 @@ def ticking(monkeypatch):
 
     stamp = rows._stamp_by(clock)
     monkeypatch.setattr(rows, "_stamp", lambda: stamp)
-    yield readings  # the clock lives as long as it may be asked
+    return readings
 
 
 def test_a_row_has_the_time_between_the_readings_before_and_after_it(recorded, ticking):
