@@ -64,7 +64,7 @@ class Settings(Checked):
 
     data: str = setting(Text(), "digits", help="a data set", run=True)
     backend: str | None = setting(
-        OneOf("backend", backend_names()), None, help="where arithmetic happens", run=True
+        OneOf("backend", backend_names), None, help="where arithmetic happens", run=True
     )
     dtype: str = setting(
         OneOf("dtype", ("float32", "float64")), "float32", help="of all numbers", run=True
