@@ -244,7 +244,12 @@ def setting(
 def settings_in(settings: Any) -> dict[str, Setting]:
     """Return the settings of a class, or of an object of one, by their names."""
     return {
-        f.name: Setting(f.name, default=f.default, type=str(f.type), **f.metadata)
+        f.name: Setting(
+            f.name,
+            default=f.default,
+            type=f.type if isinstance(f.type, str) else inspect.formatannotation(f.type),
+            **f.metadata,
+        )
         for f in dataclasses.fields(settings)
     }
 
