@@ -222,10 +222,14 @@ def _played(config: Config) -> str:
 
 
 def _begun(options: argparse.Namespace) -> Session:
+    from scratchgan.recipes import get_recipe
     from scratchgan.runs import begin_run, read_toml
 
     changes = (read_toml(options.config) if options.config else {}) | _given(options)
-    recipe = changes.pop("recipe", None) if options.recipe is None else options.recipe
+    named = changes.pop("recipe", None)  # in the file
+    if named is not None:
+        get_recipe(named)  # a mistake is told, though the command line has the last word
+    recipe = named if options.recipe is None else options.recipe
     session = begin_run(
         recipe, out=options.out, quick=options.quick, origin=options.origin, **changes
     )
