@@ -222,10 +222,14 @@ def _played(config: Config) -> str:
 
 
 def _begun(options: argparse.Namespace) -> Session:
+    from scratchgan.recipes import get_recipe
     from scratchgan.runs import begin_run, read_toml
 
     changes = (read_toml(options.config) if options.config else {}) | _given(options)
-    recipe = changes.pop("recipe", None) if options.recipe is None else options.recipe
+    named = changes.pop("recipe", None)  # in the file
+    if named is not None:
+        get_recipe(named)  # a mistake is told, though the command line has the last word
+    recipe = named if options.recipe is None else options.recipe
     session = begin_run(
         recipe, out=options.out, quick=options.quick, origin=options.origin, **changes
     )
@@ -271,8 +275,8 @@ def _print_exact(found: ExactGame | None) -> None:
 def _sample(options: argparse.Namespace) -> int:
     import numpy as np
 
+    from scratchgan.files import write_atomically
     from scratchgan.run import open_run
-    from scratchgan.runs.files import write_atomically
     from scratchgan.runs.render import save_figure
 
     run = open_run(options.folder)
@@ -319,12 +323,12 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from scratchgan.workshop.bench.run import Settings, run
+    from scratchgan.workshop.bench.run import BenchOptions, run
 
     suite, threads = options.suite, options.threads or []
     if suite is None and threads and not threads[-1].lstrip("-").isdigit():
         suite = threads.pop()  # `--threads 1 2 gemm`: argparse leaves nothing for the suite
-    settings = Settings(
+    asked = BenchOptions(
         suite=suite,
         backend=options.backend,
         threads=tuple(map(_whole_number, threads)),
@@ -333,7 +337,7 @@ def _bench(options: argparse.Namespace) -> int:
         quick=options.quick,
         only=options.only,
     )
-    report = run(settings, lambda text: print(text, flush=True))
+    report = run(asked, lambda text: print(text, flush=True))
     ours = report["machine"]["backend"]
     return 1 if any(failure["peer"] == ours for failure in report["failures"]) else 0
 

@@ -160,7 +160,7 @@ def test_out_of_memory(trained, capsys, monkeypatch):
     assert main(["sample", str(trained)]) == 1
     said = capsys.readouterr().err
     assert said == (
-        "scratchgan: error: there is not enough memory (Unable to allocate 512. GiB); ask for less"
+        "scratchgan: error: there is not enough memory (Unable to allocate 512. GiB); use a smaller"
         " at once\n"
     )
 

@@ -22,7 +22,8 @@ from scratchgan.data.dataset import Dataset
 from scratchgan.data.pictures import read_pictures
 from scratchgan.data.table import as_text, read_table
 from scratchgan.errors import DataError
-from scratchgan.limits import open_regular, require_memory
+from scratchgan.files import open_regular
+from scratchgan.limits import require_memory
 
 __all__ = ["absolute", "is_path", "own"]
 

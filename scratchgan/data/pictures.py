@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan.errors import DataError
-from scratchgan.limits import open_regular, require_memory
+from scratchgan.files import open_regular
+from scratchgan.limits import require_memory
 
 __all__ = ["read_pictures"]
 

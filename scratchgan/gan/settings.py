@@ -70,7 +70,7 @@ class Settings(Checked):
         Text(), None, help="a file with the labels of your own data, .npy or .csv", run=True
     )
     backend: str | None = setting(
-        OneOf("backend", backend_names()), None, help="where arithmetic happens", run=True
+        OneOf("backend", backend_names), None, help="where arithmetic happens", run=True
     )
     dtype: str = setting(
         OneOf("dtype", ("float32", "float64")), "float32", help="of all numbers", run=True

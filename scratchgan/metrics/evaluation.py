@@ -19,13 +19,13 @@ from scratchgan.metrics.neighbours import nearest
 from scratchgan.metrics.precision_recall import precision_recall
 from scratchgan.theory import Density, GaussianMixture
 
-__all__ = ["Evaluation", "Measure", "evaluate"]
+__all__ = ["Evaluation", "EvaluationLine", "evaluate"]
 
 WIDEST = 8  # features of points whose moments are written out
 BALLS = 3  # neighbours that a ball reaches to: the k of precision and recall
 
 
-class Measure(NamedTuple):
+class EvaluationLine(NamedTuple):
     """One row: the same measure of three sets of samples."""
 
     name: str
@@ -38,7 +38,7 @@ class Evaluation(NamedTuple):
     """What ``evaluate`` returns."""
 
     samples: int
-    measures: list[Measure]
+    measures: list[EvaluationLine]
     note: str  # what the columns hold, for a person
     figures: dict[str, Any] | None = (
         None  # of images: the same as plain data, by column and measure
@@ -114,15 +114,15 @@ def _evaluate_images(
     classifier = trained_classifier(data, SETTINGS.get(data.name) or _untuned(data))
     found = image_figures(samples, data, classifier, asked=asked, validation=validation, seed=seed)
 
-    def row(name: str, measure: str, show: Callable[[dict[str, Any]], str]) -> Measure:
-        return Measure(name, *(show(f[measure]) if measure in f else "" for f in found))
+    def row(name: str, measure: str, show: Callable[[dict[str, Any]], str]) -> EvaluationLine:
+        return EvaluationLine(name, *(show(f[measure]) if measure in f else "" for f in found))
 
     def percent(key: str) -> Callable[[dict[str, Any]], str]:
         return lambda f: f"{100 * f[key]:.1f} %"
 
     rows = [
-        Measure("classifier ≥ 0.9 sure", *(f"{100 * c.confident:.1f} %" for c in seen)),
-        Measure("classes seen", *(f"{np.count_nonzero(c.counts)}" for c in seen)),
+        EvaluationLine("classifier ≥ 0.9 sure", *(f"{100 * c.confident:.1f} %" for c in seen)),
+        EvaluationLine("classes seen", *(f"{np.count_nonzero(c.counts)}" for c in seen)),
         row("classifier score", "classifier_score", lambda f: f"{f['mean']:.2f}"),
         row("Fréchet distance", "frechet", lambda f: f"{f['value']:.2f}"),
         row("kernel distance", "kernel", lambda f: f"{f['value']:.3f} ± {f['error']:.3f}"),
@@ -172,9 +172,11 @@ def _evaluate_modes(
     return Evaluation(
         len(samples),
         [
-            Measure("modes captured", *(f"{c.captured} of {c.modes}" for c in both)),
-            Measure("within 3 σ of a mode", *(f"{100 * c.high_quality:.1f} %" for c in both)),
-            Measure("reverse KL (nats)", *(f"{c.reverse_kl:.4f}" for c in both)),
+            EvaluationLine("modes captured", *(f"{c.captured} of {c.modes}" for c in both)),
+            EvaluationLine(
+                "within 3 σ of a mode", *(f"{100 * c.high_quality:.1f} %" for c in both)
+            ),
+            EvaluationLine("reverse KL (nats)", *(f"{c.reverse_kl:.4f}" for c in both)),
         ],
         f"{len(samples):,} samples each; the real ones are fresh draws from the density.",
     )
@@ -188,9 +190,11 @@ def _evaluate_moments(samples: NDArray[Any], real: NDArray[Any]) -> Evaluation:
     )
 
 
-def _moments(*sets: NDArray[Any]) -> list[Measure]:
-    def row(name: str, measure: Any) -> Measure:
-        return Measure(name, *(", ".join(f"{v:.3f}" for v in measure(x, axis=0)) for x in sets))
+def _moments(*sets: NDArray[Any]) -> list[EvaluationLine]:
+    def row(name: str, measure: Any) -> EvaluationLine:
+        return EvaluationLine(
+            name, *(", ".join(f"{v:.3f}" for v in measure(x, axis=0)) for x in sets)
+        )
 
     return [row("mean", np.mean), row("standard deviation", np.std)]
 
@@ -211,7 +215,7 @@ def _evaluate_examples(samples: NDArray[Any], data: Dataset, seed: int) -> Evalu
     rows = [] if images or data.features > WIDEST else _moments(*sets)
 
     def row(name: str, of: Callable[[NDArray[Any]], float]) -> None:
-        rows.append(Measure(name, *(f"{of(x):.3g}" for x in sets)))
+        rows.append(EvaluationLine(name, *(f"{of(x):.3g}" for x in sets)))
 
     if count >= 2 and not images:
         row("Fréchet distance", lambda x: frechet_distance(x[:count], reference))

@@ -11,7 +11,7 @@ from scratchgan.gan.settings import Settings
 from scratchgan.nn import Network
 from scratchgan.nn.initializers import data_marginals, zeros
 from scratchgan.recipes.fit import require_data, require_fit, require_room
-from scratchgan.recipes.recipe import Sizes
+from scratchgan.recipes.sizes import Sizes
 
 if TYPE_CHECKING:
     from scratchgan.recipes.recipe import Recipe
@@ -28,7 +28,7 @@ def build_networks(
     ``features`` is the width of x, ``classes`` that of y: 0 where the game is not conditional.
     """
     bounded = data is not None and data.value_range == (0.0, 1.0)
-    seen = None if data is None else data.x[: data.n - settings.validation]
+    seen = None if data is None else data.split(settings.validation)[0].x
     marginals = data_marginals(seen) if seen is not None and bounded else zeros()
     sizes = Sizes(settings.noise.features, features, classes, marginals)
     layers = recipe.networks(sizes)
@@ -56,5 +56,5 @@ def build_trainer(recipe: Recipe, settings: Settings, data: Dataset) -> Trainer:
     labels = data.labels if settings.conditional else None
     classes = 0 if labels is None else data.classes
     G, D = build_networks(recipe, settings, data.features, classes, data)
-    seen = slice(data.n - settings.validation)
-    return Trainer(G, D, data.x[seen], settings, labels=None if labels is None else labels[seen])
+    seen, _ = data.split(settings.validation)
+    return Trainer(G, D, seen.x, settings, labels=None if labels is None else seen.labels)
