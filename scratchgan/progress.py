@@ -67,8 +67,9 @@ class Progress:
 def _bar(steps: int, start: int, file: Any) -> Any:
     from tqdm import tqdm
 
-    ncols = {"ncols": 100} if isinstance(file, _Cell) else {"dynamic_ncols": True}
-    return tqdm(total=steps, initial=start, unit="it", file=file, **ncols)
+    cell = {"ncols": 100, "ascii": False}  # what tqdm asks a terminal for
+    form = cell if isinstance(file, _Cell) else {"dynamic_ncols": True}
+    return tqdm(total=steps, initial=start, unit="it", file=file, **form)
 
 
 def _in_a_notebook() -> bool:

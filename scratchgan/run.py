@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import signal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,11 +123,11 @@ class Run:
     ) -> Figure:
         """Return a picture of ``samples``: a grid of images, or points."""
         samples, shape = self.samples(n, seed, label, temperature), self.config.image_shape
-        return samples_in_plane(samples) if shape is None else sample_figure(samples, shape)
+        return _shown(samples_in_plane(samples) if shape is None else sample_figure(samples, shape))
 
     def losses(self) -> Figure:
         """Return the figure of ``history``."""
-        return plots.losses(self.history, self.config.objective)
+        return _shown(plots.losses(self.history, self.config.objective))
 
     def evaluate(self, n: int | None = None, seed: int = 0, temperature: float = 1.0) -> Evaluation:
         """
@@ -157,6 +159,18 @@ class Run:
     def exact(self) -> ExactGame | None:
         """Return how far from the optimum the game stands: on the line; None elsewhere."""
         return exact(self.trainer(), self.data)
+
+
+def _shown(figure: Figure) -> Figure:
+    """Let a figure show itself in a notebook, also in one that has not imported pyplot."""
+    setattr(figure, "_repr_png_", partial(_png, figure))  # noqa: B010
+    return figure
+
+
+def _png(figure: Figure) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png")
+    return stream.getvalue()
 
 
 def exact(trainer: Trainer, data: Dataset) -> ExactGame | None:

@@ -97,6 +97,7 @@ def test_one_display_in_a_notebook(game, monkeypatch, capsys):
     assert cell.texts[0].startswith("0%")
     assert "30/30" in cell.texts[-1]
     assert "V " in cell.texts[-1]
+    assert "█" in cell.texts[-1]
     assert not any("\r" in text or "\n" in text for text in cell.texts)
 
 

@@ -78,6 +78,7 @@ def test_what_a_run_offers(a_run):
     assert a_run.data.name == "digits"
     for figure in (a_run.figure(9), a_run.losses()):
         assert figure.axes
+        assert figure._repr_png_().startswith(b"\x89PNG")  # a notebook shows it
     assert a_run.exact() is None
 
 
