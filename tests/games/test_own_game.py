@@ -14,7 +14,7 @@ from scratchgan.errors import DataError, ShapeError
 from scratchgan.exact.game import exact_game
 from scratchgan.games import GAMES
 from scratchgan.gan.report import line
-from scratchgan.gan.steps import generator_step
+from scratchgan.gan.steps import generator_step, simultaneous_step
 from scratchgan.gradcheck import gradcheck
 from scratchgan.runs.checkpoint import load_into, read_checkpoint, write_checkpoint
 from scratchgan.theory import Normal, js, sample_gradient
@@ -189,6 +189,30 @@ def test_g_is_shown_what_d_has_seen_last(labels, monkeypatch):
 
 def parts(x):
     return x if isinstance(x, tuple) else (x,)
+
+
+@pytest.mark.parametrize("step", [generator_step, simultaneous_step])
+def test_g_descends_the_difference_to_real_examples(step, rng):
+    """Its gradient is that of −(1/m) Σ log σ(D(G(z)) − D(x)), by finite differences."""
+    layer = sg.Sequential(sg.Linear(2, 5, "tanh"), sg.Linear(5, FEATURES))
+    judge = sg.Sequential(sg.Linear(FEATURES, 4, "tanh"), sg.Linear(4, 1))
+    G, D = (sg.Network(each, seed=k, dtype=np.float64) for k, each in enumerate((layer, judge)))
+    x, z = rng.normal(size=(BATCH, FEATURES)), rng.normal(size=(BATCH, 2))
+
+    def loss(i, h):
+        G.flat[i] += h
+        value = np.logaddexp(0, D(x) - D(G(z))).mean()
+        G.flat[i] -= h
+        return value
+
+    numeric = np.array([(loss(i, 1e-6) - loss(i, -1e-6)) / 2e-6 for i in range(G.flat.size)])
+    still = [sg.Player(D, sg.SGD(0.0)), sg.Player(G, sg.SGD(0.0))]
+    if step is generator_step:
+        step(*still, z, RelativisticPairing(), sg.Stream(0), x)
+    else:
+        step(*still, x, z, RelativisticPairing(), sg.Stream(0))
+    assert np.abs(numeric).max() > 0.01
+    assert np.abs(still[1].grads_flat - numeric).max() <= 1e-8
 
 
 def test_a_step_without_real_examples():
