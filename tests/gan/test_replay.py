@@ -468,7 +468,7 @@ def test_who_reads_the_iteration_is_named():
     t = game(D=ByIteration()).make()
     t.train(3)
     assert t.recorder.refusal.startswith(
-        "D's ByIteration in discriminator_step reads which iteration it is"
+        "D's ByIteration in discriminator_step reads the number of the iteration"
     )
     assert t.recorder.stream is Stream  # nobody is watched any more
 
@@ -612,7 +612,7 @@ class Twice(SGD):
 
 
 OUTSIDE = "outside the vocabulary"
-OTHER_BITS = "a replayed iteration has other bits than one that is run"
+OTHER_BITS = "the same iteration run directly have different bits"
 
 ITSELF = "changes while an iteration is made"
 OWN_OPTIMIZER = "is not an optimiser of scratchgan"  # it may look at t, or at values, later on
