@@ -28,6 +28,11 @@ settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("nightly", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
+if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
+    import tests.turns  # noqa: F401  the simulator's threads take turns
+else:
+    collect_ignore_glob = ["**/simulated*.py"]  # they run in the simulator alone
+
 LEFT_OUT = pytest.StashKey[Counter]()  # tests by the name that they need
 
 
