@@ -62,6 +62,7 @@ def both(described):
 
 
 @given(games(), st.lists(st.integers(1, 9), min_size=1, max_size=3))
+@pytest.mark.slow
 def test_replayed_is_step_by_step(described, pieces):
     """Over networks, objectives, optimisers and data of all kinds; ``train`` in pieces."""
 
@@ -82,6 +83,7 @@ def test_replayed_is_step_by_step(described, pieces):
     [(name, get_recipe(name).conditional) for name in recipe_names()]
     + [("digits", True), ("mnist", True)],
 )
+@pytest.mark.slow
 def test_every_recipe(name, conditional):
     config = Config.from_recipe(name, {"log_every": 2, "validation": 0, "measure": None})
     data = _data(config.data)
@@ -105,6 +107,7 @@ def _data(name):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_any_number_of_threads():
     """Changed in the middle, too. Small steps are kept on one thread, so that is forced here."""
     said = child(
@@ -208,6 +211,7 @@ def carried_out(trainer, described, commands, finish):
 
 @given(st.lists(COMMANDS, min_size=1, max_size=10), st.integers(1, 3))
 @settings(max_examples=40)
+@pytest.mark.slow
 def test_mixed_with_steps_looks_changes_and_resuming(commands, k):
     described = game(k=k, log_every=3)
     # The last change of the objective is at iteration 12: three later, its game is replayed.
@@ -966,6 +970,7 @@ def toy():
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_memory_stays_as_it_is():
     """RSS over 10,000 replayed steps of the toy game, in a process of its own."""
     said = child(

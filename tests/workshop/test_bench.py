@@ -56,6 +56,7 @@ def test_all_suites_and_the_file(capsys, tmp_path):
     assert list(tmp_path.iterdir()) == [path]  # nothing half written is left
 
 
+@pytest.mark.slow
 def test_installed_peers(capsys):
     """Whatever is installed is measured, and whatever is not is named, in the last line."""
     said = said_by(capsys, "step")
@@ -98,6 +99,7 @@ def started(monkeypatch):
     return started
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_late(started):
     """It is ended at its limit, not gently; what it had said is kept by whoever reads."""
     heard = []

@@ -80,6 +80,7 @@ def test_a_crash_after_a_pass_is_not_well(run):
     assert not found["well"]
 
 
+@pytest.mark.slow
 def test_the_limit(run, tmp_path):
     for limit in (5.0, 20.0, 80.0, 320.0):  # on a busy machine pytest alone takes its time
         found = run("def test_a(): pass\ndef test_b(): time.sleep(10**6)\n", limit=limit)
