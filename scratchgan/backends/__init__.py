@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 
-from scratchgan.backends.base import ACTIVATIONS, Array, Backend
+from scratchgan.backends.activations import ACTIVATIONS
+from scratchgan.backends.base import Array, Backend
 from scratchgan.backends.random import Purpose, Stream
 from scratchgan.checks import one_of
 from scratchgan.errors import BackendUnavailableError

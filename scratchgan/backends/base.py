@@ -30,13 +30,10 @@ from typing import Any, TypeAlias
 
 from scratchgan.backends.random import Stream
 
-__all__ = ["ACTIVATIONS", "Array", "Backend"]
+__all__ = ["Array", "Backend"]
 
 Array: TypeAlias = Any
 """An array of some backend: it has shape, dtype, ndim and size, and nothing else is promised."""
-
-ACTIVATIONS = ("identity", "relu", "leaky_relu", "sigmoid", "tanh", "softplus")
-"""The activations φ. Each φ′ is a function of y = φ(a), so that only y need be kept."""
 
 
 class Backend(ABC):
@@ -127,11 +124,11 @@ class Backend(ABC):
 
     @abstractmethod
     def activation(self, a: Array, activation: str, slope: float = 0.0) -> Array:
-        """y = φ(a), elementwise; ``slope`` ≥ 0 is leaky_relu's, for a < 0."""
+        """y = φ(a), elementwise, for a name in ``ACTIVATIONS``; ``slope`` ≥ 0 where φ has one."""
 
     @abstractmethod
     def activation_grad(self, dy: Array, y: Array, activation: str, slope: float = 0.0) -> Array:
-        """dy ⊙ φ′(a), with φ′ read from y = φ(a). At relu's kink, a = 0, φ′ is the left slope."""
+        """dy ⊙ φ′(a), with φ′ read from y = φ(a). At a kink φ′ is the slope on the left."""
 
     def activation_grad_bias(
         self,

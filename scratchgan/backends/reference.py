@@ -3,6 +3,7 @@ The reference: every operation of the vocabulary in NumPy, as the formula has it
 
 This file is the definition that the other backends are tested against. It is
 written for reading: where NumPy says the formula in one line, that line stands.
+The formulas of the activations stand in ``activations.py``.
 Branches look at real parts only, so that a complex step (x + ih) passes through
 each operation as an analytic function; that is how gradcheck gets derivatives
 to 16 digits.
@@ -16,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan.backends import shapes
-from scratchgan.backends.base import ACTIVATIONS, Array, Backend
+from scratchgan.backends.activations import log_sigmoid, phi_of, sigmoid
+from scratchgan.backends.base import Array, Backend
 from scratchgan.backends.host import HostMemory
 from scratchgan.backends.philox import philox_words
 from scratchgan.backends.random import Stream
-from scratchgan.errors import ShapeError, unknown
+from scratchgan.errors import ShapeError
 
 __all__ = ["ReferenceBackend"]
 
@@ -67,37 +69,11 @@ class ReferenceBackend(HostMemory, Backend):
 
     def activation(self, a: Array, activation: str, slope: float = 0.0) -> Array:
         shapes.require_floating("activation", a=a)
-        match activation:
-            case "identity":
-                return a.copy()
-            case "relu":
-                return np.where(_keep_nan(a, a.real > 0), a, 0)
-            case "leaky_relu":
-                return np.where(a.real > 0, a, float(slope) * a)
-            case "sigmoid":
-                return _sigmoid(a)
-            case "tanh":
-                return np.tanh(a)
-            case "softplus":
-                return -_log_sigmoid(-a)
-        raise unknown("activation", activation, ACTIVATIONS)
+        return phi_of(activation).numpy.value(a, float(slope))
 
     def activation_grad(self, dy: Array, y: Array, activation: str, slope: float = 0.0) -> Array:
         shapes.require_same("activation_grad", dy=dy, y=y)
-        match activation:
-            case "identity":
-                return dy.copy()
-            case "relu":
-                return np.where(_keep_nan(y, y.real > 0), dy, 0)
-            case "leaky_relu":
-                return np.where(y.real > 0, dy, float(slope) * dy)
-            case "sigmoid":
-                return dy * y * (1 - y)
-            case "tanh":
-                return dy * (1 - y * y)
-            case "softplus":  # φ′(a) = σ(a) = 1 − e^(−y)
-                return dy * -np.expm1(-y)
-        raise unknown("activation", activation, ACTIVATIONS)
+        return phi_of(activation).numpy.grad(dy, y, float(slope))
 
     def maxout(self, a: Array, pieces: int) -> tuple[Array, Array]:
         groups = a.reshape(*shapes.group_sizes("maxout", a, pieces), pieces)
@@ -141,8 +117,8 @@ class ReferenceBackend(HostMemory, Backend):
         shapes.require_floating("log_sigmoid_mean", logits=logits)
         sign = float(sign)
         signed = logits * sign
-        value = _log_sigmoid(signed).mean(keepdims=True).reshape(1)
-        gradient = _sigmoid(-signed) * (sign / logits.size)  # (log σ)′(l) = σ(−l)
+        value = log_sigmoid(signed).mean(keepdims=True).reshape(1)
+        gradient = sigmoid(-signed) * (sign / logits.size)  # (log σ)′(l) = σ(−l)
         return value, gradient
 
     def softmax_cross_entropy(self, logits: Array, labels: Array) -> tuple[Array, Array]:
@@ -237,27 +213,9 @@ class ReferenceBackend(HostMemory, Backend):
         average[...] = decay * average + (1 - decay) * params
 
 
-def _sigmoid(a: NDArray[Any]) -> Any:
-    """1 / (1 + e^(−a)), without overflow: the exponent is never positive."""
-    positive = a.real >= 0
-    e = np.exp(np.where(positive, -a, a))
-    return np.where(positive, 1, e) / (1 + e)
-
-
-def _log_sigmoid(a: NDArray[Any]) -> Any:
-    """log σ(a) = min(a, 0) − log(1 + e^(−|a|)): finite wherever a is."""
-    positive = a.real >= 0
-    return np.where(positive, 0, a) - np.log1p(np.exp(np.where(positive, -a, a)))
-
-
 def _largest(a: NDArray[Any]) -> Any:
     """Largest entry of each row, (rows, 1); NaN where there is one."""
     return np.take_along_axis(a, a.real.argmax(axis=1)[:, None], axis=1)
-
-
-def _keep_nan(a: NDArray[Any], chosen: NDArray[Any]) -> Any:
-    """`chosen`, and also where ``a`` is NaN: relu(NaN) is NaN, not 0."""
-    return chosen | np.isnan(a)
 
 
 def _unit(words: NDArray[Any]) -> Any:

@@ -16,14 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from scratchgan import checks
 from scratchgan.backends import get_backend
+from scratchgan.backends.activations import Phi, phi_of
 from scratchgan.errors import ShapeError
+from scratchgan.nn.activation import Activation
 from scratchgan.nn.dropout import Dropout
 from scratchgan.nn.layer import Context, Layer, Params
-from scratchgan.nn.leaky_relu import LeakyReLU
 from scratchgan.nn.linear import Linear
 from scratchgan.nn.maxout import Maxout
 from scratchgan.nn.network import Network
-from scratchgan.nn.relu import ReLU
 from scratchgan.nn.sequential import Sequential
 
 __all__ = ["g_and_dg", "knots_1d"]
@@ -116,7 +116,7 @@ def knots_1d(
     -------
     float64 array (k,), increasing, strictly between low and high, or None
         Empty for a linear network. None for a network that is not known to be
-        piecewise linear: one with sigmoid, tanh or softplus, or a layer of the
+        piecewise linear: one with a sigmoid or a tanh, for instance, or a layer of the
         reader's own. ``pushforward_1d`` understands both.
 
     Raises
@@ -190,32 +190,30 @@ def _leaves(layer: Layer, params: Params) -> Iterator[tuple[Layer, Params]]:
 def _through(layer: Layer, params: Params, path: _Path) -> _Path | None:
     """Lead a path through one layer; None if the layer is not known to be piecewise linear.
 
-    Types are compared exactly: what a reader's subclass computes is not known here.
+    Types are compared exactly: what a reader's subclass computes is not known here. Of an
+    activation it is known if its forward pass is the package's.
     """
     kind = type(layer)
     if kind is Dropout:
         return path
-    if kind is ReLU or kind is LeakyReLU:
-        return _relu(path, layer.slope)  # type: ignore[attr-defined]
+    if isinstance(layer, Activation) and kind.forward is Activation.forward:
+        return _bent(path, phi_of(layer.activation), layer.slope)
     if kind is Maxout:
         return _maxout(path, layer.pieces)  # type: ignore[attr-defined]
     if isinstance(layer, Linear) and kind is Linear:
         path = path._replace(y=path.y @ params["weight"] + params["bias"])
-        match layer.activation:
-            case "identity":
-                return path
-            case "relu":
-                return _relu(path, 0.0)
-            case "leaky_relu":
-                return _relu(path, layer.slope)
+        return _bent(path, phi_of(layer.activation), layer.slope)
     return None
 
 
-def _relu(path: _Path, slope: float) -> _Path:
-    """Y for y > 0, else slope · y: bends where a unit crosses 0."""
-    i, t, bends = _zeros(path.y)
-    path = _insert(path._replace(bends=path.bends | bends.any(axis=1)), i[0], t)
-    return path._replace(y=np.where(path.y > 0, path.y, slope * path.y))
+def _bent(path: _Path, phi: Phi, slope: float) -> _Path | None:
+    """Lead a path through φ, which bends where a unit crosses a kink."""
+    if not phi.linear:
+        return None
+    for kink in phi.kinks:
+        i, t, bends = _zeros(path.y - kink)
+        path = _insert(path._replace(bends=path.bends | bends.any(axis=1)), i[0], t)
+    return path._replace(y=phi.numpy.value(path.y, slope))
 
 
 def _maxout(path: _Path, pieces: int) -> _Path:

@@ -1,18 +1,20 @@
 """
-What the elementwise activations share: y = φ(x), and derivatives read from y.
+The elementwise activations as layers: y = φ(x), and derivatives read from y.
 
 backward: dx = dy ⊙ φ′(x). jvp: dy = φ′(x) ⊙ dx. The Jacobian is diagonal, so
-the two are one operation.
+the two are one operation. The formulas stand in ``scratchgan.backends.activations``.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
-from scratchgan.backends import Array
+from scratchgan import checks
+from scratchgan.backends import ACTIVATIONS, Array
+from scratchgan.backends.activations import phi_of
 from scratchgan.nn.layer import Context, Layer, Params
 
-__all__ = ["Activation", "ActivationCache"]
+__all__ = ["Activation", "ActivationCache", "LeakyReLU", "ReLU", "Sigmoid", "Softplus", "Tanh"]
 
 
 class ActivationCache(NamedTuple):
@@ -22,14 +24,26 @@ class ActivationCache(NamedTuple):
 
 
 class Activation(Layer):
-    """An elementwise φ; each subclass names its φ and shows it in NumPy."""
+    """
+    Any φ by its name; those of daily use have classes of their own.
 
-    activation: ClassVar[str]
-    slope: float = 0.0
-    kinked: ClassVar[bool] = False
+    Parameters
+    ----------
+    activation : str
+        One of ``scratchgan.backends.ACTIVATIONS``.
+    slope : float
+        In [0, 1), for a φ that has one.
+    """
+
+    def __init__(self, activation: str, slope: float = 0.2) -> None:
+        self.activation = checks.one_of("activation", activation, ACTIVATIONS)
+        self.slope = checks.number(type(self).__name__, "slope", slope, 0, 1, below=True)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        own = type(self) is not Activation
+        name = [] if own else [self.activation]
+        slope = [str(self.slope)] if phi_of(self.activation).sloped else []
+        return f"{type(self).__name__}({', '.join(name + slope)})"
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, ActivationCache]:
         self.check_width(x)
@@ -53,4 +67,129 @@ class Activation(Layer):
         return ctx.ops.activation_grad(dx, cache.y, self.activation, self.slope)
 
     def kink_margin(self, params: Params, x: Array, ctx: Context) -> float:
-        return float(abs(ctx.ops.to_numpy(x)).min()) if self.kinked else float("inf")
+        return phi_of(self.activation).margin(ctx.ops.to_numpy(x))
+
+
+class ReLU(Activation):
+    """
+    y = max(x, 0) (Nair & Hinton 2010); φ′(x) = 1 for x > 0, else 0.
+
+    Examples
+    --------
+    Forward and backward in NumPy, equal to the layer:
+
+    >>> import numpy as np
+    >>> from scratchgan.nn import Context, ReLU
+    >>> x, dy = np.array([[-2.0, -0.5, 3.0]]), np.array([[1.0, 2.0, 4.0]])
+    >>> y = np.maximum(x, 0)
+    >>> dx = dy * (x > 0)
+    >>> layer, ctx = ReLU(), Context()
+    >>> y_layer, cache = layer.forward({}, x, ctx)
+    >>> dx_layer = layer.backward({}, cache, dy, ctx)
+    >>> bool(np.allclose(y, y_layer, rtol=1e-14) and np.allclose(dx, dx_layer, rtol=1e-14))
+    True
+    """
+
+    def __init__(self) -> None:
+        super().__init__("relu")
+
+
+class LeakyReLU(Activation):
+    """
+    y = x for x > 0, else slope · x (Maas et al. 2013); φ′(x) = 1, else slope.
+
+    Parameters
+    ----------
+    slope : float
+        In [0, 1).
+
+    Examples
+    --------
+    Forward and backward in NumPy, equal to the layer:
+
+    >>> import numpy as np
+    >>> from scratchgan.nn import Context, LeakyReLU
+    >>> x, dy = np.array([[-2.0, -0.5, 3.0]]), np.array([[1.0, 2.0, 4.0]])
+    >>> y = np.where(x > 0, x, 0.2 * x)
+    >>> dx = dy * np.where(x > 0, 1, 0.2)
+    >>> layer, ctx = LeakyReLU(0.2), Context()
+    >>> y_layer, cache = layer.forward({}, x, ctx)
+    >>> dx_layer = layer.backward({}, cache, dy, ctx)
+    >>> bool(np.allclose(y, y_layer, rtol=1e-14) and np.allclose(dx, dx_layer, rtol=1e-14))
+    True
+    """
+
+    def __init__(self, slope: float = 0.2) -> None:
+        super().__init__("leaky_relu", slope)
+
+
+class Sigmoid(Activation):
+    """
+    y = σ(x) = 1 / (1 + e^(−x)); φ′(x) = y (1 − y). Written so that no e^x overflows.
+
+    Examples
+    --------
+    Forward and backward in NumPy, equal to the layer:
+
+    >>> import numpy as np
+    >>> from scratchgan.nn import Context, Sigmoid
+    >>> x, dy = np.array([[-2.0, -0.5, 3.0]]), np.array([[1.0, 2.0, 4.0]])
+    >>> y = 1 / (1 + np.exp(-x))
+    >>> dx = dy * y * (1 - y)
+    >>> layer, ctx = Sigmoid(), Context()
+    >>> y_layer, cache = layer.forward({}, x, ctx)
+    >>> dx_layer = layer.backward({}, cache, dy, ctx)
+    >>> bool(np.allclose(y, y_layer, rtol=1e-14) and np.allclose(dx, dx_layer, rtol=1e-14))
+    True
+    """
+
+    def __init__(self) -> None:
+        super().__init__("sigmoid")
+
+
+class Tanh(Activation):
+    """
+    y = tanh(x); φ′(x) = 1 − y².
+
+    Examples
+    --------
+    Forward and backward in NumPy, equal to the layer:
+
+    >>> import numpy as np
+    >>> from scratchgan.nn import Context, Tanh
+    >>> x, dy = np.array([[-2.0, -0.5, 3.0]]), np.array([[1.0, 2.0, 4.0]])
+    >>> y = np.tanh(x)
+    >>> dx = dy * (1 - y**2)
+    >>> layer, ctx = Tanh(), Context()
+    >>> y_layer, cache = layer.forward({}, x, ctx)
+    >>> dx_layer = layer.backward({}, cache, dy, ctx)
+    >>> bool(np.allclose(y, y_layer, rtol=1e-14) and np.allclose(dx, dx_layer, rtol=1e-14))
+    True
+    """
+
+    def __init__(self) -> None:
+        super().__init__("tanh")
+
+
+class Softplus(Activation):
+    """
+    y = log(1 + e^x) (Dugas et al. 2001); φ′(x) = σ(x) = 1 − e^(−y).
+
+    Examples
+    --------
+    Forward and backward in NumPy, equal to the layer:
+
+    >>> import numpy as np
+    >>> from scratchgan.nn import Context, Softplus
+    >>> x, dy = np.array([[-2.0, -0.5, 3.0]]), np.array([[1.0, 2.0, 4.0]])
+    >>> y = np.log(1 + np.exp(x))
+    >>> dx = dy / (1 + np.exp(-x))
+    >>> layer, ctx = Softplus(), Context()
+    >>> y_layer, cache = layer.forward({}, x, ctx)
+    >>> dx_layer = layer.backward({}, cache, dy, ctx)
+    >>> bool(np.allclose(y, y_layer, rtol=1e-14) and np.allclose(dx, dx_layer, rtol=1e-14))
+    True
+    """
+
+    def __init__(self) -> None:
+        super().__init__("softplus")

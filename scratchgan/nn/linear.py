@@ -8,6 +8,7 @@ import numpy as np
 
 from scratchgan import checks
 from scratchgan.backends import ACTIVATIONS, Array
+from scratchgan.backends.activations import phi_of
 from scratchgan.errors import ShapeError
 from scratchgan.nn.initializers import Initializer, glorot, initializer, zeros
 from scratchgan.nn.layer import WIDEST, Context, Features, Layer, Params
@@ -32,10 +33,10 @@ class Linear(Layer):
     ----------
     in_features, out_features : int
     activation : str
-        ``"identity"``, ``"relu"``, ``"leaky_relu"``, ``"sigmoid"``, ``"tanh"`` or
-        ``"softplus"``, computed in the same operation as the product.
+        ``"identity"``, or another of ``scratchgan.backends.ACTIVATIONS``, computed in
+        the same operation as the product.
     slope : float
-        leaky_relu's slope for negative values, in [0, 1).
+        In [0, 1), for an activation that has one.
     weight, bias : Initializer
         See ``scratchgan.nn.initializers``; Glorot and zeros unless given.
 
@@ -121,7 +122,5 @@ class Linear(Layer):
         return self.out_features
 
     def kink_margin(self, params: Params, x: Array, ctx: Context) -> float:
-        if self.activation not in ("relu", "leaky_relu"):
-            return float("inf")
         a = ctx.ops.linear(x, params["weight"], params["bias"])
-        return float(abs(ctx.ops.to_numpy(a)).min())
+        return phi_of(self.activation).margin(ctx.ops.to_numpy(a))

@@ -7,37 +7,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from scratchgan.backends.activations import phi_of
 from scratchgan.data import Dataset
 from scratchgan.data.toy import TOYS
 from scratchgan.errors import DataError
 from scratchgan.limits import require_memory
-from scratchgan.nn import (
-    Concat,
-    Layer,
-    Linear,
-    ReLU,
-    Sequential,
-    Sigmoid,
-    Softplus,
-    Tanh,
-)
+from scratchgan.nn import Activation, Concat, Layer, Linear, Sequential
 from scratchgan.recipes import get_recipe, recipe_for
 from scratchgan.runs.config import Config
 
 __all__ = ["require_fit", "require_room"]
-
-_REACH = {
-    "sigmoid": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "relu": (0.0, math.inf),
-    "softplus": (0.0, math.inf),
-}
-_NAMES: dict[type[Layer], str] = {
-    Sigmoid: "sigmoid",
-    Tanh: "tanh",
-    ReLU: "relu",
-    Softplus: "softplus",
-}
 
 
 def require_fit(config: Config, data: Dataset, G: Layer) -> None:
@@ -69,8 +48,9 @@ def _reach(layer: Layer) -> tuple[float, float]:
     """Between which values all outputs of a layer lie, whatever comes in."""
     if isinstance(layer, Sequential) and layer.layers:
         return _reach(layer.layers[-1])
-    name = layer.activation if isinstance(layer, Linear) else _NAMES.get(type(layer), "")
-    return _REACH.get(name, (-math.inf, math.inf))
+    if isinstance(layer, Linear | Activation):
+        return phi_of(layer.activation).range
+    return -math.inf, math.inf
 
 
 def require_room(config: Config, *players: Layer, training: bool) -> None:

@@ -8,6 +8,7 @@ neighbour, a tie for maxout.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import hypothesis.strategies as st
@@ -17,20 +18,18 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from scratchgan.backends import ACTIVATIONS, Stream, get_backend
+from scratchgan.backends.activations import phi_of
 from scratchgan.gradcheck.problem import some_params
 from scratchgan.nn import (
+    Activation,
     Concat,
     Context,
     Dropout,
     Layer,
-    LeakyReLU,
     Linear,
     Maxout,
     ReLU,
     Sequential,
-    Sigmoid,
-    Softplus,
-    Tanh,
 )
 
 __all__ = ["KINDS", "Case", "dyadics", "layer_cases", "layers", "spread_floats"]
@@ -69,7 +68,13 @@ def dyadics(shape: tuple[int, ...]) -> st.SearchStrategy[NDArray[np.float64]]:
 
 _WIDTHS = st.integers(1, 4)
 _SLOPES = st.sampled_from([0.0, 0.1, 0.2, 0.5])
+_SMOOTH = [Activation(name) for name in ACTIVATIONS if not phi_of(name).kinks]
 _KEEPS = st.sampled_from([0.3, 0.5, 0.8, 1.0])
+
+
+def _activation(draw: Draw, name: str | None = None) -> Activation:
+    chosen = draw(st.sampled_from(ACTIVATIONS)) if name is None else name
+    return Activation(chosen, draw(_SLOPES))
 
 
 def _linear(draw: Draw, in_features: int | None = None) -> Linear:
@@ -95,7 +100,7 @@ def _sequential(draw: Draw) -> Sequential:
     for nested in draw(st.lists(st.booleans(), min_size=1, max_size=3)):
         block: list[Layer] = [_linear(draw, inputs)]
         inputs = block[0].output_width(inputs)
-        block.append(draw(st.sampled_from([Sequential(), Tanh(), Softplus(), Sigmoid()])))
+        block.append(draw(st.sampled_from([Sequential(), *_SMOOTH])))
         if draw(st.booleans()):
             block.append(Dropout(draw(_KEEPS)))
         blocks += [Sequential(*block)] if nested else block
@@ -130,11 +135,7 @@ def _conditional(draw: Draw) -> Sequential:
 
 KINDS: dict[str, Callable[[Draw], Layer]] = {
     "linear": _linear,
-    "relu": lambda draw: ReLU(),
-    "leaky_relu": lambda draw: LeakyReLU(draw(_SLOPES)),
-    "sigmoid": lambda draw: Sigmoid(),
-    "tanh": lambda draw: Tanh(),
-    "softplus": lambda draw: Softplus(),
+    **{name: partial(_activation, name=name) for name in ACTIVATIONS},
     "maxout": _maxout,
     "dropout": lambda draw: Dropout(draw(_KEEPS)),
     "concat": _concat,

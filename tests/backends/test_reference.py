@@ -290,7 +290,7 @@ DEFECTS = [
     ("activation", "hides NaN", lambda f, **k: np.nan_to_num(f(**k))),
     ("activation_grad", "ignores the slope", lambda f, **k: f(**k | {"slope": 0.0})),
     ("activation_grad", "tanh for sigmoid", lambda f, **k: f(**k | {"activation": "tanh"})),
-    ("linear", "another slope", lambda f, **k: f(**k | {"slope": 0.25})),
+    ("linear", "another slope", lambda f, **k: f(**k | {"slope": 0.3})),
     ("activation_grad_bias", "overwrites dbias", forgets_what_was_there),
     ("maxout", "takes the last of equals", last_of_equals),
     ("dropout", "does not scale", lambda f, keep, **k: f(keep=keep, **k) * keep),

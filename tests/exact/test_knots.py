@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratchgan.backends import Stream
+from scratchgan.backends import ACTIVATIONS, Stream
+from scratchgan.backends.activations import TABLE
 from scratchgan.errors import ShapeError
 from scratchgan.exact.knots import g_and_dg, knots_1d
 from scratchgan.nn import (
+    Activation,
     Concat,
     Context,
     Dropout,
@@ -21,7 +23,6 @@ from scratchgan.nn import (
     ReLU,
     Sequential,
     Sigmoid,
-    Tanh,
 )
 
 LOW, HIGH = -6.0, 6.0
@@ -39,6 +40,13 @@ NETWORKS = {
     "leaky relu": lambda: Sequential(
         Linear(1, 9), LeakyReLU(0.3), Linear(9, 7, "leaky_relu", slope=0.1), Linear(7, 1)
     ),
+    **{
+        f"{name}, alone and fused": lambda name=name: Sequential(
+            Linear(1, 9), Activation(name, 0.3), Linear(9, 7, name, slope=0.1), Linear(7, 1)
+        )
+        for name, phi in TABLE.items()
+        if phi.linear and phi.kinks
+    },
     "maxout": lambda: Sequential(
         Linear(1, 12), Maxout(3, 4), Linear(3, 10), Maxout(5, 2), Linear(5, 1)
     ),
@@ -122,11 +130,14 @@ def test_a_unit_that_leads_nowhere_is_no_bend():
 
 def test_a_linear_network_has_no_knots_and_a_smooth_one_none_known():
     assert knots_1d(Network(Linear(1, 1)), LOW, HIGH).shape == (0,)
-    for layer in (Linear(1, 1, "softplus"), Sequential(Linear(1, 1), Tanh()), Sigmoid()):
-        assert knots_1d(Network(layer), LOW, HIGH) is None
+    for name, phi in TABLE.items():
+        for layer in (Linear(1, 1, name), Sequential(Linear(1, 1), Activation(name))):
+            assert (knots_1d(Network(layer), LOW, HIGH) is None) != phi.linear
+    assert knots_1d(Network(Sigmoid()), LOW, HIGH) is None
 
     class Own(ReLU):
-        pass
+        def forward(self, params, x, ctx):
+            return super().forward(params, x, ctx)
 
     assert knots_1d(Network(Sequential(Linear(1, 1), Own())), LOW, HIGH) is None
 
@@ -140,7 +151,7 @@ def test_other_params_of_the_same_layout():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("activation", ["tanh", "softplus", "sigmoid", "leaky_relu"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_g_and_dg(activation, dtype):
     G = perturbed(Sequential(Linear(1, 6, activation), Dropout(0.5), Linear(6, 1)), 3, dtype)
     f, z, h = g_and_dg(G), np.linspace(-2, 2, 41) + 0.012345, 1e-6

@@ -7,9 +7,10 @@ import re
 import numpy as np
 import pytest
 
-from scratchgan.backends import Stream, get_backend
+from scratchgan.backends import ACTIVATIONS, Stream, get_backend
 from scratchgan.errors import ShapeError, UnknownNameError
 from scratchgan.nn import (
+    Activation,
     Concat,
     Context,
     Dropout,
@@ -34,6 +35,7 @@ LAYERS = [  # with the width of their input
     (Sigmoid(), 6),
     (Tanh(), 6),
     (Softplus(), 6),
+    *((Activation(name, 0.3), 6) for name in ACTIVATIONS),
     (Maxout(2, 3), 6),
     (Dropout(0.5), 6),
     (Sequential(), 6),

@@ -8,6 +8,7 @@ from hypothesis import given
 from scratchgan.backends import ACTIVATIONS, Stream, get_backend
 from scratchgan.gradcheck import assert_adjoint, gradcheck
 from scratchgan.nn import (
+    Activation,
     Concat,
     Context,
     Dropout,
@@ -53,6 +54,7 @@ def test_contract(kind, data):
 
 EVERY = {
     **{f"Linear {name}": (Linear(4, 3, name), (5, 4)) for name in ACTIVATIONS},
+    **{f"Activation {name}": (Activation(name, 0.3), (5, 4)) for name in ACTIVATIONS},
     "ReLU": (ReLU(), (5, 4)),
     "LeakyReLU": (LeakyReLU(0.1), (5, 4)),
     "Sigmoid": (Sigmoid(), (5, 4)),

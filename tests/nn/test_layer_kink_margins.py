@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from scratchgan.backends import Stream, get_backend
+from scratchgan.backends import ACTIVATIONS, Stream, get_backend
+from scratchgan.backends.activations import phi_of
 from scratchgan.nn import (
     Concat,
     Context,
@@ -48,13 +49,14 @@ def test_of_a_layer_without_parameters(layer, expected):
     assert margin(layer, X, ()) == expected
 
 
-@pytest.mark.parametrize("activation", ["identity", "relu", "leaky_relu", "tanh", "softplus"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_of_a_linear_layer(activation):
     layer = Linear(3, 2, activation)
     params = layer.init(np.random.default_rng(1), np.float64)
     a = X @ params["weight"] + params["bias"]
-    kinked = activation in ("relu", "leaky_relu")
-    assert margin(layer, X, params) == pytest.approx(abs(a).min() if kinked else INF, rel=1e-14)
+    kinks = phi_of(activation).kinks
+    expected = min((abs(a - kink).min() for kink in kinks), default=INF)
+    assert margin(layer, X, params) == pytest.approx(expected, rel=1e-14)
     assert abs(a).min() < 0.9 * abs(a).max()
 
 

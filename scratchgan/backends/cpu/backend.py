@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan.backends import shapes
-from scratchgan.backends.base import ACTIVATIONS, Array, Backend
+from scratchgan.backends.activations import ACTIVATIONS, code_of
+from scratchgan.backends.base import Array, Backend
 from scratchgan.backends.cpu import elementwise, noise, optim, reduce, rows
 from scratchgan.backends.cpu.gemm import (
     ADD,
@@ -29,8 +30,7 @@ from scratchgan.backends.cpu.simd import ISA
 from scratchgan.backends.host import HostMemory
 from scratchgan.backends.program import Program, Recorder, Row
 from scratchgan.backends.random import Stream
-from scratchgan.backends.scalar import CODES
-from scratchgan.errors import ShapeError, unknown
+from scratchgan.errors import ShapeError
 
 __all__ = ["CpuBackend"]
 
@@ -218,7 +218,7 @@ class CpuBackend(HostMemory, Backend):
         real = _real("linear", x)
         y = self.empty((m, n), x.dtype)
         x, weight, bias = _plain(x), _plain(weight), _plain(bias)
-        self._product(real, x, weight, bias, y, (m, n, k), 0, _code(activation), float(slope))
+        self._product(real, x, weight, bias, y, (m, n, k), 0, code_of(activation), float(slope))
         return y
 
     # -- elementwise ----------------------------------------------------------------------------
@@ -257,7 +257,7 @@ class CpuBackend(HostMemory, Backend):
 
     def activation(self, a: Array, activation: str, slope: float = 0.0) -> Array:
         shapes.require_floating("activation", a=a)
-        code = _code(activation)
+        code = code_of(activation)
         real, y = _real("activation", a), self.empty(a.shape, a.dtype)
         self._do(
             elementwise.activation, real, chunks_of(a.size), (_plain(a),), (y,), (a.size, code),
@@ -267,7 +267,7 @@ class CpuBackend(HostMemory, Backend):
 
     def activation_grad(self, dy: Array, y: Array, activation: str, slope: float = 0.0) -> Array:
         shapes.require_same("activation_grad", dy=dy, y=y)
-        code = _code(activation)
+        code = code_of(activation)
         real, da = _real("activation_grad", dy), self.empty(dy.shape, dy.dtype)
         self._do(
             elementwise.activation_grad, real, chunks_of(dy.size), (_plain(dy), _plain(y)), (da,),
@@ -289,7 +289,7 @@ class CpuBackend(HostMemory, Backend):
         shapes.require_matrix("activation_grad_bias", dy=dy)
         batch, n = dy.shape
         shapes.require_vector("activation_grad_bias", n, dy.dtype, dbias=dbias)
-        code = _code(activation)
+        code = code_of(activation)
         real, da = _real("activation_grad_bias", dy), self.empty(dy.shape, dy.dtype)
         target, sums = self._target("activation_grad_bias", dbias, (n,), dy.dtype, dy, y)
         if sums is not target:
@@ -557,7 +557,7 @@ def _real_of(dtype: Any) -> Any:
 
 def _product_note(flags: int, code: int) -> str:
     a, b = ("ᵀ" if flags & trans else "" for trans in (TRANS_A, TRANS_B))
-    return f"a{a}b{b}" + " +=" * bool(flags & ADD) + f" {list(CODES)[code]}" * bool(code)
+    return f"a{a}b{b}" + " +=" * bool(flags & ADD) + f" {ACTIVATIONS[code]}" * bool(code)
 
 
 def _fits(a: Array) -> bool:
@@ -589,12 +589,6 @@ def _delivered(computed: Array, target: Array) -> Array:
         return computed
     np.copyto(target, computed)
     return target
-
-
-def _code(activation: str) -> int:
-    if activation not in CODES:
-        raise unknown("activation", activation, ACTIVATIONS)
-    return CODES[activation]
 
 
 def _share(rows: int, width: int) -> tuple[int, int]:

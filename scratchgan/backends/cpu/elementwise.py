@@ -4,70 +4,42 @@ from __future__ import annotations
 
 from numba import njit
 
+from scratchgan.backends.activations import ACTIVATIONS
 from scratchgan.backends.cpu.kernel import INLINE, integer, kernel, number, part, vector
 from scratchgan.backends.cpu.maths import MATHS
 from scratchgan.backends.cpu.simd import size_of
-from scratchgan.backends.scalar import CODES
+from scratchgan.backends.scalar import choice
 
 __all__ = ["activation", "add", "add_row", "apply", "apply_grad", "multiply", "scale"]
 
-LEAKY_RELU, RELU = CODES["leaky_relu"], CODES["relu"]
-SIGMOID, TANH, SOFTPLUS = CODES["sigmoid"], CODES["tanh"], CODES["softplus"]
 
-leaky_relu, relu, sigmoid = MATHS.leaky_relu, MATHS.relu, MATHS.sigmoid
-tanh, softplus = MATHS.tanh, MATHS.softplus
-leaky_relu_grad, relu_grad, sigmoid_grad = (
-    MATHS.leaky_relu_grad, MATHS.relu_grad, MATHS.sigmoid_grad,
-)  # fmt: skip
-tanh_grad, softplus_grad = MATHS.tanh_grad, MATHS.softplus_grad
+def value_loop(formula):
+    """Return the loop y = φ(a)."""
 
+    @njit(**INLINE)
+    def loop(a, y, slope):
+        for i in range(a.size):
+            y[i] = formula(a[i], slope)
 
-@njit(**INLINE)
-def apply(code, a, y, slope):
-    """y = φ(a). One loop for each φ, since a choice inside a loop would keep it from vectors."""
-    n = a.size
-    if code == LEAKY_RELU:
-        for i in range(n):
-            y[i] = leaky_relu(a[i], slope)
-    elif code == RELU:
-        for i in range(n):
-            y[i] = relu(a[i], slope)
-    elif code == SIGMOID:
-        for i in range(n):
-            y[i] = sigmoid(a[i])
-    elif code == TANH:
-        for i in range(n):
-            y[i] = tanh(a[i])
-    elif code == SOFTPLUS:
-        for i in range(n):
-            y[i] = softplus(a[i])
-    else:
-        for i in range(n):
-            y[i] = a[i]
+    return loop
 
 
-@njit(**INLINE)
-def apply_grad(code, dy, y, da, slope):
-    """da = dy ⊙ φ′, read from y."""
-    n = y.size
-    if code == LEAKY_RELU:
-        for i in range(n):
-            da[i] = leaky_relu_grad(dy[i], y[i], slope)
-    elif code == RELU:
-        for i in range(n):
-            da[i] = relu_grad(dy[i], y[i], slope)
-    elif code == SIGMOID:
-        for i in range(n):
-            da[i] = sigmoid_grad(dy[i], y[i])
-    elif code == TANH:
-        for i in range(n):
-            da[i] = tanh_grad(dy[i], y[i])
-    elif code == SOFTPLUS:
-        for i in range(n):
-            da[i] = softplus_grad(dy[i], y[i])
-    else:
-        for i in range(n):
-            da[i] = dy[i]
+def grad_loop(formula):
+    """Return the loop da = dy ⊙ φ′, read from y."""
+
+    @njit(**INLINE)
+    def loop(dy, y, da, slope):
+        for i in range(y.size):
+            da[i] = formula(dy[i], y[i], slope)
+
+    return loop
+
+
+# apply(code, a, y, slope) and apply_grad(code, dy, y, da, slope): a loop for each φ, since a choice
+# inside a loop would keep it from vectors.
+PHI = [MATHS.phi[name] for name in ACTIVATIONS]
+apply = choice(njit(**INLINE), dict(enumerate(value_loop(phi.value) for phi in PHI)))
+apply_grad = choice(njit(**INLINE), dict(enumerate(grad_loop(phi.grad) for phi in PHI)))
 
 
 @kernel

@@ -120,7 +120,8 @@ def _digest() -> str:
     """
     digest = hashlib.sha256(ISA.name.encode())
     here = Path(__file__).parent
-    for path in [here.parent / "scalar.py", *sorted(here.glob("*.py"))]:
+    shared = [here.parent / "activations.py", here.parent / "scalar.py"]
+    for path in [*shared, *sorted(here.glob("*.py"))]:
         if path.name not in NO_KERNELS:
             digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -17,7 +17,7 @@ __all__ = [
 COLUMNS = 256  # of one chunk: whole cache lines, so that threads do not share any
 ROWS = 64  # summed one after the other before the sum of sums: rounding grows with both roots
 
-log_sigmoid, sigmoid = MATHS.log_sigmoid, MATHS.sigmoid
+log_sigmoid, sigmoid = MATHS.log_sigmoid, MATHS.phi["sigmoid"].value
 
 
 @njit(**INLINE)

@@ -16,6 +16,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from scratchgan.backends.activations import code_of
 from scratchgan.backends.cpu.isa import InstructionSet, host
 
 __all__ = ["ISA", "RELU", "SLOPED", "dots", "lanes_of", "size_of", "tile", "transpose"]
@@ -23,7 +24,7 @@ __all__ = ["ISA", "RELU", "SLOPED", "dots", "lanes_of", "size_of", "tile", "tran
 ISA = host()
 
 FEW = 2  # rows of the tile for a C of so few
-SLOPED, RELU = 1, 2  # what a tile may do to its values at the end: leaky_relu, relu
+SLOPED, RELU = code_of("leaky_relu"), code_of("relu")  # what a tile may do to its values at the end
 
 I64, I32, I1 = ir.IntType(64), ir.IntType(32), ir.IntType(1)
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan.backends import shapes
-from scratchgan.backends.base import ACTIVATIONS, Array, Backend
+from scratchgan.backends.activations import ACTIVATIONS, code_of
+from scratchgan.backends.base import Array, Backend
 from scratchgan.backends.cuda import elementwise, noise, optim, reduce, rows
 from scratchgan.backends.cuda.device import (
     BLOCK,
@@ -28,8 +29,7 @@ from scratchgan.backends.cuda.replay import Cells, Launch, Replay
 from scratchgan.backends.cuda.tiles import ACCUMULATE, BIAS
 from scratchgan.backends.program import Program, Recorder
 from scratchgan.backends.random import Stream
-from scratchgan.backends.scalar import CODES
-from scratchgan.errors import ShapeError, unknown
+from scratchgan.errors import ShapeError
 
 __all__ = ["CudaBackend"]
 
@@ -228,7 +228,7 @@ class CudaBackend(Backend):
         m, n, k = shapes.gemm_sizes(x, weight, False, False)
         shapes.require_vector("linear", n, x.dtype, bias=bias)
         _require_real("linear", x)
-        code, y = _code(activation), self.empty((m, n), x.dtype)
+        code, y = code_of(activation), self.empty((m, n), x.dtype)
         flags = (False, False, False)
         self._product("linear", (x, weight, bias), y, (m, n, k), flags, code, float(slope))
         return y
@@ -251,7 +251,7 @@ class CudaBackend(Backend):
             kernel: Any, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]
         ) -> None:
             does, phi, _ = args[-3:]  # of the product's flags and φ, what this launch does
-            note = " +=" * bool(does & ACCUMULATE) + f" {list(CODES)[phi]}" * bool(phi)
+            note = " +=" * bool(does & ACCUMULATE) + f" {ACTIVATIONS[phi]}" * bool(phi)
             bias, sums = reads[2:] if does & BIAS else (), parts[0] if parts else c
             if kernel is combine:  # of the parts; or φ by itself, in place
                 what, read, written = "combine", (sums, *bias), c
@@ -307,7 +307,7 @@ class CudaBackend(Backend):
 
     def activation(self, a: Array, activation: str, slope: float = 0.0) -> Array:
         shapes.require_floating("activation", a=a)
-        code, y = _code(activation), self._like("activation", a)
+        code, y = code_of(activation), self._like("activation", a)
         self._do(
             "activation", elementwise.activation, a.size, (a,), (y,), (a.size, code), (slope,),
             note=activation,
@@ -316,7 +316,7 @@ class CudaBackend(Backend):
 
     def activation_grad(self, dy: Array, y: Array, activation: str, slope: float = 0.0) -> Array:
         shapes.require_same("activation_grad", dy=dy, y=y)
-        code, da = _code(activation), self._like("activation_grad", dy)
+        code, da = code_of(activation), self._like("activation_grad", dy)
         self._do(
             "activation_grad", elementwise.activation_grad, dy.size, (dy, y), (da,),
             (dy.size, code), (slope,), note=activation,
@@ -338,7 +338,7 @@ class CudaBackend(Backend):
         shapes.require_matrix(name, dy=dy)
         batch, n = dy.shape
         shapes.require_vector(name, n, dy.dtype, dbias=dbias)
-        code, da = _code(activation), self._like(name, dy)
+        code, da = code_of(activation), self._like(name, dy)
         target, sums = self._target(name, dbias, (n,), dy.dtype, dy, y)
         grid, share = _pieces(batch, n)
         first = sums if grid[1] == 1 else self.empty((grid[1], n), dy.dtype)
@@ -617,12 +617,6 @@ def _real(dtype: Any) -> Any:
     shapes.require_dtype("dtype", dtype)
     _require_real("dtype", np.empty(0, dtype))
     return dtype
-
-
-def _code(activation: str) -> int:
-    if activation not in CODES:
-        raise unknown("activation", activation, ACTIVATIONS)
-    return CODES[activation]
 
 
 # -- sizes --------------------------------------------------------------------------------------

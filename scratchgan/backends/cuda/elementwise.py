@@ -10,56 +10,21 @@ from __future__ import annotations
 
 from numba import uint32
 
+from scratchgan.backends.activations import ACTIVATIONS
 from scratchgan.backends.cuda.device import cuda, device_function, kernel
 from scratchgan.backends.cuda.maths import MATHS
-from scratchgan.backends.scalar import CODES
+from scratchgan.backends.scalar import choice
 
 __all__ = [
     "activation", "activation_grad", "add", "add_row", "apply", "apply_grad", "copy", "fill",
     "multiply", "scale",
 ]  # fmt: skip
 
-LEAKY_RELU, RELU = CODES["leaky_relu"], CODES["relu"]
-SIGMOID, TANH, SOFTPLUS = CODES["sigmoid"], CODES["tanh"], CODES["softplus"]
-
-leaky_relu, relu, sigmoid = MATHS.leaky_relu, MATHS.relu, MATHS.sigmoid
-tanh, softplus = MATHS.tanh, MATHS.softplus
-leaky_relu_grad, relu_grad, sigmoid_grad = (
-    MATHS.leaky_relu_grad, MATHS.relu_grad, MATHS.sigmoid_grad,
-)  # fmt: skip
-tanh_grad, softplus_grad = MATHS.tanh_grad, MATHS.softplus_grad
-
-
-@device_function
-def apply(code, a, slope):
-    """φ(a). The code is the same for all threads, so they take one branch together."""
-    if code == LEAKY_RELU:
-        return leaky_relu(a, slope)
-    if code == RELU:
-        return relu(a, slope)
-    if code == SIGMOID:
-        return sigmoid(a, slope)
-    if code == TANH:
-        return tanh(a, slope)
-    if code == SOFTPLUS:
-        return softplus(a, slope)
-    return a
-
-
-@device_function
-def apply_grad(code, dy, y, slope):
-    """dy · φ′, read from y."""
-    if code == LEAKY_RELU:
-        return leaky_relu_grad(dy, y, slope)
-    if code == RELU:
-        return relu_grad(dy, y, slope)
-    if code == SIGMOID:
-        return sigmoid_grad(dy, y, slope)
-    if code == TANH:
-        return tanh_grad(dy, y, slope)
-    if code == SOFTPLUS:
-        return softplus_grad(dy, y, slope)
-    return dy
+# apply(code, a, slope) is φ(a), apply_grad(code, dy, y, slope) is dy · φ′ read from y. The code is
+# the same for all threads, so they take one branch together.
+PHI = [MATHS.phi[name] for name in ACTIVATIONS]
+apply = choice(device_function, dict(enumerate(phi.value for phi in PHI)))
+apply_grad = choice(device_function, dict(enumerate(phi.grad for phi in PHI)))
 
 
 @kernel

@@ -22,13 +22,13 @@ from scratchgan.backends.cuda.elementwise import apply
 from scratchgan.backends.cuda.tiles import (
     ACCUMULATE,
     BIAS,
+    IN_TILE,
     LARGE,
     MEDIUM,
     SMALL,
     Tile,
     tile_kernel,
 )
-from scratchgan.backends.scalar import CODES
 
 __all__ = ["MOST_PARTS", "Plan", "combine", "kernels", "plan", "product"]
 
@@ -47,7 +47,6 @@ BYTES = 2000  # that all multiprocessors read a cycle from the second-level cach
 
 MOST_PARTS = 32
 SPAN = 16  # parts are multiples of it: of every tile's depth
-IN_TILE = (CODES["identity"], CODES["leaky_relu"], CODES["relu"])  # φ in the tile's registers
 MOST_DOWN = 65535  # blocks of a grid's second axis
 
 
@@ -185,7 +184,7 @@ def product(
     bias : device array, optional
         (n,).
     code : int
-        Of φ, in ``scalar.CODES``.
+        Of φ, by ``activations.code_of``.
     slope : float
         Of leaky_relu.
     workspace : callable, optional

@@ -23,7 +23,7 @@ COLUMNS = 2 if SIMULATED else 32
 LANES = BLOCK // COLUMNS
 ROWS = 3 if SIMULATED else 256  # of one block: more rows are summed by more blocks, in two passes
 
-log_sigmoid, sigmoid = MATHS.log_sigmoid, MATHS.sigmoid
+log_sigmoid, sigmoid = MATHS.log_sigmoid, MATHS.phi["sigmoid"].value
 
 
 @device_function

@@ -31,18 +31,18 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from scratchgan.backends.activations import TABLE, code_of
 from scratchgan.backends.cuda.device import SIMULATED, cuda, kernel
 from scratchgan.backends.cuda.maths import MATHS
-from scratchgan.backends.scalar import CODES
+from scratchgan.backends.scalar import choice
 
-__all__ = ["ACCUMULATE", "BIAS", "LARGE", "MEDIUM", "SMALL", "Tile", "tile_kernel"]
+__all__ = ["ACCUMULATE", "BIAS", "IN_TILE", "LARGE", "MEDIUM", "SMALL", "Tile", "tile_kernel"]
 
 uint32, int64 = np.uint32, np.int64
 
 BIAS, ACCUMULATE = 1, 2  # flags
-LEAKY_RELU, RELU = CODES["leaky_relu"], CODES["relu"]
-
-leaky_relu, relu = MATHS.leaky_relu, MATHS.relu
+IN_TILE = {code_of(name): MATHS.phi[name].value for name, phi in TABLE.items() if phi.linear}
+"""The φ that a tile computes in its registers; 64 copies of e^x would be a long program."""
 
 
 class Tile(NamedTuple):
@@ -259,8 +259,7 @@ def _writer(tile: Tile, vector: bool, real: Any) -> Any:
     Return the function that makes y = φ(sum + bias) of a thread's sums and writes it to C.
 
     Each step is decided for the whole grid, then done for all sums: a decision in front of
-    each sum would be decided 64 times. φ is the identity, relu or leaky_relu; 64 copies of
-    one that needs e^x would be a long program.
+    each sum would be decided 64 times.
     """
     width = 16 // real.itemsize
     rows, columns = tile.thread_rows, tile.thread_columns
@@ -304,6 +303,15 @@ def _writer(tile: Tile, vector: bool, real: Any) -> Any:
                     if at < m and uint32(beside + uint32(v)) < n:
                         c[uint32(place + uint32(v))] = sums[i * columns + j + v]
 
+    def loop(formula):
+        @_inlined
+        def over_sums(sums, slope):
+            for i in range(sums_size):
+                sums[i] = formula(sums[i], slope)
+
+        return over_sums
+
+    apply = choice(_inlined, {code: loop(formula) for code, formula in IN_TILE.items()})
     add_rows, write_rows = _unrolled(add_row, rows), _unrolled(write_row, rows)
     add_biases = _unrolled(add_bias, columns)
 
@@ -313,12 +321,7 @@ def _writer(tile: Tile, vector: bool, real: Any) -> Any:
             add_rows(0, sums, c, start, m, n, row, column)
         if flags & BIAS:
             add_biases(0, sums, bias, n, column)
-        if code == LEAKY_RELU:
-            for i in range(sums_size):
-                sums[i] = leaky_relu(sums[i], slope)
-        elif code == RELU:
-            for i in range(sums_size):
-                sums[i] = relu(sums[i], slope)
+        apply(code, sums, slope)
         write_rows(0, sums, c, start, m, n, row, column)
 
     return write

@@ -12,12 +12,14 @@ import importlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchgan.backends import ACTIVATIONS, Stream
+from scratchgan.backends import Stream
+from scratchgan.backends.activations import TABLE, Phi
 
 __all__ = ["KERNELS", "Kernel"]
 
@@ -63,53 +65,52 @@ def _normal(*shapes: tuple[int, ...]) -> Callable[[np.random.Generator], tuple[N
 # -- activations ----------------------------------------------------------------------------------
 
 
-def _softplus(a: NDArray[Any]) -> NDArray[Any]:
-    y: NDArray[Any] = np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a)))
-    return y
+@cache
+def _of_torch(torch: Any, name: str) -> Any:
+    """PyTorch's function of a name, from its main module where it is there."""
+    return getattr(torch, name, None) or getattr(torch.nn.functional, name)
 
 
-_NUMPY_FORWARD: dict[str, Callable[..., Any]] = {
-    "identity": lambda a: a.copy(),
-    "relu": lambda a: np.maximum(a, 0),
-    "leaky_relu": lambda a: np.maximum(a, SLOPE * a),
-    "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
-    "tanh": np.tanh,
-    "softplus": _softplus,
-}
-_TORCH_FORWARD: dict[str, Callable[..., Any]] = {
-    "identity": lambda torch, a: a.clone(),
-    "relu": lambda torch, a: torch.relu(a),
-    "leaky_relu": lambda torch, a: torch.nn.functional.leaky_relu(a, SLOPE),
-    "sigmoid": lambda torch, a: torch.sigmoid(a),
-    "tanh": lambda torch, a: torch.tanh(a),
-    "softplus": lambda torch, a: torch.nn.functional.softplus(a),
-}
-_NUMPY_BACKWARD: dict[str, Callable[..., Any]] = {
-    "relu": lambda dy, y: dy * (y > 0),
-    "leaky_relu": lambda dy, y: np.where(y > 0, dy, SLOPE * dy),
-    "sigmoid": lambda dy, y: dy * y * (1 - y),
-    "tanh": lambda dy, y: dy * (1 - y * y),
-}
-_TORCH_BACKWARD: dict[str, Callable[..., Any]] = {
-    "relu": lambda torch, dy, y: torch.ops.aten.threshold_backward(dy, y, 0),
-    "leaky_relu": lambda torch, dy, y: torch.ops.aten.leaky_relu_backward(dy, y, SLOPE, True),
-    "sigmoid": lambda torch, dy, y: torch.ops.aten.sigmoid_backward(dy, y),
-    "tanh": lambda torch, dy, y: torch.ops.aten.tanh_backward(dy, y),
-}
+def _torch_forward(torch: Any, a: Any, phi: Phi) -> Any:
+    if phi.name == "identity":
+        return a.clone()
+    function = _of_torch(torch, phi.name)
+    return function(a, SLOPE) if phi.sloped else function(a)
 
 
-def _activation(name: str) -> Kernel:
+def _activation(phi: Phi) -> Kernel:
     return Kernel(
-        f"activation {name}",
+        f"activation {phi.name}",
         _normal(SHAPE),
-        lambda ops, a: ops.activation(a, name, SLOPE),
-        _NUMPY_FORWARD[name],
-        _TORCH_FORWARD[name],
+        lambda ops, a: ops.activation(a, phi.name, SLOPE),
+        lambda a: phi.formula(a, SLOPE),
+        partial(_torch_forward, phi=phi),
     )
 
 
+_BACKWARD: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {  # in NumPy, in PyTorch
+    "relu": (
+        lambda dy, y: dy * (y > 0),
+        lambda torch, dy, y: torch.ops.aten.threshold_backward(dy, y, 0),
+    ),
+    "leaky_relu": (
+        lambda dy, y: np.where(y > 0, dy, SLOPE * dy),
+        lambda torch, dy, y: torch.ops.aten.leaky_relu_backward(dy, y, SLOPE, True),
+    ),
+    "sigmoid": (
+        lambda dy, y: dy * y * (1 - y),
+        lambda torch, dy, y: torch.ops.aten.sigmoid_backward(dy, y),
+    ),
+    "tanh": (
+        lambda dy, y: dy * (1 - y * y),
+        lambda torch, dy, y: torch.ops.aten.tanh_backward(dy, y),
+    ),
+}
+"""Those that PyTorch, too, reads from y."""
+
+
 def _activation_grad_bias(name: str) -> Kernel:
-    numpy_backward, torch_backward = _NUMPY_BACKWARD[name], _TORCH_BACKWARD[name]
+    phi, (numpy_backward, torch_backward) = TABLE[name], _BACKWARD[name]
 
     def with_numpy(dy: NDArray[Any], y: NDArray[Any], dbias: NDArray[Any]) -> NDArray[Any]:
         da: NDArray[Any] = numpy_backward(dy, y)
@@ -123,7 +124,7 @@ def _activation_grad_bias(name: str) -> Kernel:
 
     def inputs(rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
         dy, a = _normal(SHAPE, SHAPE)(rng)
-        return dy, _NUMPY_FORWARD[name](a), np.zeros(SHAPE[1], np.float32)
+        return dy, phi.formula(a, SLOPE), np.zeros(SHAPE[1], np.float32)
 
     return Kernel(
         f"activation_grad_bias {name}",
@@ -260,8 +261,8 @@ KERNELS = (
         lambda a, b: a * b,
         lambda torch, a, b: a * b,
     ),
-    *(_activation(name) for name in ACTIVATIONS),
-    *(_activation_grad_bias(name) for name in _NUMPY_BACKWARD),
+    *(_activation(phi) for phi in TABLE.values()),
+    *(_activation_grad_bias(name) for name in _BACKWARD),
     Kernel(
         "sum_rows",
         _normal(SHAPE),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from functools import cache
 
 import numpy as np
 import pytest
 from numba import njit
 
-from scratchgan.backends import Stream, get_backend, scalar
+from scratchgan.backends import Stream, get_backend
 from scratchgan.backends.cpu import elementary
 from scratchgan.backends.cpu.maths import MATHS
 
@@ -241,59 +240,3 @@ def test_a_loose_function_is_noticed():
     for wrong in (right * np.float32(1 + 1e-6), np.zeros_like(right), hidden, -right):
         with pytest.raises(AssertionError):
             assert_close(wrong, exact)
-
-
-# -- scalar.py without a compiler -----------------------------------------------------------------
-
-plain = scalar.build(lambda f: f, math.exp, math.expm1, math.log1p)
-
-
-@pytest.mark.parametrize("a", [-700.0, -30.0, -1.5, -1e-9, 0.0, 1e-9, 0.3, 2.0, 30.0, 700.0])
-def test_plain_python_equals_maths_functions(a):
-    def close(x, y):
-        return math.isclose(x, y, rel_tol=1e-15, abs_tol=1e-300)
-
-    sigmoid = 1 / (1 + math.exp(-a))
-    assert close(plain.sigmoid(a), sigmoid)
-    assert close(plain.tanh(a), math.tanh(a))
-    assert close(plain.softplus(a), math.log1p(math.exp(a)))
-    assert close(plain.log_sigmoid(a), -math.log1p(math.exp(-a)))
-    assert plain.relu(a, 0.0) == max(a, 0.0)
-    assert plain.leaky_relu(a, 0.25) == (a if a > 0 else a / 4)
-    assert close(plain.softplus_grad(3.0, plain.softplus(a)), 3 * sigmoid)
-    assert plain.sigmoid_grad(3.0, 0.25) == 3 * 0.25 * 0.75
-    assert plain.tanh_grad(3.0, -0.5) == 3 * 0.75
-    assert plain.relu_grad(3.0, a, 0.0) == (3 if a > 0 else 0)
-    assert plain.leaky_relu_grad(3.0, a, 0.25) == (3 if a > 0 else 0.75)
-
-
-def test_nan_stays_nan_in_plain_python():
-    nan = math.nan
-    for name in ("sigmoid", "tanh", "softplus", "log_sigmoid"):
-        assert math.isnan(getattr(plain, name)(nan)), name
-    assert math.isnan(plain.relu(nan, 0.0))
-    assert math.isnan(plain.leaky_relu(nan, 0.5))
-    assert plain.relu_grad(3.0, nan, 0.0) == 3
-
-
-@pytest.mark.parametrize(
-    ("counter", "key", "words"),
-    [
-        ([0] * 4, [0] * 2, "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
-        ([2**32 - 1] * 4, [2**32 - 1] * 2, "408f276d 41c83b0e a20bc7c6 6d5451fd"),
-        (
-            [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344],
-            [0xA4093822, 0x299F31D0],
-            "d16cfe09 94fdcceb 5001e420 24126ea1",
-        ),
-    ],
-)
-def test_philox_known_answers(counter, key, words):
-    with np.errstate(over="ignore"):  # 32-bit words wrap around
-        got = plain.philox(*map(np.uint32, (*counter, *key)))
-    assert " ".join(f"{int(word):08x}" for word in got) == words
-
-
-def test_every_activation_has_a_code_of_its_own():
-    assert len(set(scalar.CODES.values())) == len(scalar.CODES)
-    assert set(scalar.CODES) - {"identity"} <= set(vars(plain))

@@ -88,13 +88,14 @@ class JaxGame:
         return key, t, g, d
 
     def _loss_of_d(self, d: Any, g: Any, x: Any, z: Any) -> Any:
-        softplus = self.jax.nn.softplus  # −log σ(l) = softplus(−l)
+        log_sigmoid = self.jax.nn.log_sigmoid
         fake = _forward(g, z, self.jax.nn.relu)
-        return softplus(-self._logits(d, x)).mean() + softplus(self._logits(d, fake)).mean()
+        real, fake = self._logits(d, x), self._logits(d, fake)
+        return -log_sigmoid(real).mean() - log_sigmoid(-fake).mean()
 
     def _loss_of_g(self, g: Any, d: Any, z: Any) -> Any:
         logits = self._logits(d, _forward(g, z, self.jax.nn.relu))
-        return self.jax.nn.softplus(-logits).mean()
+        return -self.jax.nn.log_sigmoid(logits).mean()
 
     def _logits(self, d: Any, x: Any) -> Any:
         return _forward(d, x, partial(self.jax.nn.leaky_relu, negative_slope=SLOPE))
