@@ -1,4 +1,4 @@
-"""Trees of arrays: x is an array or a pair of such, params a dict or a tuple of such."""
+"""Trees of arrays: x is an array or a tuple of trees; params is a dict or a tuple of trees."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["leaves", "names", "rebuilt"]
 
 
 def leaves(tree: Any) -> Iterator[Any]:
-    """Arrays of a tree, in the order of ``Layout``."""
+    """Yield the arrays of a tree, in the order of ``Layout``."""
     if isinstance(tree, Mapping | tuple):
         for part in tree.values() if isinstance(tree, Mapping) else tree:
             yield from leaves(part)
@@ -18,7 +18,7 @@ def leaves(tree: Any) -> Iterator[Any]:
 
 
 def rebuilt(like: Any, arrays: Iterable[Any]) -> Any:
-    """Build a tree of the form of ``like`` with other leaves, taken in turn."""
+    """Return a tree of the same form as ``like``, with ``arrays`` as its leaves, in order."""
     each = iter(arrays)
     if isinstance(like, Mapping):
         return {name: rebuilt(part, each) for name, part in like.items()}
@@ -28,7 +28,7 @@ def rebuilt(like: Any, arrays: Iterable[Any]) -> Any:
 
 
 def names(x: Any, name: str) -> Iterator[str]:
-    """Names of the arrays of an input: ``x``, or ``x[0]`` and ``x[1]`` for a pair."""
+    """Yield the names of the arrays of an input: ``x``, or ``x[0]`` and ``x[1]`` for a pair."""
     if isinstance(x, tuple):
         for i, part in enumerate(x):
             yield from names(part, f"{name}[{i}]")
