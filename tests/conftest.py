@@ -7,6 +7,7 @@ is missing, and the summary counts such tests, a line a name.
 """
 
 import os
+import signal
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(name, "1")  # before NumPy is loaded: workers share the cores
@@ -39,6 +40,17 @@ LEFT_OUT = pytest.StashKey[Counter]()  # tests by the name that they need
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def heard():
+    """Signals are heard: what runs in a shell's background, or under nohup, may ignore some."""
+    usual = {"SIGINT": signal.default_int_handler, "SIGHUP": signal.SIG_DFL}  # one is POSIX's
+    numbers = {name: getattr(signal, name) for name in usual if hasattr(signal, name)}
+    before = {name: signal.signal(number, usual[name]) for name, number in numbers.items()}
+    yield
+    for name, handler in before.items():
+        signal.signal(numbers[name], handler)
 
 
 @cache

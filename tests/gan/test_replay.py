@@ -910,8 +910,8 @@ t, plain = [toy().make(log_every=10**6) for _ in range(2)]
 t.train(10)
 for wait in (0.05, 0.06, 0.11, 0.13, 0.17):
     timer = threading.Timer(wait, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
     try:
+        timer.start()  # on a busy machine it may have rung before the training goes on
         t.train(10**9)
     except KeyboardInterrupt:
         pass  # long before the end: its process has some minutes
@@ -930,6 +930,8 @@ def test_stop_and_looks_from_another_thread_are_heard():
     driver = threading.Thread(target=t.train, args=(10**9,))
     driver.start()
     try:
+        while t.iteration == 0:
+            time.sleep(0.001)
         for _ in range(10):
             time.sleep(0.02)
             state = t.state()  # it waits for an iteration's end, not for that of 10⁹
@@ -937,7 +939,7 @@ def test_stop_and_looks_from_another_thread_are_heard():
         assert state["updates_d"] == state["step"] > 0
     finally:
         t.stop()
-        driver.join(300)
+        driver.join(600)
     assert not driver.is_alive()
     assert t.iteration < 10**9
     b = small.trainer(log_every=10**6)

@@ -15,7 +15,7 @@ HEAD = f"import time, warnings\nimport pytest\npytestmark = pytest.mark.{MARK}\n
 def run(tmp_path):
     """Run what is given as a test file, and return what came of it."""
 
-    def run(body, limit=60.0, head=HEAD):
+    def run(body, limit=600.0, head=HEAD):
         path = tmp_path / "test_some.py"
         path.write_text(head + body)
         settings = (
