@@ -4,18 +4,23 @@ Check the backward pass of a layer, or of your own function, against measured de
 ``gradcheck`` compares each gradient with a measurement. ``assert_adjoint`` compares a layer's
 two derivatives, jvp and backward, with each other. ``scratchgan.testing.check_layer`` does both
 and checks the rest of a layer's contract.
+
+The package can be called itself: ``sg.gradcheck(...)`` is the function of that name.
 """
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from scratchgan import checks
 from scratchgan.gradcheck.adjoint import assert_adjoint
-from scratchgan.gradcheck.differences import LEAST_STEP, Settings, check
+from scratchgan.gradcheck.differences import LEAST_STEP, Measurement, check
 from scratchgan.gradcheck.problem import LayerAt, function_problem
 from scratchgan.gradcheck.report import GradcheckReport, TensorReport
 from scratchgan.nn import Context, Layer, Network
@@ -133,10 +138,10 @@ def gradcheck(
         rtol = checks.number(who, "rtol", rtol, 0)
     seed = checks.seed(who, "seed", seed)
     rng = np.random.default_rng(seed)
-    settings = Settings(mode, method, rtol, step, directions)
+    how = Measurement(mode, method, rtol, step, directions)
     if isinstance(target, Layer):
         at = LayerAt(target, inputs, params, ctx, rng)
-        return check(at.problem(rng.standard_normal(at.y.shape)), settings, rng)
+        return check(at.problem(rng.standard_normal(at.y.shape)), how, rng)
     if params is not None or ctx is not None:
         raise TypeError("gradcheck: params and ctx are for a Layer; a function has only inputs")
     if isinstance(target, Network):
@@ -147,4 +152,16 @@ def gradcheck(
     checks.function(
         who, "target", target, "a Layer or a function, f(**inputs) -> (value, gradients)"
     )
-    return check(function_problem(target, inputs), settings, rng)
+    return check(function_problem(target, inputs), how, rng)
+
+
+class _Callable(ModuleType):
+    """A module that can be called: the package's attribute ``gradcheck`` is a module."""
+
+    __signature__ = inspect.signature(gradcheck)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> GradcheckReport:
+        return gradcheck(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -215,3 +215,22 @@ def test_a_label_s_size_costs_no_memory():
         assert tracemalloc.get_traced_memory()[1] <= 1 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_the_last_examples_are_held_back():
+    x = np.arange(10, dtype=np.float32).reshape(5, 2)
+    data = Dataset.from_array(x, name="x", labels=np.array([0, 1, 0, 1, 2]))
+    seen, held_back = data.split(2)
+    assert seen.x.tolist() == x[:3].tolist()
+    assert held_back.x.tolist() == x[3:].tolist()
+    assert (seen.labels.tolist(), held_back.labels.tolist()) == ([0, 1, 0], [1, 2])
+    seen, held_back = data.split(0)
+    assert (len(seen.x), len(held_back.x)) == (5, 0)
+    assert Dataset.from_array(x, name="x").split(2)[0].labels is None
+
+
+@pytest.mark.parametrize("validation", [-1, 5, 2.5, True])
+def test_something_is_left_to_train_on(validation):
+    data = Dataset.from_array(np.ones((5, 2)), name="x")
+    with pytest.raises(ValueError, match="data set 'x': validation is"):
+        data.split(validation)

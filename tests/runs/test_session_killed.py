@@ -55,7 +55,7 @@ def assert_same_end(run_folder, undisturbed):
 # processor time behind the n-th record, so that it does not matter how busy the machine is.
 DRIVER = """
 import os, signal, stat, sys
-import scratchgan.runs.files as files
+import scratchgan.files
 from scratchgan.cli import main
 from scratchgan.runs import RunFolder
 
