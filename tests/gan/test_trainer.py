@@ -400,7 +400,7 @@ BAD = [
     ({"noise": 7}, ShapeError, "G takes 2 features and the noise give 7"),
     ({"x": np.zeros((23, 3), np.uint8)}, DataError, "uint8; expected floats.*/ 255"),
     ({"x": np.full((23, 3), np.nan)}, DataError, "69 values that are NaN or infinite.*row 0"),
-    ({"x": np.zeros((0, 3))}, DataError, r"\(0, 3\); expected an array \(examples, features\)"),
+    ({"x": np.zeros((0, 3))}, DataError, r"\(0, 3\); expected \(examples, features\)"),
     ({"x": np.zeros(23)}, DataError, r"have shape \(23,\); expected"),
     ({"x": [[1.0]]}, DataError, "batch_size is 5 and the data have 1 examples"),
     ({"batch_size": 24}, DataError, "batch_size is 24 and the data have 23 examples"),
@@ -414,7 +414,7 @@ BAD = [
     ({"objective": "minmax"}, UnknownNameError, "did you mean 'minimax'"),
     ({"labels": np.zeros(22, int)}, DataError, r"expected \(23,\), one label for each"),
     ({"labels": [0.5] * 23}, DataError, "float64; expected integers"),
-    ({"labels": np.arange(23), "classes": 3}, DataError, "examples of 23 classes, and 3 were"),
+    ({"labels": np.arange(23), "classes": 3}, DataError, "examples of 23 classes; expected 3"),
     ({"batch_size": 2.5}, DataError, "batch_size is 2.5"),
     ({"labels": np.zeros(23, int)}, ShapeError, "G takes 2 features and the noise give"),
     (

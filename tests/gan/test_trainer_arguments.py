@@ -313,15 +313,15 @@ def test_labels_of_any_integers(kind, classes):
 @pytest.mark.parametrize(
     ("labels", "classes", "said"),
     [
-        (EACH + 1, 0, "the classes 1, 2, 3; expected 0, 1, 2, an example of each"),
+        (EACH + 1, 0, "the classes 1, 2, 3; expected 0, 1, 2, each with an example"),
         (EACH + 1, 4, "the classes 1, 2, 3"),
-        (2 * (EACH % 2), 0, "the classes 0, 2; expected 0, 1, an example of each"),
+        (2 * (EACH % 2), 0, "the classes 0, 2; expected 0, 1, each with an example"),
         (2 * (EACH % 2), 3, "the classes 0, 2"),
         (EACH - 1, 0, "the classes -1, 0, 1"),
         (np.where(EACH == 2, 2**31, EACH), 0, "the classes 0, 1, 2147483648"),
         (EACH.astype(np.uint64) + 2**63, 0, "the classes 9223372036854775808"),
-        (EACH, CLASSES - 1, "examples of 3 classes, and 2 were named"),
-        (EACH, CLASSES + 1, "examples of 3 classes, and 4 were named"),
+        (EACH, CLASSES - 1, "examples of 3 classes; expected 2"),
+        (EACH, CLASSES + 1, "examples of 3 classes; expected 4"),
         (EACH, -1, "classes is -1; expected a whole number"),
         (EACH, 1.5, "classes is 1.5; expected a whole number"),
         (EACH, None, "classes is None; expected a whole number"),
@@ -397,7 +397,7 @@ def test_what_is_no_z():
     assert G.at([[0.5, 1.0]]).shape == (1, FEATURES)
     assert np.isnan(G.at(np.full((2, NOISE), math.nan))).all()  # NaN in, NaN out
     for z, said in (
-        (Table(), "give .to_numpy"),
+        (Table(), "convert it with .to_numpy"),
         (None, "z is None"),
         (np.array([["a", "b"]]), "real numbers"),
         (np.ma.masked_greater(np.ones((3, NOISE)), 0), "masked"),
