@@ -10,6 +10,7 @@ __all__ = [
     "DataError",
     "NonFiniteError",
     "NotRecordableError",
+    "RecipeError",
     "ReplayError",
     "RunError",
     "ShapeError",
@@ -24,6 +25,10 @@ class ShapeError(ValueError):
 
 class DataError(ValueError):
     """A data set, or one of its files, is missing, damaged or invalid."""
+
+
+class RecipeError(ValueError):
+    """A file that is to hold a recipe cannot be used."""
 
 
 class RunError(RuntimeError):

@@ -24,13 +24,14 @@ FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*
 BELOW = {
     "errors": set(),
     "checks": {"errors"},
+    "fields": {"checks", "errors"},
     "limits": set(),
     "theory": {"checks", "errors"},
     "backends": {"checks", "errors"},
     "nn": {"backends", "checks", "errors"},
     "games": {"theory", "backends", "checks", "errors"},
-    "optim": {"backends", "checks", "errors"},
-    "gan": {"nn", "games", "optim", "backends", "checks", "errors", "limits"},
+    "optim": {"backends", "checks", "errors", "fields"},
+    "gan": {"nn", "games", "optim", "backends", "checks", "errors", "fields", "limits"},
     "data": {"theory", "checks", "errors", "limits"},
 }
 # These stand above and may import any of the above; nobody above may import them.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,10 +13,17 @@ from scratchgan import checks
 from scratchgan.errors import DataError, ShapeError
 from scratchgan.theory.densities import Density
 
-__all__ = ["Dataset"]
+__all__ = ["Dataset", "Examples"]
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int32]
+
+
+class Examples(NamedTuple):
+    """Some examples of a data set."""
+
+    x: Floats
+    labels: Labels | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,6 +185,19 @@ class Dataset:
     def classes(self) -> int:
         """Number of classes; 0 without labels."""
         return len(self.label_names)
+
+    def split(self, validation: int) -> tuple[Examples, Examples]:
+        """
+        Return the examples to train on, and the last ``validation`` ones, which are held back.
+
+        Raises
+        ------
+        ValueError
+            If that is no whole number from 0, or leaves nothing to train on.
+        """
+        n = self.n - checks.whole(self._owner, "validation", validation, 0, self.n - 1)
+        labels = (None, None) if self.labels is None else (self.labels[:n], self.labels[n:])
+        return Examples(self.x[:n], labels[0]), Examples(self.x[n:], labels[1])
 
     def describe(self) -> str:
         """Return a readable summary: shape, range, labels, source and licence."""

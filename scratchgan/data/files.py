@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from scratchgan.data.idx import contents, parse_idx
 from scratchgan.errors import DataError
-from scratchgan.limits import open_regular
+from scratchgan.files import open_regular, write_atomically
 
 __all__ = ["DATA_DIR", "Distribution", "IdxFile", "find"]
 
@@ -192,17 +192,12 @@ def _checked(stream: IO[bytes], where: str, file: IdxFile) -> NDArray[np.uint8]:
 
 def _write(path: Path, raw: bytes, distribution: Distribution) -> None:
     """Put a file into the cache: whole or not at all."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(raw)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(
+
+    def explain(error: OSError, path: Path) -> DataError:
+        return DataError(
             f"cannot write {path}: {error.strerror or error}; free some space there or make the"
             f" folder writable, or put the files into a folder {distribution.name}/ elsewhere and"
             f" set {DATA_DIR} to the folder that holds this one"
-        ) from error
+        )
+
+    write_atomically(path, lambda stream: stream.write(raw), explain=explain)

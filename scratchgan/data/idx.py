@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from scratchgan import checks
 from scratchgan.errors import DataError
-from scratchgan.limits import open_regular
+from scratchgan.files import open_regular
 
 __all__ = ["contents", "parse_idx", "read_idx"]
 

@@ -28,8 +28,6 @@ class Minibatches:
     labels : integer array (n,), optional
         With labels, each minibatch is a pair (x, y) with one-hot y. The classes are 0, 1, …, and
         each must have an example.
-    classes : int, optional
-        Number of classes; by default as many as there are in ``labels``.
 
     Raises
     ------
@@ -44,25 +42,34 @@ class Minibatches:
         batch_size: int,
         seed: int,
         labels: NDArray[Any] | None = None,
-        classes: int = 0,
         dtype: Any = np.float32,
     ) -> None:
         x = _own(_examples(x), dtype)
         self.ops = ops
         self.dtype = dtype
         self.n, self.features = x.shape
-        self.batch_size = _size(batch_size, self.n)
-        self.per_epoch = self.n // self.batch_size
         self._x = ops.asarray(x, dtype)
-        self._labels, self.classes = None, _named(classes, labels)
+        self._labels, self.classes = None, 0
         if labels is not None:
-            known = checks.labels("", "labels", labels, self.n, self.classes or None)
+            known = checks.labels("", "labels", labels, self.n)
             self._labels, self.classes = ops.asarray(known), int(known.max()) + 1
-        self._stream = Stream(checks.seed("", "seed", seed)).purpose(Purpose.SHUFFLE)
         # The orders of this epoch and of the next one are in one buffer, so that a recorded step
         # reads the same buffer every time, at a start that changes.
         self._orders = ops.zeros((2 * self.n,), np.int32)
-        self._epoch_in = [-1, -1]  # which epoch each half holds
+        self._order(_size(batch_size, self.n), checks.seed("", "seed", seed))
+
+    def _order(self, batch_size: int, seed: int) -> None:
+        self.batch_size, self.seed = batch_size, seed
+        self.per_epoch = self.n // batch_size
+        self._stream = Stream(seed).purpose(Purpose.SHUFFLE)
+        self._epoch_in = [-1, -1]  # which epoch each half of the orders holds
+
+    def change(self, batch_size: int, seed: int) -> bool:
+        """Cut other minibatches from now on; return whether they are others."""
+        other = (_size(batch_size, self.n), seed) != (self.batch_size, self.seed)
+        if other:
+            self._order(batch_size, seed)
+        return other
 
     def __getitem__(self, number: int) -> Any:
         """Return minibatch ``number``, counted over all epochs: x, or the pair (x, y)."""
@@ -144,10 +151,3 @@ def _size(value: object, examples: int) -> int:
             f"batch_size is {checks.shown(value)} and the data have {examples} examples; expected"
             f" a whole number, 1 ≤ batch_size ≤ {examples}"
         ) from None
-
-
-def _named(value: object, labels: object) -> int:
-    classes = checks.whole("", "classes", value, 0)
-    if classes and labels is None:
-        raise DataError(f"classes is {checks.shown(value)} and there are no labels; give labels")
-    return classes

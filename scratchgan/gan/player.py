@@ -39,18 +39,31 @@ class Player:
 
     def __init__(self, network: Network, optimizer: Optimizer, ema: float | None = None) -> None:
         checks.instance("Player", "network", network, Network, "a Network")
-        checks.instance("Player", "optimizer", optimizer, Optimizer, "an optimizer")
         self.network = network
-        self.optimizer = optimizer
-        self.ema = None if ema is None else checks.number("", "ema", ema, 0, 1, below=True)
-        self.t = 0
         self.grads_flat, self.grads = network.new_buffer()
-        self.slots = tuple(network.new_buffer()[0] for _ in optimizer.slots)
+        self.slots: tuple[Array, ...] = ()
         self.average_flat: Array | None = None
         self.average: Any = None
-        if ema is not None:
-            self.average_flat, self.average = network.new_buffer()
-            network.ops.copy_(self.average_flat, network.flat)
+        self._kept: tuple[str, ...] | None = None  # what the slots are
+        self.change(optimizer, ema)
+
+    def change(self, optimizer: Optimizer, ema: float | None = None) -> None:
+        """
+        Go on with another optimiser or moving average.
+
+        An optimiser that keeps other arrays begins anew: t and moments are 0.
+        """
+        checks.instance("Player", "optimizer", optimizer, Optimizer, "an optimizer")
+        self.ema = None if ema is None else checks.number("", "ema", ema, 0, 1, below=True)
+        self.optimizer = optimizer
+        if optimizer.slots != self._kept:
+            self.t, self._kept = 0, optimizer.slots
+            self.slots = tuple(self.network.new_buffer()[0] for _ in optimizer.slots)
+        if ema is None:
+            self.average_flat = self.average = None
+        elif self.average_flat is None:
+            self.average_flat, self.average = self.network.new_buffer()
+            self.network.ops.copy_(self.average_flat, self.network.flat)
 
     def __call__(self, x: Any) -> Any:
         """Return the network's y for x, not in training (dropout is off)."""

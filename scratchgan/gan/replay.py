@@ -24,8 +24,10 @@ from numpy.typing import NDArray
 from scratchgan.backends import Array, Stream
 from scratchgan.backends.program import Program, Recorder, Varying, address
 from scratchgan.errors import NotRecordableError, ReplayError
+from scratchgan.fields import settings_in
 from scratchgan.gan.comparison import Watcher, check_at, where_they_part, who_asks
 from scratchgan.gan.fingerprint import Node, difference, fingerprint
+from scratchgan.gan.settings import Settings
 from scratchgan.gan.state import Moment
 from scratchgan.gan.steps import DStep, GStep
 from scratchgan.optim import SGD, Adam, Schedule
@@ -36,6 +38,12 @@ if TYPE_CHECKING:
 
 __all__ = ["StepRecorder"]
 
+# The settings that an iteration rests on. Which of several games is played is told apart from them.
+PLAYED = [
+    each.name
+    for each in settings_in(Settings).values()
+    if each.bits and not each.run and each.name != "objective"
+]
 MOST = 4096  # steps of one call
 LAST = 2**32  # iterations from here on have no number in a stream
 STEP_BY_STEP = "the training is run step by step, not replayed:"
@@ -303,9 +311,9 @@ def _settings(trainer: Trainer, game: Game) -> Node:
             "D's optimizer": trainer.D.optimizer,
             "G's optimizer": trainer.G.optimizer,
             "objective": game,
-            "noise": trainer.noise,
+            "settings": {name: getattr(trainer.settings, name) for name in PLAYED},
+            "averages": (trainer.D.ema, trainer.G.ema),
             "data": of_data,
-            "trainer": (trainer.k, trainer.updates, trainer.seed, trainer.D.ema, trainer.G.ema),
         },
         [*arrays, trainer.D, trainer.G, trainer.data, trainer.ops],
     )

@@ -15,7 +15,7 @@ import numpy as np
 
 from scratchgan import checks
 from scratchgan.gradcheck.adjoint import assert_adjoint
-from scratchgan.gradcheck.differences import LEAST_STEP, Settings, check
+from scratchgan.gradcheck.differences import LEAST_STEP, Measurement, check
 from scratchgan.gradcheck.problem import LayerAt, function_problem
 from scratchgan.gradcheck.report import GradcheckReport, TensorReport
 from scratchgan.nn import Context, Layer, Network
@@ -133,10 +133,10 @@ def gradcheck(
         rtol = checks.number(who, "rtol", rtol, 0)
     seed = checks.seed(who, "seed", seed)
     rng = np.random.default_rng(seed)
-    settings = Settings(mode, method, rtol, step, directions)
+    how = Measurement(mode, method, rtol, step, directions)
     if isinstance(target, Layer):
         at = LayerAt(target, inputs, params, ctx, rng)
-        return check(at.problem(rng.standard_normal(at.y.shape)), settings, rng)
+        return check(at.problem(rng.standard_normal(at.y.shape)), how, rng)
     if params is not None or ctx is not None:
         raise TypeError("gradcheck: params and ctx are for a Layer; a function has only inputs")
     if isinstance(target, Network):
@@ -147,4 +147,4 @@ def gradcheck(
     checks.function(
         who, "target", target, "a Layer or a function, f(**inputs) -> (value, gradients)"
     )
-    return check(function_problem(target, inputs), settings, rng)
+    return check(function_problem(target, inputs), how, rng)

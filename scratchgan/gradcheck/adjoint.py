@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from scratchgan import checks
-from scratchgan.gradcheck.differences import Settings, check
+from scratchgan.gradcheck.differences import Measurement, check
 from scratchgan.gradcheck.problem import Arrays, LayerAt, Problem, dot
 from scratchgan.nn import Context, Layer
 
@@ -85,7 +85,7 @@ def assert_adjoint(
                 f" ⟨u, jvp(v)⟩ = {left:.17g}, ⟨backward(u), v⟩ = {right:.17g}"
             )
         along = _along(at, u, v, left)
-        report = check(along, Settings(method=method), rng)
+        report = check(along, Measurement(method=method), rng)
         if not report.ok:
             raise AssertionError(str(report))
 

@@ -22,7 +22,7 @@ from scratchgan.gradcheck.ladder import EPS, RATIO, START, Ladder, Measured, rou
 from scratchgan.gradcheck.problem import Arrays, Problem, dot
 from scratchgan.gradcheck.report import GradcheckReport, Status, TensorReport
 
-__all__ = ["LEAST_STEP", "Settings", "check"]
+__all__ = ["LEAST_STEP", "Measurement", "check"]
 
 STEP = 1e-30  # of the complex step
 LEAST_STEP = 1e-300  # smaller steps times a derivative would lose digits
@@ -36,7 +36,7 @@ HIDDEN = 1000  # largest ratio of the error of several kinks to their combined j
 LINES = 4  # number of lines on which rounding is measured
 
 
-class Settings(NamedTuple):
+class Measurement(NamedTuple):
     """How to measure; the arguments of ``gradcheck``."""
 
     mode: str = "full"
@@ -70,7 +70,7 @@ class Comparison(NamedTuple):
     unresolved: bool = False  # inconclusive because no difference is precise enough
 
 
-def check(problem: Problem, settings: Settings, rng: np.random.Generator) -> GradcheckReport:
+def check(problem: Problem, how: Measurement, rng: np.random.Generator) -> GradcheckReport:
     """Compare every gradient of ``problem`` with its measured derivatives."""
     again = problem.value(problem.point)
     f0 = problem.value(problem.point)
@@ -82,9 +82,9 @@ def check(problem: Problem, settings: Settings, rng: np.random.Generator) -> Gra
     scales = _scales(problem.gradients)
     with np.errstate(all="ignore"):  # a step may leave f's domain; the next step is smaller
         tensors = [
-            _Tensor(problem, f0, name, scales[name], settings).report(rng) for name in problem.point
+            _Tensor(problem, f0, name, scales[name], how).report(rng) for name in problem.point
         ]
-    return GradcheckReport(problem.title, settings.method, settings.mode, tuple(tensors))
+    return GradcheckReport(problem.title, how.method, how.mode, tuple(tensors))
 
 
 def _scales(gradients: Arrays) -> dict[str, float]:
@@ -101,21 +101,21 @@ class _Tensor:
     """The comparisons of one tensor."""
 
     def __init__(
-        self, problem: Problem, f0: float, name: str, scale: float, settings: Settings
+        self, problem: Problem, f0: float, name: str, scale: float, how: Measurement
     ) -> None:
         self.problem, self.f0, self.name, self.scale = problem, f0, name, scale
-        self.settings = settings
-        self.rtol = RTOL[settings.method] if settings.rtol is None else settings.rtol
+        self.how = how
+        self.rtol = RTOL[how.method] if how.rtol is None else how.rtol
         self._rounding: float | None = None
 
     def report(self, rng: np.random.Generator) -> TensorReport:
         x, gradient = self.problem.point[self.name], self.problem.gradients[self.name]
-        if self.settings.mode == "full":
+        if self.how.mode == "full":
             probes = _entries(x, gradient)
         else:
-            probes = _directions(x, gradient, self.settings.directions, rng)
+            probes = _directions(x, gradient, self.how.directions, rng)
         self.probes = probes
-        compare = {"central": self._central, "complex": self._complex}[self.settings.method]
+        compare = {"central": self._central, "complex": self._complex}[self.how.method]
         return _summary(self.name, x.shape, self.scale, [compare(probe) for probe in probes])
 
     def _central(self, probe: Probe) -> Comparison:
@@ -138,7 +138,7 @@ class _Tensor:
         if compared.status == Status.OK and first.error <= enough:
             return compared
         rounding = max(least, self._measured_rounding())
-        widen = self.settings.step is None
+        widen = self.how.step is None
         best = ladder.best(rounding, enough, widen=widen)
         compared = self._compare(probe, best)
         allowed = HIDDEN if self.problem.margin <= RATIO * best.step else 1
@@ -148,7 +148,7 @@ class _Tensor:
 
     def _complex(self, probe: Probe) -> Comparison:
         """Compare with the complex step, which stays on the side of a kink on which f is."""
-        h = STEP * max(1.0, probe.size) if self.settings.step is None else self.settings.step
+        h = STEP * max(1.0, probe.size) if self.how.step is None else self.how.step
         try:
             value = self._f(probe.moved(1j * h))
         except Exception as refusal:
@@ -200,7 +200,7 @@ class _Tensor:
         return self.scale or self.problem.magnitude / max(1.0, probe.size)
 
     def _ladder(self, probe: Probe) -> Ladder:
-        start = START * max(1.0, probe.size) if self.settings.step is None else self.settings.step
+        start = START * max(1.0, probe.size) if self.how.step is None else self.how.step
         return Ladder(lambda t: self._f(probe.moved(t)), self.f0, start)
 
     def _measured_rounding(self) -> float:

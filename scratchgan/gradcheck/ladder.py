@@ -30,7 +30,7 @@ TINIEST = 2.0**-1000  # a smaller step would overflow when divided by
 SPREAD = 6  # bound on the rounding of R in units of σ/h: 8 times its standard deviation ¾ σ/h
 
 
-class Rung(NamedTuple):
+class Difference(NamedTuple):
     """One central difference."""
 
     step: float
@@ -63,7 +63,7 @@ class Ladder:
 
     def __init__(self, f: Callable[[float], Any], f0: float, start: float) -> None:
         self._f, self._f0, self._start = f, f0, start
-        self._rungs: dict[int, Rung] = {}
+        self._rungs: dict[int, Difference] = {}
 
     def pair(self, k: int, rounding: float) -> Measured:
         """Measure with the steps k − 1 and k; ``error`` is only that of rounding."""
@@ -118,12 +118,12 @@ class Ladder:
         change = abs(now.slope - self.pair(k - 1, rounding).slope)
         return now._replace(error=now.error + change)
 
-    def _rung(self, k: int) -> Rung:
+    def _rung(self, k: int) -> Difference:
         if k not in self._rungs:
             h = max(self._start / RATIO**k, TINIEST)
             plus, minus = self._value(h), self._value(-h)
             slope, jump = (plus - minus) / (2 * h), (plus - 2 * self._f0 + minus) / h
-            self._rungs[k] = Rung(h, slope, jump, max(abs(plus), abs(minus)))
+            self._rungs[k] = Difference(h, slope, jump, max(abs(plus), abs(minus)))
         return self._rungs[k]
 
     def _value(self, t: float) -> float:

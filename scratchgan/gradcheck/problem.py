@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scratchgan import checks
 from scratchgan.backends import get_backend
 from scratchgan.errors import ShapeError
-from scratchgan.gradcheck.trees import leaves, names, rebuilt
 from scratchgan.nn import Context, Layer, Layout
+from scratchgan.nn.trees import leaves, rebuilt, walk
 
 __all__ = ["Arrays", "LayerAt", "Problem", "dot", "function_problem", "some_params"]
 
@@ -89,7 +89,7 @@ class LayerAt:
             layout.require(params)
         self._params = some_params(layer, rng) if params is None else params
         self._x = x
-        self.inputs = list(names(x, "x"))
+        self.inputs = ["x" + "".join(f"[{i}]" for i in path) for path, _ in walk(x)]
         paths = [entry.path for entry in layout.entries]
         if set(self.inputs) & set(paths):
             raise ValueError(f"{layer!r} has a parameter 'x', the name of the input; rename it")

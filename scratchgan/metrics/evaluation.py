@@ -16,10 +16,10 @@ from scratchgan.metrics.images import image_figures
 from scratchgan.metrics.modes import mode_coverage
 from scratchgan.theory import GaussianMixture
 
-__all__ = ["Evaluation", "Measure", "evaluate"]
+__all__ = ["Evaluation", "EvaluationLine", "evaluate"]
 
 
-class Measure(NamedTuple):
+class EvaluationLine(NamedTuple):
     """One row: the same measure of three sets of samples."""
 
     name: str
@@ -32,7 +32,7 @@ class Evaluation(NamedTuple):
     """What ``evaluate`` returns."""
 
     samples: int
-    measures: list[Measure]
+    measures: list[EvaluationLine]
     note: str  # what the columns hold, for a person
     figures: dict[str, Any] | None = (
         None  # of images: the same as plain data, by column and measure
@@ -104,15 +104,15 @@ def _evaluate_images(
     classifier = trained_classifier(data, SETTINGS.get(data.name) or _untuned(data))
     found = image_figures(samples, data, classifier, asked=asked, validation=validation, seed=seed)
 
-    def row(name: str, measure: str, show: Callable[[dict[str, Any]], str]) -> Measure:
-        return Measure(name, *(show(f[measure]) if measure in f else "" for f in found))
+    def row(name: str, measure: str, show: Callable[[dict[str, Any]], str]) -> EvaluationLine:
+        return EvaluationLine(name, *(show(f[measure]) if measure in f else "" for f in found))
 
     def percent(key: str) -> Callable[[dict[str, Any]], str]:
         return lambda f: f"{100 * f[key]:.1f} %"
 
     rows = [
-        Measure("classifier ≥ 0.9 sure", *(f"{100 * c.confident:.1f} %" for c in seen)),
-        Measure("classes seen", *(f"{np.count_nonzero(c.counts)}" for c in seen)),
+        EvaluationLine("classifier ≥ 0.9 sure", *(f"{100 * c.confident:.1f} %" for c in seen)),
+        EvaluationLine("classes seen", *(f"{np.count_nonzero(c.counts)}" for c in seen)),
         row("classifier score", "classifier_score", lambda f: f"{f['mean']:.2f}"),
         row("Fréchet distance", "frechet", lambda f: f"{f['value']:.2f}"),
         row("kernel distance", "kernel", lambda f: f"{f['value']:.3f} ± {f['error']:.3f}"),
@@ -157,17 +157,19 @@ def _evaluate_modes(
     return Evaluation(
         len(samples),
         [
-            Measure("modes captured", *(f"{c.captured} of {c.modes}" for c in both)),
-            Measure("within 3 σ of a mode", *(f"{100 * c.high_quality:.1f} %" for c in both)),
-            Measure("reverse KL (nats)", *(f"{c.reverse_kl:.4f}" for c in both)),
+            EvaluationLine("modes captured", *(f"{c.captured} of {c.modes}" for c in both)),
+            EvaluationLine(
+                "within 3 σ of a mode", *(f"{100 * c.high_quality:.1f} %" for c in both)
+            ),
+            EvaluationLine("reverse KL (nats)", *(f"{c.reverse_kl:.4f}" for c in both)),
         ],
         f"{len(samples):,} samples each; the real ones are fresh draws from the density.",
     )
 
 
 def _evaluate_moments(samples: NDArray[Any], real: NDArray[Any]) -> Evaluation:
-    def row(name: str, measure: Any) -> Measure:
-        return Measure(
+    def row(name: str, measure: Any) -> EvaluationLine:
+        return EvaluationLine(
             name, *(", ".join(f"{v:.3f}" for v in measure(x, axis=0)) for x in (samples, real))
         )
 

@@ -87,19 +87,18 @@ def image_figures(
             f"data set '{data.name}' has no labelled test images; image_figures compares with them"
         )
     samples = checks.array("image_figures", "samples", samples, (None, data.features), rows=FEWEST)
-    validation = checks.whole("image_figures", "validation", validation, 0, data.n - 1)
     rng = np.random.default_rng(checks.seed("image_figures", "seed", seed))
-    seen = data.x[: data.n - validation]
+    (seen, _), (held_back, _) = data.split(validation)
     reference = seen[rng.permutation(len(seen))[:REFERENCE]]
     control = rng.permuted(reference[: len(samples)], axis=0)
-    held_back = data.x[-validation:] if validation else data.x[-FIRST:]
+    chosen_by = held_back if validation else data.x[-FIRST:]  # examples that choose σ
     features = classifier.features(reference)
     count = min(len(samples), len(data.x_test), len(control))
     sets = [
         _of_a_set(x, count, features, seen, classifier) for x in (samples, data.x_test, control)
     ]
     for figures, centres in zip(sets, (samples, reference[: len(samples)], control), strict=True):
-        found = parzen_log_likelihood(centres, data.x_test, held_back)
+        found = parzen_log_likelihood(centres, data.x_test, chosen_by)
         figures["parzen"] = {**found._asdict(), "curve": [list(point) for point in found.curve]}
     if asked is not None:
         for figures, x, labels in zip(

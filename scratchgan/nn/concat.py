@@ -9,7 +9,7 @@ import numpy as np
 from scratchgan import checks
 from scratchgan.backends import Array
 from scratchgan.errors import ShapeError
-from scratchgan.nn.layer import Cache, Context, Features, Layer, Params, Row
+from scratchgan.nn.layer import Cache, Context, Features, Layer, Params, SummaryLine
 
 __all__ = ["Concat", "ConcatCache"]
 
@@ -113,10 +113,10 @@ class Concat(Layer):
             self.second.kink_margin(params[1], x[1], ctx1),
         )
 
-    def rows(self, in_features: Features, path: str) -> list[Row]:
+    def rows(self, in_features: Features, path: str) -> list[SummaryLine]:
         in0, in1 = (None, None) if in_features is None else in_features
         prefix = f"{path}." if path else ""
-        joined = Row(path, "Concat", self.output_width(in_features), 0)
+        joined = SummaryLine(path, "Concat", self.output_width(in_features), 0)
         return [
             *self.first.rows(in0, f"{prefix}0"),
             *self.second.rows(in1, f"{prefix}1"),

@@ -8,7 +8,7 @@ gradients over machines is one all-reduce.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any, NamedTuple, NoReturn
 
@@ -19,6 +19,7 @@ from scratchgan.backends import Array, Backend
 from scratchgan.checks import shown
 from scratchgan.errors import ShapeError
 from scratchgan.nn.layer import Params
+from scratchgan.nn.trees import rebuilt, walk
 
 __all__ = ["Entry", "Layout", "Parameters"]
 
@@ -90,12 +91,13 @@ class Layout:
     """
 
     def __init__(self, tree: Params) -> None:
-        self._tree = _map(tree, lambda a: tuple(a.shape))
         self.entries: list[Entry] = []
         end = 0
-        for path, shape in _walk(self._tree, ""):
+        for path, a in _named(tree):
+            shape = tuple(a.shape)
             self.entries.append(Entry(path, end, shape))
             end += -(-math.prod(shape) // ALIGNMENT) * ALIGNMENT
+        self._tree = rebuilt(tree, [None] * len(self.entries))
         self.size = end
         self.count = sum(math.prod(e.shape) for e in self.entries)
 
@@ -103,53 +105,34 @@ class Layout:
         """Copy a tree of NumPy arrays into a new flat buffer on the host."""
         flat = np.zeros(self.size, dtype)
         self.require(tree)
-        for entry, (_, a) in zip(self.entries, _walk(tree, ""), strict=True):
+        for entry, (_, a) in zip(self.entries, _named(tree), strict=True):
             flat[entry.offset : entry.offset + a.size] = a.ravel()
         return flat
 
     def require(self, tree: Params) -> None:
         """Raise ShapeError unless a tree has this layout's names and shapes."""
         due = [(e.path, e.shape) for e in self.entries]
-        found = [(path, getattr(a, "shape", None)) for path, a in _walk(tree, "")]
+        found = [(path, getattr(a, "shape", None)) for path, a in _named(tree)]
         for (path, shape), (name, has) in zip_longest(due, found, fillvalue=("nothing", ())):
             if (path, shape) != (name, has):
                 raise ShapeError(f"Layout: the tree has {name} {has}; expected {path} {shape}")
 
     def views(self, buffer: Array, ops: Backend) -> Params:
         """Return the tree whose arrays are views of ``buffer``."""
-        entries = iter(self.entries)
-
-        def view(shape: tuple[int, ...]) -> Array:
-            return ops.view(buffer, next(entries).offset, shape)
-
-        return _map(self._tree, view, Parameters)
+        views = (ops.view(buffer, entry.offset, entry.shape) for entry in self.entries)
+        return rebuilt(self._tree, views, Parameters)
 
     def describe(self) -> list[list[Any]]:
         """Return the layout as plain data, for a checkpoint."""
         return [[e.path, e.offset, list(e.shape)] for e in self.entries]
 
 
-def _walk(tree: Params, path: str) -> Iterator[tuple[str, Any]]:
-    """Yield the leaves of a tree with their paths, in a fixed order."""
-    if isinstance(tree, Mapping):
-        for name, leaf in tree.items():
-            yield f"{path}{name}", leaf
-    else:
-        for i, part in enumerate(_parts(tree)):
-            yield from _walk(part, f"{path}{i}.")
-
-
-def _map(tree: Params, f: Any, named: Callable[[dict[str, Any]], Any] = dict) -> Params:
-    """Apply f to each leaf, in the order of ``_walk``."""
-    if isinstance(tree, Mapping):
-        return named({name: f(leaf) for name, leaf in tree.items()})
-    return tuple(_map(part, f, named) for part in _parts(tree))
-
-
-def _parts(tree: Params) -> tuple[Params, ...]:
-    if not isinstance(tree, tuple):
-        raise ShapeError(
-            f"Layout: the tree of parameters contains {shown(tree)}; expected a mapping of names"
-            " to arrays, or a tuple of such mappings"
-        )
-    return tree
+def _named(tree: Params) -> Iterator[tuple[str, Any]]:
+    """Yield the leaves of a tree with their paths, such as "2.weight"; each must have a name."""
+    for path, leaf in walk(tree):
+        if not path or isinstance(path[-1], int):
+            raise ShapeError(
+                f"Layout: {shown(leaf)} is in the tree of parameters; expected a mapping of"
+                " names to arrays, or a tuple of such trees"
+            )
+        yield ".".join(map(str, path)), leaf

@@ -17,7 +17,7 @@ import numpy as np
 from scratchgan.backends import Array, Backend, Stream, default_backend
 from scratchgan.errors import ShapeError
 
-__all__ = ["WIDEST", "Cache", "Context", "Features", "Layer", "Params", "Row"]
+__all__ = ["WIDEST", "Cache", "Context", "Features", "Layer", "Params", "SummaryLine"]
 
 WIDEST = 2**31 - 1  # features: the largest index in a kernel
 
@@ -56,7 +56,7 @@ class Context:
         return Context(self.ops, self.training, self.stream.at(offset)) if offset else self
 
 
-class Row(NamedTuple):
+class SummaryLine(NamedTuple):
     """One line of a network's summary."""
 
     path: str
@@ -117,11 +117,11 @@ class Layer(ABC):
         """Return the distance of x from the nearest kink or tie; differences need smaller steps."""
         return float("inf")
 
-    def rows(self, in_features: Features, path: str) -> list[Row]:
+    def rows(self, in_features: Features, path: str) -> list[SummaryLine]:
         """Return the lines of the summary for this layer."""
         shapes = self.init(np.random.default_rng(0), np.float32)
         count = sum(int(a.size) for a in shapes.values())
-        return [Row(path, repr(self), self.output_width(in_features), count)]
+        return [SummaryLine(path, repr(self), self.output_width(in_features), count)]
 
     def check_width(self, x: Array) -> None:
         """Raise ShapeError unless x is (batch, in_features) with at least one example."""

@@ -10,7 +10,7 @@ import numpy as np
 from scratchgan import checks
 from scratchgan.backends import Array
 from scratchgan.errors import ShapeError
-from scratchgan.nn.layer import Cache, Context, Features, Layer, Params, Row
+from scratchgan.nn.layer import Cache, Context, Features, Layer, Params, SummaryLine
 
 __all__ = ["Sequential"]
 
@@ -112,8 +112,8 @@ class Sequential(Layer):
             x, _ = layer.forward(p, x, layer_ctx)
         return margin
 
-    def rows(self, in_features: Features, path: str) -> list[Row]:
-        rows: list[Row] = []
+    def rows(self, in_features: Features, path: str) -> list[SummaryLine]:
+        rows: list[SummaryLine] = []
         prefix = f"{path}." if path else ""
         for i, layer in enumerate(self.layers):
             rows += layer.rows(in_features, f"{prefix}{i}")

@@ -13,8 +13,8 @@ from scratchgan import plots
 from scratchgan.backends import get_backend
 from scratchgan.data import Dataset
 from scratchgan.errors import RunError
+from scratchgan.files import write_atomically
 from scratchgan.gan import Trainer
-from scratchgan.runs.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scratchgan import checks
 from scratchgan.backends import get_backend
 from scratchgan.gradcheck.problem import some_params
-from scratchgan.gradcheck.trees import leaves, rebuilt
 from scratchgan.nn import Context, Layer
+from scratchgan.nn.trees import leaves, rebuilt
 
 __all__ = ["check_contract"]
 

@@ -115,7 +115,10 @@ def holed(value):
         ({"labels": np.zeros((4, 1), np.int32)}, r"labels has shape \(4, 1\)"),
         ({"labels": np.zeros(4)}, "labels is float64; expected integers"),
         ({"labels": np.array([0, 1, 2, 0])}, "examples of 3 classes; expected 2"),
-        ({"labels": np.array([0, -1, 1, 0])}, r"the classes -1, 0, 1; expected 0, 1, 2, each with an ex"),
+        (
+            {"labels": np.array([0, -1, 1, 0])},
+            r"the classes -1, 0, 1; expected 0, 1, 2, each with an ex",
+        ),
         ({"labels_test": np.array([0, 2])}, "labels_test has values from 0 to 2"),
         ({"labels_test": np.array([0])}, r"labels_test has shape \(1,\)"),
         ({"labels_test": None}, "none for x_test; give labels_test"),
@@ -127,7 +130,10 @@ def holed(value):
         ({"value_range": (1.0, 0.0)}, r"value_range is \(1.0, 0.0\); expected the lower number"),
         ({"value_range": (0.0, 1.0, 2.0)}, "expected two numbers, .low, high"),
         ({"labels": np.zeros(4, int)}, "labels holds examples of 1 classes; expected 2"),
-        ({"labels": np.array([1, 2, 2, 1])}, "the classes 1, 2; expected 0, 1, each with an example"),
+        (
+            {"labels": np.array([1, 2, 2, 1])},
+            "the classes 1, 2; expected 0, 1, each with an example",
+        ),
         ({"labels_test": np.array([0.0, 1.0])}, "labels_test is float64; expected integers"),
         (
             {"labels_test": np.array([-1, 1])},
@@ -215,3 +221,22 @@ def test_a_label_s_size_costs_no_memory():
         assert tracemalloc.get_traced_memory()[1] <= 1 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_the_last_examples_are_held_back():
+    x = np.arange(10, dtype=np.float32).reshape(5, 2)
+    data = Dataset.from_array(x, name="x", labels=np.array([0, 1, 0, 1, 2]))
+    seen, held_back = data.split(2)
+    assert seen.x.tolist() == x[:3].tolist()
+    assert held_back.x.tolist() == x[3:].tolist()
+    assert (seen.labels.tolist(), held_back.labels.tolist()) == ([0, 1, 0], [1, 2])
+    seen, held_back = data.split(0)
+    assert (len(seen.x), len(held_back.x)) == (5, 0)
+    assert Dataset.from_array(x, name="x").split(2)[0].labels is None
+
+
+@pytest.mark.parametrize("validation", [-1, 5, 2.5, True])
+def test_something_is_left_to_train_on(validation):
+    data = Dataset.from_array(np.ones((5, 2)), name="x")
+    with pytest.raises(ValueError, match="data set 'x': validation is"):
+        data.split(validation)

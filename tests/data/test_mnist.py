@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import os
 import socket
+import stat
 import struct
 import threading
 from dataclasses import replace
@@ -17,6 +18,7 @@ import pytest
 from scratchgan.data import load, mnist
 from scratchgan.data.files import Distribution
 from scratchgan.errors import DataError
+from scratchgan.files import writing
 
 TRAIN, TEST = 12, 4
 NAMES = (
@@ -269,13 +271,13 @@ def test_system_folder_is_used(tmp_path, dead_url, cache):
 
 def fail_to_write(monkeypatch, number):
     """Let half of the bytes reach the disk before it is full."""
-    real = Path.write_bytes
 
-    def write_bytes(self, data):
-        real(self, data[: len(data) // 2])
-        raise OSError(number, os.strerror(number), str(self))
+    def fsync(descriptor):
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
+            raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    monkeypatch.setattr(writing.os, "fsync", fsync)
 
 
 def test_full_disk(server, cache, monkeypatch):
@@ -305,10 +307,10 @@ def test_cache_that_is_a_file(server, cache):
 
 
 def test_interrupt_before_the_rename_leaves_nothing(server, cache, monkeypatch):
-    def interrupt(self, target):
+    def interrupt(source, target):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, "replace", interrupt)
+    monkeypatch.setattr(writing.os, "replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
         tiny(server.url)
     assert files_in(cache) == []

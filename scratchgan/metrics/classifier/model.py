@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scratchgan.backends import Backend
 from scratchgan.errors import ShapeError
 from scratchgan.metrics.classifier.settings import ClassifierSettings
+from scratchgan.metrics.distances import Doubles
 from scratchgan.nn import Context, Dropout, Layer, Linear, Network, Sequential
 from scratchgan.nn.initializers import he
 
@@ -19,8 +20,6 @@ __all__ = ["Classifier", "build"]
 
 BLOCK = 1000  # examples at a time: memory does not grow with their number
 PLAYER = 2  # G's and D's parameters are drawn from [seed, 0] and [seed, 1]
-
-Doubles = NDArray[np.float64]
 
 
 def build(

@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from scratchgan.backends import Array, Backend, Purpose, Stream
-from scratchgan.data import Dataset
+from scratchgan.data.dataset import Dataset, Examples
 from scratchgan.errors import DataError, NonFiniteError
 from scratchgan.gan.minibatches import Minibatches
 from scratchgan.gan.player import Player
@@ -83,7 +83,8 @@ def train(
         If the loss becomes NaN or infinite.
     """
     settings = settings or settings_for(data.name)
-    x, labels, x_held, labels_held = _split(data, settings)
+    (x, labels), (x_held, labels_held) = _split(data, settings)
+    assert labels_held is not None
     network = build(settings, data.features, data.classes, seed, ops)
     classifier = Classifier(network, settings, seed, digest(data))
     per_epoch = len(x) // settings.batch_size
@@ -155,8 +156,8 @@ def digest(data: Dataset) -> str:
     return total.hexdigest()
 
 
-def _split(data: Dataset, settings: ClassifierSettings) -> tuple[NDArray[Any], ...]:
-    """Return examples and labels to train on, and those held back."""
+def _split(data: Dataset, settings: ClassifierSettings) -> tuple[Examples, Examples]:
+    """Return examples with labels to train on, and those held back."""
     if data.labels is None:
         raise DataError(f"data set '{data.name}' has no labels, so there is nothing to classify")
     if settings.shift and (data.image_shape is None or len(data.image_shape) != 2):
@@ -170,4 +171,4 @@ def _split(data: Dataset, settings: ClassifierSettings) -> tuple[NDArray[Any], .
             f"data set '{data.name}' has {data.n} examples, of which {settings.validation} are"
             f" held back; what is left does not fill a minibatch of {settings.batch_size}"
         )
-    return data.x[:n], data.labels[:n], data.x[n:], data.labels[n:]
+    return data.split(settings.validation)

@@ -19,8 +19,8 @@ __all__ = [
     "ALIKE",
     "FLAT",
     "NO_MASS",
-    "Cells",
     "Index",
+    "LineCells",
     "Map",
     "Mask",
     "Roots",
@@ -67,7 +67,7 @@ class Roots(NamedTuple):
     slope: Points  # (k,): G′(z), or |G′(z)|
 
 
-class Cells(NamedTuple):
+class LineCells(NamedTuple):
     """Intervals of z, in order. On each, G is monotone, from (z0, y0) to (z1, y1)."""
 
     z0: Points
@@ -115,10 +115,10 @@ class Cells(NamedTuple):
         secant = np.abs((self.y1 - self.y0) / (self.z1 - self.z0))
         return np.abs(self.d0) <= 1e-3 * secant, np.abs(self.d1) <= 1e-3 * secant
 
-    def only(self, mask: Mask) -> Cells:
-        return Cells._make(a[mask] for a in self)
+    def only(self, mask: Mask) -> LineCells:
+        return LineCells._make(a[mask] for a in self)
 
-    def updated(self, mask: Mask, cells: Cells, start: int) -> Cells:
+    def updated(self, mask: Mask, cells: LineCells, start: int) -> LineCells:
         """Return a copy with y0, y1 and rising from ``cells[start:]`` where ``mask`` is true."""
         part = slice(start, start + int(mask.sum()))
         y0, y1, rising = self.y0.copy(), self.y1.copy(), self.rising.copy()
@@ -193,12 +193,12 @@ class Cells(NamedTuple):
         return Roots(which, cell, z, slope)
 
 
-def join(parts: Sequence[Cells]) -> Cells:
+def join(parts: Sequence[LineCells]) -> LineCells:
     """Concatenate cells."""
-    return Cells._make(map(np.concatenate, zip(*parts, strict=True)))
+    return LineCells._make(map(np.concatenate, zip(*parts, strict=True)))
 
 
-def chained(cells: Cells) -> Cells:
+def chained(cells: LineCells) -> LineCells:
     """
     Join the cells of each monotone piece end to end in x, so that each x belongs to one cell.
 
@@ -264,7 +264,7 @@ def _newton(g: Map, x: Points, z: Points, low: Points, high: Points, rising: Mas
     return z
 
 
-def linear_cells(g: Map, z: Points) -> Cells:
+def linear_cells(g: Map, z: Points) -> LineCells:
     """Return the cells between the knots of a piecewise-linear G; raise if G is not linear."""
     z0, z1 = z[:-1], z[1:]
     y, _ = g(z)
@@ -288,13 +288,13 @@ def linear_cells(g: Map, z: Points) -> Cells:
             f" slope of G there is {(y1[i] - y0[i]) / (z1[i] - z0[i]):g}; expected the same"
         )
     yes = np.ones(z0.size, bool)
-    return Cells(z0, z1, y0, y1, slope, slope, yes, ~yes, ~yes, slope > 0, ~yes)
+    return LineCells(z0, z1, y0, y1, slope, slope, yes, ~yes, ~yes, slope > 0, ~yes)
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # G may be huge in the tails
 def monotone_cells(
     g: Map, z: Points, length: float, strict: Points, most: int
-) -> tuple[Cells, Points, Points]:
+) -> tuple[LineCells, Points, Points]:
     """
     Cut the line, from the first to the last of z, into cells on which G is monotone.
 
@@ -356,7 +356,7 @@ def monotone_cells(
     z0, z1, y0, y1, d0, d1, bent, doubtful = rows
     straight = np.zeros(z0.size, bool)
     rising = y1 > y0
-    found = Cells(z0, z1, y0, y1, d0, d1, straight, bent > 0, doubtful > 0, rising, straight)
+    found = LineCells(z0, z1, y0, y1, d0, d1, straight, bent > 0, doubtful > 0, rising, straight)
     return found, surprises, open_[:2]
 
 
@@ -427,7 +427,7 @@ def _turning(g: Map, cells: Points) -> tuple[Points, Points]:
     return before, after
 
 
-def tail(g: Map, p_z: Density, z: float, width: float, length: float) -> Iterator[Cells]:
+def tail(g: Map, p_z: Density, z: float, width: float, length: float) -> Iterator[LineCells]:
     """Yield cells beyond p_z's landmarks, outwards, until G overflows or is too rough."""
     for _ in range(_ZONES):
         nodes = np.unique(z + width * np.linspace(0, 1, 17))

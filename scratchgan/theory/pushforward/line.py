@@ -27,8 +27,8 @@ from scratchgan.theory.pushforward.cells import (
     ALIKE,
     FLAT,
     NO_MASS,
-    Cells,
     Index,
+    LineCells,
     Map,
     Mask,
     chained,
@@ -413,7 +413,7 @@ class Pushforward(Density):
         return abs(1 - mass.value) + mass.error + self._surprise
 
 
-def _atoms(core: Cells, mass: Points, flat: Mask) -> tuple[tuple[Atom, ...], Points]:
+def _atoms(core: LineCells, mass: Points, flat: Mask) -> tuple[tuple[Atom, ...], Points]:
     """Return the atoms, and for each cell the x of its atom, or NaN."""
     of_cell = np.full(flat.size, np.nan)
     cells = np.flatnonzero(flat)
