@@ -98,7 +98,7 @@ class Table:
     [
         (
             Table(),
-            "a Table of shape (3, 2); expected a NumPy array of numbers (convert it with .to_numpy()",
+            "a Table of shape (3, 2); expected a NumPy array of numbers (convert it with .to_nu",
         ),
         ("abc", "'abc'; expected a NumPy array"),
         (None, "None; expected a NumPy array"),
