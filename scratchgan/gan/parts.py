@@ -54,7 +54,7 @@ def of_class(kind: type) -> Parts:
 
 
 def of_function(function: FunctionType) -> Parts:
-    """Return what a function can read besides its arguments: defaults, closure, globals and so on."""
+    """Return what a function can read besides its arguments: defaults, closure, globals."""
     code, found = function.__code__, function.__globals__
     names, attributes = _names(code)
     parts = {f".{name}": value for name, value in vars(function).items()}
