@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from scratchgan.command import run_command
 
 if TYPE_CHECKING:
     from scratchgan.data import Dataset
+    from scratchgan.fields import Setting
     from scratchgan.gan import Trainer
     from scratchgan.runs import Config, Outcome, Session
 
@@ -34,10 +36,25 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser, of the command line or of one command, to which --st is no --steps."""
+    """
+    A parser, of the command line or of one command, to which --st is no --steps.
+
+    Attributes
+    ----------
+    fill : callable or None
+        ``fill(parser)`` adds the options that only who gives the command waits for.
+    """
+
+    fill: Callable[[argparse.ArgumentParser], None] | None = None
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, **options)
+
+    def parse_known_args(self, *arguments: Any) -> Any:  # type: ignore[override]
+        if self.fill is not None:
+            self.fill(self)
+            self.fill = None
+        return super().parse_known_args(*arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,35 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a recipe, or continue a run")
     train.set_defaults(run=_train)
-    train.add_argument(
-        "recipe",
-        nargs="?",
-        help="one that `scratchgan info` lists (digits, or the one for --data)",
-    )
-    train.add_argument("--quick", action="store_true", help="a minute of it: does all work?")
-    train.add_argument("--data", metavar="NAME", help="another data set than the recipe's")
-    train.add_argument("--backend", metavar="NAME", help="where arithmetic happens")
-    train.add_argument("--steps", type=int, metavar="N", help="iterations")
-    train.add_argument("--batch-size", type=int, metavar="N", help="examples in a minibatch")
-    train.add_argument("--k", type=int, metavar="N", help="updates of D for each of G")
-    game = train.add_argument("--objective", metavar="NAME", help="the game: %(games)s")
-    setattr(game, "games", _NamesOfGames())  # noqa: B010  # argparse reads it when help is printed
-    train.add_argument("--updates", metavar="KIND", help="alternating or simultaneous")
-    train.add_argument(
-        "--conditional", action="store_true", default=None, help="the labels go into G and D"
-    )
-    train.add_argument("--seed", type=int, metavar="N", help="for everything random")
-    train.add_argument("--config", type=Path, metavar="FILE.toml", help="more settings")
-    train.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="the run's own folder (runs/RECIPE-001, …)"
-    )
-    train.add_argument(
-        "--from",
-        type=Path,
-        metavar="FOLDER",
-        help="begin where that run stands; what changes is named",
-    )
-    train.add_argument("--resume", type=Path, metavar="FOLDER", help="continue the run there")
+    train.fill = _add_train_options  # they cost an import of NumPy
 
     sample = commands.add_parser("sample", help="draw samples from a trained generator")
     sample.set_defaults(run=_sample)
@@ -135,13 +124,58 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-class _NamesOfGames:
-    """Their names, for a help text: looked up when it is printed, since NumPy is imported."""
+def _add_train_options(train: argparse.ArgumentParser) -> None:
+    train.add_argument(
+        "recipe",
+        nargs="?",
+        help="one that `scratchgan info` lists, or a Python file with a `recipe` (digits, or the"
+        " one that suits --data)",
+    )
+    train.add_argument("--quick", action="store_true", help="a minute of it: does all work?")
+    for each in _offered():
+        _add_setting(train, each)
+    train.add_argument("--config", type=Path, metavar="FILE.toml", help="more settings")
+    train.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="the run's own folder (runs/RECIPE-001, …)"
+    )
+    train.add_argument(
+        "--from",
+        dest="origin",
+        type=Path,
+        metavar="FOLDER",
+        help="start from that run's newest checkpoint; other options override its settings",
+    )
+    train.add_argument("--resume", type=Path, metavar="FOLDER", help="continue the run there")
 
-    def __str__(self) -> str:
-        from scratchgan.games import GAMES
 
-        return " or ".join(GAMES)
+def _offered() -> list[Setting]:
+    """The settings that are options of the command line."""
+    from scratchgan.fields import settings_in
+    from scratchgan.gan.settings import Settings
+
+    return [each for each in settings_in(Settings).values() if each.option]
+
+
+def _add_setting(train: argparse.ArgumentParser, setting: Setting) -> None:
+    from scratchgan.fields import NONE, Flag
+
+    def parse(text: str) -> Any:
+        return setting.parse(text)
+
+    parse.__name__ = setting.kind.parse.__name__  # argparse says what a text is not: "int"
+    how: dict[str, Any] = {"type": parse, "metavar": setting.kind.metavar}
+    if isinstance(setting.kind, Flag):
+        how = {"action": argparse.BooleanOptionalAction}
+    may_be_none = f" ({NONE} for none)" if setting.optional else ""
+    train.add_argument(
+        setting.flag, default=argparse.SUPPRESS, help=setting.help + may_be_none, **how
+    )
+
+
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    """Settings that the command line gives."""
+    names = [each.name for each in _offered()]
+    return {name: value for name, value in vars(options).items() if name in names}
 
 
 def _add_temperature(command: argparse.ArgumentParser) -> None:
@@ -158,10 +192,7 @@ def _add_temperature(command: argparse.ArgumentParser) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    if options.resume:
-        session = _resumed(options)
-    else:
-        session = _begun(options) if getattr(options, "from") else _started(options)
+    session = _resumed(options) if options.resume else _begun(options)
     folder, config = session.folder.path, session.folder.config
     done = session.trainer.iteration
     if done >= config.steps:
@@ -188,81 +219,36 @@ def _played(config: Config) -> str:
     return " ".join([first.name, *(f"(from {start:,} on {o.name})" for start, o in later)])
 
 
-def _started(options: argparse.Namespace) -> Session:
-    from scratchgan import checks
-    from scratchgan.data import dataset_names, load, usual_name
-    from scratchgan.recipes import get_recipe, recipe_for
-    from scratchgan.runs import Config, Session
+def _begun(options: argparse.Namespace) -> Session:
+    from scratchgan.runs import begin_run, read_toml
 
-    recipe, asked = _asked(options)
-    asked |= _given(options)
-    chosen = recipe is None and "data" in asked
-    if recipe is None:
-        data = checks.one_of("data set", usual_name(asked.get("data", "digits")), dataset_names())
-        recipe = recipe_for(data)
-    quick = get_recipe(recipe).quick() if options.quick else {}
-    config = Config.from_recipe(recipe, quick | asked)
-    session = Session.start(options.out, config, load(config.data))
-    if chosen:
-        print(f"no recipe is named: {recipe}, which suits the data set {config.data}")
+    changes = (read_toml(options.config) if options.config else {}) | _given(options)
+    recipe = changes.pop("recipe", None) if options.recipe is None else options.recipe
+    session = begin_run(
+        recipe, out=options.out, quick=options.quick, origin=options.origin, **changes
+    )
+    if recipe is None and options.origin is None and "data" in changes:
+        config = session.folder.config
+        print(f"no recipe is named: {config.recipe}, which suits the data set {config.data}")
     return session
 
 
-def _begun(options: argparse.Namespace) -> Session:
-    """Begin where another run stands, with its settings or a recipe's."""
-    from scratchgan.data import load
-    from scratchgan.runs import Config, RunFolder, Session
-
-    if options.quick:
-        raise ValueError("--from FOLDER counts its iterations on from there; leave out --quick")
-    recipe, settings = _asked(options)
-    changes = settings | _given(options)
-    origin = RunFolder.open(getattr(options, "from"))
-    config = (
-        origin.config.changed(changes) if recipe is None else Config.from_recipe(recipe, changes)
-    )
-    return Session.start(options.out, config, load(config.data), origin.newest_checkpoint())
-
-
 def _resumed(options: argparse.Namespace) -> Session:
-    from scratchgan.data import load
-    from scratchgan.runs import RunFolder, Session
+    from scratchgan.runs import resume_run
 
+    others = {
+        "recipe": options.recipe, "quick": options.quick, "config": options.config,
+        "out": options.out, "from": options.origin,
+    }  # fmt: skip
     given = _given(options)
     steps = given.pop("steps", None)
-    others = ("recipe", "quick", "config", "out", "from")
-    also = [*given, *(name for name in others if getattr(options, name))]
+    also = [*given, *(name for name, value in others.items() if value)]
     if also:
         raise ValueError(
             f"--resume continues a run with its own settings; leave out {', '.join(also)}"
             " (--steps alone may change)"
         )
-    folder = RunFolder.open(options.resume)
-    return Session.resume(folder, load(folder.config.data), steps)
-
-
-def _asked(options: argparse.Namespace) -> tuple[str | None, dict[str, Any]]:
-    """Return the recipe, if one is named here or in the settings file, and the file's settings."""
-    from scratchgan import checks
-    from scratchgan.recipes import recipe_names
-    from scratchgan.runs import read_toml
-
-    settings = read_toml(options.config) if options.config else {}
-    named = [] if options.recipe is None else [options.recipe]
-    if "recipe" in settings:
-        named.append(settings.pop("recipe"))
-    for recipe in named:  # the file's too, where the command line has the last word
-        checks.one_of("recipe", recipe, recipe_names())
-    return named[0] if named else None, settings
-
-
-def _given(options: argparse.Namespace) -> dict[str, Any]:
-    """Settings that the command line gives."""
-    names = (
-        "data", "backend", "steps", "batch_size", "k", "objective", "updates", "conditional",
-        "seed",
-    )  # fmt: skip
-    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    return resume_run(options.resume, steps)
 
 
 class _Progress:

@@ -30,31 +30,33 @@ BELOW = {
     "limits": set(),
     "checks": {"errors"},
     "command": {"errors"},
+    "fields": {"checks", "errors"},
     "files": {"checks", "errors"},
     "theory": {"checks", "errors"},
     "backends": {"checks", "errors"},
     "nn": CORE,
-    "optim": CORE,
+    "optim": CORE | {"fields"},
     "games": CORE | {"theory"},
-    "gan": CORE | {"games", "limits", "nn", "optim"},
+    "gan": CORE | {"fields", "games", "limits", "nn", "optim"},
     "data": {"checks", "errors", "files", "limits", "theory"},
     "gradcheck": CORE | {"nn"},
     "testing": CORE | {"gradcheck", "nn"},
-    "recipes": CORE | {"gan", "nn", "optim"},
+    "recipes": CORE | {"files", "gan", "nn", "optim"},
     "plots": {"checks", "errors", "games"},
     "course": {"checks", "errors", "theory"},
     "exact": CORE | {"games", "gan", "nn", "theory"},
     "metrics": CORE | {"command", "data", "files", "gan", "nn", "optim", "theory"},
 }
 BELOW["runs"] = CORE | {
-    "data", "files", "games", "gan", "limits", "metrics", "nn", "optim", "plots", "recipes",
+    "data", "fields", "files", "gan", "limits", "metrics", "nn", "plots", "recipes",
 }  # fmt: skip
 BELOW["api"] = CORE | {"data", "games", "gan", "nn", "optim"}
 BELOW["workshop"] = CORE | {
-    "data", "files", "gan", "metrics", "nn", "optim", "plots", "recipes", "runs",
+    "data", "fields", "files", "gan", "metrics", "nn", "optim", "plots", "recipes", "runs",
 }  # fmt: skip
 BELOW["cli"] = CORE | {
-    "command", "data", "exact", "files", "games", "gan", "metrics", "recipes", "runs", "workshop",
+    "command", "data", "exact", "fields", "files", "games", "gan", "metrics", "recipes", "runs",
+    "workshop",
 }  # fmt: skip
 BELOW["__main__"] = {"cli"}
 BELOW["__init__"] = {"api"}

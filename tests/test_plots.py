@@ -306,7 +306,7 @@ def density(x):
         (lambda: plots.label_grid(IMAGES, np.arange(4), (2, 3), "abcd", 0), "columns is 0"),
         (lambda: plots.label_grid(IMAGES, np.arange(4), (2, 3), [0, 1, 2, 3]), "label's name is 0"),
         (lambda: plots.label_grid(IMAGES, None, (2, 3), "abcd"), "labels is None"),
-        (lambda: plots.sample_scatter(POINTS[:, 0]), r"one feature is a column"),
+        (lambda: plots.sample_scatter(POINTS[:, 0]), r"a single feature as a column"),
         (lambda: plots.sample_scatter(POINTS[:0]), "0 rows"),
         (
             lambda: plots.sample_scatter(POINTS, IMAGES),

@@ -1,8 +1,8 @@
 """
-One flat buffer for all parameters of a network; the tree is named views of it.
+One flat buffer holds all parameters of a network; the tree consists of named views of it.
 
-So an optimiser is one operation over one array, a checkpoint is a few arrays,
-and averaging gradients over machines is one all-reduce.
+So an optimiser is one operation on one array, a checkpoint is a few arrays, and averaging
+gradients over machines is one all-reduce.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from scratchgan.nn.trees import rebuilt, walk
 
 __all__ = ["Entry", "Layout", "Parameters"]
 
-ALIGNMENT = 16  # elements: a parameter starts on a 64-byte line in float32, for SIMD and the GPU
+ALIGNMENT = 16  # elements: in float32 a parameter starts at a multiple of 64 bytes, for SIMD, GPU
 
 
 class Entry(NamedTuple):
-    """Where one parameter lies in the buffer."""
+    """The place of one parameter in the buffer."""
 
     path: str  # such as "2.weight"
-    offset: int  # elements
+    offset: int  # in elements
     shape: tuple[int, ...]
 
 
 class Parameters(dict[str, Any]):
     """
-    Named views of a flat buffer; a name stays with its view.
+    Named views of a flat buffer. A view cannot be replaced; copy values into it.
 
-    An array put in a view's place would be read by the layer, but never trained (the optimiser
-    has the buffer) and never saved. So values are copied into the view.
+    If an array replaced a view, the layer would use it, but it would not be trained or saved,
+    because the optimiser and the checkpoint use the buffer.
 
     Examples
     --------
@@ -54,7 +54,7 @@ class Parameters(dict[str, Any]):
     """
 
     def __setitem__(self, name: str, value: Any) -> None:
-        if name not in self or value is not self[name]:  # ``params[name] += 1`` ends here, too
+        if name not in self or value is not self[name]:  # ``params[name] += 1`` calls this too
             self._refuse(name)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -63,9 +63,9 @@ class Parameters(dict[str, Any]):
     def _refuse(self, *names: Any, **more: Any) -> NoReturn:
         name = repr(names[0]) if names and isinstance(names[0], str) else "…"
         raise TypeError(
-            f"params[{name}] is a view of the network's buffer; put in its place, an array would"
-            f" neither be trained nor saved. Copy into it: params[{name}][...] = W, or on any"
-            f" backend ops.copy_(params[{name}], ops.asarray(W))"
+            f"params[{name}] is a view of the network's buffer; an array in its place would not be"
+            f" trained or saved. Copy into the view: params[{name}][...] = W, or on any backend"
+            f" ops.copy_(params[{name}], ops.asarray(W))"
         )
 
     __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse
@@ -73,14 +73,14 @@ class Parameters(dict[str, Any]):
 
 class Layout:
     """
-    Which parameter lies where in a flat buffer.
+    The places of all parameters in a flat buffer.
 
-    Gaps between parameters hold zeros and stay zero: their gradient is zero.
+    The gaps between parameters hold zeros. They stay zero because their gradient is zero.
 
     Parameters
     ----------
     tree : Params
-        Parameters as ``layer.init`` gives them, NumPy arrays.
+        Parameters from ``layer.init``, NumPy arrays.
 
     Examples
     --------
@@ -115,7 +115,7 @@ class Layout:
         found = [(path, getattr(a, "shape", None)) for path, a in _named(tree)]
         for (path, shape), (name, has) in zip_longest(due, found, fillvalue=("nothing", ())):
             if (path, shape) != (name, has):
-                raise ShapeError(f"Layout: the tree has {name} {has} where {path} {shape} is due")
+                raise ShapeError(f"Layout: the tree has {name} {has}; expected {path} {shape}")
 
     def views(self, buffer: Array, ops: Backend) -> Params:
         """Return the tree whose arrays are views of ``buffer``."""
@@ -128,11 +128,11 @@ class Layout:
 
 
 def _named(tree: Params) -> Iterator[tuple[str, Any]]:
-    """Leaves of a tree by their paths, such as "2.weight"; each must have a name."""
+    """Yield the leaves of a tree by their paths, such as "2.weight"; each must have a name."""
     for path, leaf in walk(tree):
         if not path or isinstance(path[-1], int):
             raise ShapeError(
-                f"Layout: {shown(leaf)} stands in the tree of parameters; expected a mapping of"
-                " names to arrays, or a tuple of such trees"
+                f"Layout: the tree of parameters contains {shown(leaf)}; expected a mapping of"
+                " names to arrays, or a tuple of such mappings"
             )
         yield ".".join(map(str, path)), leaf

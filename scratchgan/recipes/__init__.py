@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 
 from scratchgan import checks
+from scratchgan.recipes.files import is_file, read_recipe
 from scratchgan.recipes.recipe import Recipe, Sizes
 
 __all__ = ["Recipe", "Sizes", "get_recipe", "recipe_for", "recipe_names"]
@@ -37,7 +38,18 @@ def recipe_names() -> tuple[str, ...]:
 
 
 def get_recipe(name: str) -> Recipe:
-    """Return a recipe by its name; raise UnknownNameError, listing the known ones."""
+    """
+    Return a recipe by its name, or that of a Python file with an object named ``recipe``.
+
+    Raises
+    ------
+    UnknownNameError
+        For another name; the known ones are listed.
+    RecipeError
+        If there is no such file, or it cannot be used.
+    """
+    if is_file(name):
+        return read_recipe(name)
     module = _MODULES[checks.one_of("recipe", name, _MODULES)]
     recipe: Recipe = importlib.import_module(f"{__name__}.{module}").recipe
     return recipe

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scratchgan import checks
-from scratchgan.backends import get_backend
+from scratchgan.backends import default_backend, get_backend
 from scratchgan.data import Dataset
 from scratchgan.errors import DataError, RunError
-from scratchgan.gan import Generator, Noise, Trainer
+from scratchgan.gan import Generator, Trainer
 from scratchgan.nn import Network
 from scratchgan.nn.initializers import data_marginals, zeros
-from scratchgan.optim import optimizer_from_config
-from scratchgan.recipes import Sizes, get_recipe
+from scratchgan.recipes import Recipe, Sizes, get_recipe
 from scratchgan.runs.checkpoint import (
     load_into,
     read_checkpoint,
@@ -54,17 +53,28 @@ def build_networks(config: Config, data: Dataset | None = None) -> tuple[Network
     bounded = data is not None and data.value_range == (0.0, 1.0)
     seen = None if data is None else data.split(config.validation)[0].x
     marginals = data_marginals(seen) if seen is not None and bounded else zeros()
-    sizes = Sizes(config.noise["features"], config.features, config.classes, marginals)
-    layers = get_recipe(config.recipe).networks(sizes)
+    sizes = Sizes(config.noise.features, config.features, config.classes, marginals)
+    layers = _recipe(config).networks(sizes)
     if data is not None:
         require_fit(config, data, layers[0])
     require_room(config, *layers, training=data is not None)
-    ops = get_backend(config.backend)
+    ops = get_backend(config.backend or default_backend().name)
     G, D = (
         Network(layer, seed=[config.seed, player], dtype=config.dtype, ops=ops)
         for player, layer in enumerate(layers)
     )
     return G, D
+
+
+def _recipe(config: Config) -> Recipe:
+    """Return the recipe of a run; one in a user's file has to be what it was."""
+    recipe = get_recipe(config.recipe)
+    if config.recipe_sha256 not in (None, recipe.sha256):
+        raise RunError(
+            f"recipe file {recipe.file} has changed since the run began. Put back what it was, or"
+            " begin another run there: `scratchgan train --from FOLDER`"
+        )
+    return recipe
 
 
 def build_trainer(config: Config, data: Dataset) -> Trainer:
@@ -83,18 +93,8 @@ def build_trainer(config: Config, data: Dataset) -> Trainer:
         G,
         D,
         seen.x,
-        noise=Noise(**config.noise),
-        optimizer_g=optimizer_from_config(config.optimizer_g),
-        optimizer_d=optimizer_from_config(config.optimizer_d),
-        objective=config.objective,
-        batch_size=config.batch_size,
-        k=config.k,
-        updates=config.updates,
-        ema=config.ema,
+        config,
         labels=seen.labels if config.conditional else None,
-        classes=config.classes,
-        seed=config.seed,
-        log_every=config.log_every,
     )
 
 
@@ -136,5 +136,4 @@ def load_generator(folder: RunFolder, temperature: float = 1.0) -> Generator:
     used = "G.params" if config.ema is None else "G.average"
     require_sound(checkpoint, {"G": G, "D": D}, [used], config.dtype)
     G.ops.copy_(G.flat, G.ops.asarray(checkpoint.arrays[used], G.dtype))
-    noise = Noise(**config.noise)
-    return Generator(G, noise, config.classes, temperature=temperature)
+    return Generator(G, config.noise, config.classes, temperature=temperature)

@@ -26,7 +26,7 @@ def require_fit(config: Config, data: Dataset, G: Layer) -> None:
     A G whose outputs end in a sigmoid reaches [0, 1] and no further. And a recipe for points in
     the plane makes no images, nor one for images points.
     """
-    own = get_recipe(config.recipe).data
+    own = get_recipe(config.recipe).settings.data
     instead = f"take recipe '{recipe_for(data.name)}', or leave the recipe out"
     images = data.image_shape is not None
     if images == (own in TOYS):
@@ -70,7 +70,7 @@ def require_room(config: Config, *players: Layer, training: bool) -> None:
         needed += itemsize * (5 * parameters + 4 * config.batch_size * between)
     require_memory(
         needed,
-        f"recipe '{config.recipe}' with noise of {config.noise['features']:,} features and data of"
+        f"recipe '{config.recipe}' with noise of {config.noise.features:,} features and data of"
         f" {config.features:,} has {parameters:,} parameters",
     )
 

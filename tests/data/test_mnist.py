@@ -175,8 +175,8 @@ SPOILT = {
     "truncated": "damaged or incomplete gzip file",
     "other contents": f"damaged or belongs to another data set.*expected {SHA256[0]}",
     "labels": r"holds an array of shape \(12,\); expected \(12, 28, 28\)",
-    "web page": "is no IDX file",
-    "empty": "is no IDX file",
+    "web page": "is not an IDX file",
+    "empty": "is not an IDX file",
     "endless": "is too long: more than",
 }
 
@@ -258,7 +258,7 @@ def test_damaged_cache_and_no_network(cache, dead_url):
     (cache / IMAGES).write_bytes(b"")
     with (
         pytest.warns(UserWarning, match="Looking for another copy"),
-        pytest.raises(DataError, match=f"(?s){cache / IMAGES} is no IDX file.*ConnectionError"),
+        pytest.raises(DataError, match=f"(?s){cache / IMAGES} is not an IDX file.*ConnectionError"),
     ):
         tiny(dead_url)
     assert (cache / IMAGES).read_bytes() == b""
@@ -394,7 +394,7 @@ def test_damaged_file_in_data_dir_is_left_as_it_is(tmp_path, monkeypatch, server
     folder = put(tmp_path / "tiny")
     (folder / IMAGES).write_bytes(b"not this")
     monkeypatch.setenv("SCRATCHGAN_DATA_DIR", str(tmp_path))
-    with pytest.raises(DataError, match=f"{folder / IMAGES} is no IDX file"):
+    with pytest.raises(DataError, match=f"{folder / IMAGES} is not an IDX file"):
         tiny(server.url)
     assert (folder / IMAGES).read_bytes() == b"not this"
     assert server.asked == []

@@ -50,5 +50,5 @@ def trainer(labels=False, dtype=np.float64, optimizer=None, **options):
     return Trainer(
         G, D, x,
         noise=Noise(NOISE), optimizer_g=optimizer, optimizer_d=optimizer,
-        labels=y, classes=CLASSES if labels else 0, **options,
+        labels=y, **options,
     )  # fmt: skip

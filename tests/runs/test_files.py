@@ -54,12 +54,12 @@ def test_records_are_on_the_disk_before_the_checkpoint_that_relies_on_them(tmp_p
     from scratchgan.runs import measures as run_measures
 
     monkeypatch.setitem(
-        run_measures.MEASURES, "some", run_measures.Measure(7, lambda *_: {"score": 1.0})
+        run_measures.MEASURES, "parzen", run_measures.Measure(7, lambda *_: {"score": 1.0})
     )
     monkeypatch.setattr(run_files.os, "fsync", noted_fsync)
     monkeypatch.setattr(run_files.os, "replace", noted_replace)
     session = start(
-        tmp_path / "run", measure="some", measure_every=2, validation=100, keep_best=False
+        tmp_path / "run", measure="parzen", measure_every=2, validation=100, keep_best=False
     )
     session.run()
     assert checkpoints == [f"step_{step:06d}.npz" for step in (2, 4, 6)]
@@ -192,16 +192,16 @@ def test_a_result_says_by_what_its_generator_was_chosen(tmp_path, monkeypatch, k
     from scratchgan.workshop.results import figures
 
     some = run_measures.Measure(7, lambda *_: {"score": 1.0})
-    monkeypatch.setitem(run_measures.MEASURES, "some", some)
+    monkeypatch.setitem(run_measures.MEASURES, "parzen", some)
     monkeypatch.setattr(figures, "result_figures", lambda *_: {})
     session = start(
-        tmp_path / "run", measure="some", measure_every=2, validation=100, keep_best=keep_best
+        tmp_path / "run", measure="parzen", measure_every=2, validation=100, keep_best=keep_best
     )
     session.run()
     folder, target = session.folder, tmp_path / "report.json"
     evaluation = SimpleNamespace(figures=None)
     write_result(target, folder, load_generator(folder), evaluation, 0, load("gaussian-1d"))
-    expected = {True: ("some", 2), False: ("the end of training", 6)}[keep_best]
+    expected = {True: ("parzen", 2), False: ("the end of training", 6)}[keep_best]
     chosen = json.loads(target.read_text())["chosen"]
     assert (chosen["by"], chosen["iteration"]) == expected
     assert read_checkpoint(folder.chosen_checkpoint()).made_with is not None

@@ -39,7 +39,7 @@ def build(recipe, data, **changes):
 @pytest.mark.parametrize("name", dataset_names())
 def test_each_data_set_has_a_recipe_that_suits_it(name):
     recipe = recipe_for(name)
-    assert get_recipe(recipe).data == name or name not in recipe_names()
+    assert get_recipe(recipe).settings.data == name or name not in recipe_names()
     build(recipe, data_of(name))
 
 

@@ -200,11 +200,11 @@ def test_callbacks_are_left_as_they_were(tmp_path):
 def test_each_thing_is_done_when_it_is_due(tmp_path, monkeypatch):
     """None of the intervals is a multiple of another."""
     monkeypatch.setitem(
-        run_measures.MEASURES, "some", run_measures.Measure(7, lambda *_: {"score": 1.0})
+        run_measures.MEASURES, "parzen", run_measures.Measure(7, lambda *_: {"score": 1.0})
     )
     session = start(
         tmp_path / "run", steps=30, log_every=10, sample_every=15, checkpoint_every=14,
-        measure="some", measure_every=6, validation=100,
+        measure="parzen", measure_every=6, validation=100,
     )  # fmt: skip
     session.run()
     folder = session.folder
