@@ -30,6 +30,7 @@ BELOW = {
     "limits": set(),
     "checks": {"errors"},
     "command": {"errors"},
+    "fields": {"checks", "errors"},
     "files": {"checks", "errors"},
     "theory": {"checks", "errors"},
     "backends": {"checks", "errors"},
