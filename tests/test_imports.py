@@ -34,7 +34,6 @@ BELOW = {
     "files": {"checks", "errors"},
     "theory": {"checks", "errors"},
     "backends": {"checks", "errors"},
-    "fields": {"checks", "errors"},
     "nn": CORE,
     "optim": CORE | {"fields"},
     "games": CORE | {"theory"},
