@@ -43,10 +43,12 @@ def filled(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_second_process_compiles_nothing_and_says_nothing(filled):
     assert works(NUMBA_CACHE_DIR=filled) == (False, False)
 
 
+@pytest.mark.slow
 def test_every_kernel_is_kept_on_disk():
     """A kernel that could not be cached would cost each process its seconds."""
     get_backend("cpu")
@@ -90,6 +92,7 @@ HELPERS = {  # the end of log1p; that of softplus
     [("cpu/elementary.py", True), ("cpu/elementary.py", False), ("activations.py", True)],
     ids=["elementary", "seeded: no stamp", "activations"],
 )
+@pytest.mark.slow
 def test_a_changed_helper_makes_the_cache_stale(tmp_path, helper, stamped):
     """A helper has no kernel of its own; its text goes into the stamp of those that use it."""
     package = tmp_path / "scratchgan"
@@ -117,6 +120,7 @@ def test_a_cache_folder_that_is_a_file(tmp_path):
     works(NUMBA_CACHE_DIR=tmp_path / "file")
 
 
+@pytest.mark.slow
 def test_no_folder_can_be_written(tmp_path):
     """As on a read-only disk (root may write everywhere, so it is played)."""
     played = f"""
@@ -205,6 +209,7 @@ for _ in range(2):
     assert "pip install 'numba>=" in why
 
 
+@pytest.mark.slow
 def test_numba_without_its_compiler(tmp_path):
     run = ["train", "gaussian-1d", "--steps", "2", "--batch-size", "8", "--out", tmp_path / "run"]
     done = start(COMMAND.replace(WITHOUT, "import sys"), *run, NUMBA_DISABLE_JIT=1)
@@ -224,6 +229,7 @@ def test_numba_without_its_compiler(tmp_path):
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.slow
 def test_training_without_numba(tmp_path):
     arguments = ["train", "gaussian-1d", "--steps", "3", "--batch-size", "8", "--out"]
     assert "backend reference" in answer(COMMAND, *arguments, tmp_path / "run")
