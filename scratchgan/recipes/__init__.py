@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 
 from scratchgan import checks
+from scratchgan.data import Dataset
 from scratchgan.recipes.files import is_file, read_recipe
 from scratchgan.recipes.recipe import Recipe, Sizes
 
@@ -55,7 +56,10 @@ def get_recipe(name: str) -> Recipe:
     return recipe
 
 
-def recipe_for(data: str) -> str:
-    """Return the name of the recipe that suits a data set, "digits" for one not known here."""
-    name = _ALIKE.get(data, data)
-    return name if name in _MODULES else "digits"
+def recipe_for(data: Dataset) -> str:
+    """Return the recipe that suits a data set: for one's own points "ring", for images "digits"."""
+    name = _ALIKE.get(data.name, data.name)
+    images = data.image_shape is not None
+    if name in _MODULES and images != (data.density is not None):
+        return name
+    return "digits" if images else "ring"

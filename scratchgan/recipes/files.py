@@ -10,7 +10,7 @@ from types import ModuleType
 
 from scratchgan import checks
 from scratchgan.errors import RecipeError
-from scratchgan.limits import read_small_text
+from scratchgan.files import read_small_text
 from scratchgan.recipes.recipe import Recipe
 
 __all__ = ["is_file", "read_recipe"]

@@ -13,8 +13,8 @@ from scratchgan import __version__, checks
 from scratchgan.backends import default_backend
 from scratchgan.errors import RunError
 from scratchgan.fields import MOST, Kind, Text, Whole, setting, settings_in
+from scratchgan.files import read_small_text
 from scratchgan.gan.settings import Settings
-from scratchgan.limits import read_small_text
 from scratchgan.recipes import Recipe, get_recipe
 
 __all__ = ["Config", "read_toml"]

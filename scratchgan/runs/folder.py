@@ -14,17 +14,18 @@ from typing import Any
 
 from scratchgan import checks
 from scratchgan.errors import RunError
-from scratchgan.limits import open_regular, read_small_text
-from scratchgan.recipes import get_recipe
-from scratchgan.runs.config import Config
-from scratchgan.runs.files import (
+from scratchgan.files import (
     SUFFIX_UNFINISHED,
     as_path,
     explain,
     make_folders,
+    open_regular,
+    read_small_text,
     sync,
     write_atomically,
 )
+from scratchgan.recipes import get_recipe
+from scratchgan.runs.config import Config
 from scratchgan.runs.lock import LOCK, FolderLock
 
 __all__ = ["MEASURED", "METRICS", "SECONDS", "RunFolder", "environment", "next_free_folder"]

@@ -80,7 +80,7 @@ def test_replayed_is_step_by_step(described, pieces):
 
 @pytest.mark.parametrize(
     ("name", "conditional"),
-    [(name, get_recipe(name).conditional) for name in recipe_names()]
+    [(name, get_recipe(name).settings.conditional) for name in recipe_names()]
     + [("digits", True), ("mnist", True)],
 )
 def test_every_recipe(name, conditional):
@@ -169,16 +169,12 @@ CHANGES = ("k", "objective", "rate", "keep", "ema", "log_every")
 
 
 def change(trainer, name, value):
-    if name == "objective":
-        trainer.objective = value
-    elif name == "rate":
-        trainer.D.optimizer = dataclasses.replace(trainer.D.optimizer, rate=value)
-    elif name == "keep":
+    if name == "keep":
         trainer.D.network.layer.layers[2].keep = value
-    elif name == "ema":
-        trainer.G.ema = value
+    elif name == "rate":
+        trainer.change(optimizer_d={"rate": value})
     else:
-        setattr(trainer, name, value)
+        trainer.change(**{name: value})
 
 
 def carried_out(trainer, described, commands, finish):
@@ -468,7 +464,7 @@ def test_who_reads_the_iteration_is_named():
     t = game(D=ByIteration()).make()
     t.train(3)
     assert t.recorder.refusal.startswith(
-        "D's ByIteration in discriminator_step reads which iteration it is"
+        "D's ByIteration in discriminator_step reads the number of the iteration"
     )
     assert t.recorder.stream is Stream  # nobody is watched any more
 
@@ -612,7 +608,7 @@ class Twice(SGD):
 
 
 OUTSIDE = "outside the vocabulary"
-OTHER_BITS = "a replayed iteration has other bits than one that is run"
+OTHER_BITS = "the same iteration run directly have different bits"
 
 ITSELF = "changes while an iteration is made"
 OWN_OPTIMIZER = "is not an optimiser of scratchgan"  # it may look at t, or at values, later on
@@ -994,8 +990,8 @@ print(kilobytes() - before)
 def test_recording_takes_no_iteration_of_its_own():
     """The one that is recorded and the one that is checked are run once each, and count."""
     t = toy().make()
-    runs, play = [], t.play
-    t.play = lambda: runs.append(t.iteration) or play()
+    runs, play = [], t.recorder._play
+    t.recorder._play = lambda: runs.append(t.iteration) or play()
     t.train(10)
     assert runs == [0, 1]
     assert replays(t)

@@ -229,16 +229,16 @@ class Table:
 @pytest.mark.parametrize(
     ("x", "said"),
     [
-        (Table(), r"x is a Table of shape \(23, 3\).*give \.to_numpy\(\) of it"),
+        (Table(), r"x is a Table of shape \(23, 3\).*convert it with \.to_numpy\(\)"),
         (None, "x is None; expected a NumPy array"),
         ("abc", "x is 'abc'; expected a NumPy array"),
-        (np.ma.masked_greater(X, 0.5), "x is a masked array, whose mask would be lost"),
+        (np.ma.masked_greater(X, 0.5), "x is a masked array, and its mask would be lost"),
         (X.astype(str), "expected real numbers"),
         (X.astype(complex), "of dtype complex128; expected real numbers"),
         (X.astype(object), "expected real numbers"),
-        (X[:, 0], r"the data are \(23,\); expected an array"),
-        (X[None], r"the data are \(1, 23, 3\); expected an array"),
-        (X[:, :0], r"the data are \(23, 0\); expected an array"),
+        (X[:, 0], r"the data have shape \(23,\); expected"),
+        (X[None], r"the data have shape \(1, 23, 3\); expected"),
+        (X[:, :0], r"the data have shape \(23, 0\); expected"),
         (X > 0.5, "the data are bool; expected floats"),
         (X.astype(int), "the data are int64; expected floats: scale them first"),
         (np.where(np.isin(np.arange(23), [4, 9])[:, None], np.nan, X), "6 values.*first in row 4;"),
@@ -246,7 +246,10 @@ class Table:
             np.where(X[7, 1] == X, -np.inf, X),
             "1 values that are NaN or infinite, the first in row 7",
         ),
-        (np.full((23, FEATURES), 1e300), "the data reach 1e.300, too far for float32"),
+        (
+            np.full((23, FEATURES), 1e300),
+            "the data have values up to 1e.300, which overflow in float32",
+        ),
     ],
 )
 def test_what_are_no_examples(x, said):

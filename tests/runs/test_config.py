@@ -66,7 +66,7 @@ REFUSED = [
     ({"objective": "minmax"}, "did you mean 'minimax'"),
     ({"objective": {"0": "minimax", "9": "minmax"}}, "did you mean 'minimax'"),
     ({"objective": {"0": {"a": 1}}}, "unknown objective '{'a': 1}'"),
-    ({"objective": {"9": "minimax"}}, "begin at the iterations 9; .*, starting with 0"),
+    ({"objective": {"9": "minimax"}}, "begin at the iterations 9; expected .* starting with 0"),
     ({"objective": {}}, "begin at the iterations none"),
     ({"objective": {"0": "minimax", "9" * 20: "minimax"}}, "begins at '9+'; expected an iteration"),
     ({"objective": 1}, "unknown objective '1'"),

@@ -29,7 +29,7 @@ from scratchgan.workshop.bench.gpu_tests import files_with_gpu_tests, remarkable
 from scratchgan.workshop.bench.machine import describe
 from scratchgan.workshop.bench.peers import absent_peers, peer_names
 from scratchgan.workshop.bench.report import absence, table
-from scratchgan.workshop.bench.run import Settings, measure, require_writable, write
+from scratchgan.workshop.bench.run import BenchOptions, measure, require_writable, write
 from scratchgan.workshop.bench.targets import judged, sentence
 from scratchgan.workshop.bench.timing import reason
 
@@ -163,9 +163,9 @@ def _test(report: Report, limit: float, log: Path | None) -> None:
 
 def _measure(report: Report, suite: str, limit: float, quick: bool) -> None:
     """Measure one suite; of a worker that dies or takes too long, what it had is printed."""
-    settings = Settings(suite=suite, backend=BACKEND, quick=quick)
+    options = BenchOptions(suite=suite, backend=BACKEND, quick=quick)
     try:
-        measure(settings, BACKEND, 1, report, _say, limit)
+        measure(options, BACKEND, 1, report, _say, limit)
     except RunError:
         _say("\n" + table(report, suite, 1))
         raise

@@ -18,7 +18,7 @@ from statistics import median
 from time import perf_counter, sleep
 from typing import TypeAlias
 
-__all__ = ["Contender", "Measured", "Run", "measure", "reason", "repeated"]
+__all__ = ["Contender", "Run", "Timings", "measure", "reason", "repeated"]
 
 Run: TypeAlias = Callable[[int], object]
 """``run(n)`` does the work n times, and returns when it is done."""
@@ -49,7 +49,7 @@ class Contender:
 
 
 @dataclass
-class Measured:
+class Timings:
     """
     What came of a case.
 
@@ -108,7 +108,7 @@ def measure(
     pause: float = 0.0,
     clock: Callable[[], float] = perf_counter,
     wait: Callable[[float], object] = sleep,
-) -> Measured:
+) -> Timings:
     """
     Measure contenders in turns.
 
@@ -124,7 +124,7 @@ def measure(
     clock, wait : callable
         The time in seconds, and how to let some of it pass.
     """
-    result = Measured()
+    result = Timings()
     runners = _warmed_up(contenders, result.failed)
     start = clock()
     while runners and (result.rounds < FEWEST_ROUNDS or clock() - start < budget):

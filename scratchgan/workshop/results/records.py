@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from scratchgan.errors import RunError
 from scratchgan.fields import settings_in
+from scratchgan.files import write_atomically
 from scratchgan.gan.settings import Settings
 from scratchgan.runs.checkpoint import read_checkpoint
-from scratchgan.runs.files import write_atomically
 from scratchgan.runs.folder import MEASURED, RunFolder
 
 if TYPE_CHECKING:

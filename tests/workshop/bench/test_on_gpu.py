@@ -16,7 +16,7 @@ from scratchgan.errors import RunError
 from scratchgan.workshop.bench import gpu, on_gpu
 from scratchgan.workshop.bench.cases import suite_cases
 from scratchgan.workshop.bench.on_gpu import Clock, main
-from scratchgan.workshop.bench.timing import Measured
+from scratchgan.workshop.bench.timing import Timings
 from scratchgan.workshop.bench.worker import OURS, record
 
 ROOT = Path(__file__).parents[3]
@@ -58,7 +58,7 @@ class Machine:
         peers = dict.fromkeys(("torch-eager", "torch-graphs"), 1.0)
         for case in suite_cases(suite, gpu=True):
             seconds = {OURS: self.ours, **peers}
-            report["records"].append(record(case, threads, Measured(seconds=seconds)))
+            report["records"].append(record(case, threads, Timings(seconds=seconds)))
         self.look(suite)
 
     def look(self, part):
