@@ -11,7 +11,7 @@ from scratchgan.gan.settings import Settings
 from scratchgan.nn import Network
 from scratchgan.nn.initializers import data_marginals, zeros
 from scratchgan.recipes.fit import require_data, require_fit, require_room
-from scratchgan.recipes.recipe import Sizes
+from scratchgan.recipes.sizes import Sizes
 
 if TYPE_CHECKING:
     from scratchgan.recipes.recipe import Recipe

@@ -14,7 +14,7 @@ from scratchgan.data.toy import TOYS
 from scratchgan.errors import DataError
 from scratchgan.limits import require_memory
 from scratchgan.nn import Activation, Concat, Layer, Linear, Sequential
-from scratchgan.recipes import recipe_for
+from scratchgan.recipes.names import recipe_for
 
 if TYPE_CHECKING:
     from scratchgan.gan.settings import Settings

@@ -5,38 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from scratchgan import checks
 from scratchgan.data import Dataset, load
 from scratchgan.gan.settings import Settings
-from scratchgan.nn import Concat, Layer, Sequential
-from scratchgan.nn.initializers import Initializer
+from scratchgan.nn import Layer
+from scratchgan.recipes.sizes import Sizes
 
 if TYPE_CHECKING:
     from scratchgan.gan import Trainer
 
-__all__ = ["Recipe", "Sizes", "joined"]
-
-
-class Sizes(NamedTuple):
-    """What networks are built from."""
-
-    noise: int  # width of z
-    features: int  # width of x
-    classes: int  # width of the one-hot y; 0 without labels
-    marginals: Initializer  # output bias at which a sigmoid G gives the mean image; else zeros
-
-
-def joined(width: int, classes: int) -> tuple[tuple[Layer, ...], int]:
-    """
-    Return the first layers of a network that may be conditional, and the width behind them.
-
-    With labels they join x and its one-hot y; without, there is nothing to join.
-    """
-    if not classes:
-        return (), width
-    return (Concat(Sequential(), Sequential()),), width + classes
+__all__ = ["Recipe"]
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import pytest
 from scratchgan.backends import get_backend
 from scratchgan.backends.cuda.device import SIMULATED
 from scratchgan.workshop.bench.cases import BenchCase, Fused, Product, Replayed
+from scratchgan.workshop.bench.first_kernel import first_kernel
 from scratchgan.workshop.bench.games import GameSizes
-from scratchgan.workshop.bench.gpu import first_kernel
 from scratchgan.workshop.bench.machine import describe, machine
 from scratchgan.workshop.bench.peers import ours
 from scratchgan.workshop.bench.peers.ours import BackendGame, BackendPeer
