@@ -505,6 +505,7 @@ class Reads(Tanh):
 
 class Draws(Tanh):
     def __init__(self):
+        super().__init__()
         self.rng = np.random.default_rng(0)
 
     def forward(self, params, x, ctx):
@@ -513,6 +514,7 @@ class Draws(Tanh):
 
 class Counts(Tanh):
     def __init__(self):
+        super().__init__()
         self.calls = 0
 
     def forward(self, params, x, ctx):
@@ -813,6 +815,7 @@ class Breaks(Tanh):
     """Tells a function of each pass in training, which may raise; nothing of its own changes."""
 
     def __init__(self, tell):
+        super().__init__()
         self.tell = tell
 
     def forward(self, params, x, ctx):
