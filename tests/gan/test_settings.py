@@ -30,7 +30,8 @@ def test_defaults():
     for part in ("noise", "optimizer_g", "optimizer_d"):
         plain.pop(part)
     assert plain == {
-        "data": "digits", "labels": None, "backend": None, "dtype": "float32", "seed": 0, "steps": 10_000,
+        "data": "digits", "labels": None, "backend": None, "dtype": "float32", "seed": 0,
+        "steps": 10_000,
         "batch_size": 64, "k": 1, "objective": "non_saturating", "updates": "alternating",
         "ema": None, "conditional": False, "log_every": 100, "sample_every": 200,
         "checkpoint_every": 500, "validation": 0, "measure": None, "measure_every": 1000,
