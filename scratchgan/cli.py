@@ -13,9 +13,8 @@ from scratchgan import __version__
 from scratchgan.command import run_command
 
 if TYPE_CHECKING:
-    from scratchgan.data import Dataset
+    from scratchgan.exact.game import ExactGame
     from scratchgan.fields import Setting
-    from scratchgan.gan import Trainer
     from scratchgan.runs import Config, Outcome, Session
 
 __all__ = ["main"]
@@ -192,6 +191,9 @@ def _add_temperature(command: argparse.ArgumentParser) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from scratchgan.progress import Progress
+    from scratchgan.run import exact
+
     session = _resumed(options) if options.resume else _begun(options)
     folder, config = session.folder.path, session.folder.config
     done = session.trainer.iteration
@@ -204,10 +206,10 @@ def _train(options: argparse.Namespace) -> int:
         f" backend {config.backend}, objective {_played(config)},"
         f" iterations {done:,} → {config.steps:,}"
     )
-    with _Progress(session) as progress:
+    with Progress(config.steps, done) as progress:
         outcome = session.run(progress)
     _report(folder, outcome)
-    _print_exact(session.trainer, session.data)
+    _print_exact(exact(session.trainer, session.data))
     return 128 + outcome.signal if outcome.interrupted else 0  # as shells say it
 
 
@@ -220,10 +222,14 @@ def _played(config: Config) -> str:
 
 
 def _begun(options: argparse.Namespace) -> Session:
+    from scratchgan.recipes import get_recipe
     from scratchgan.runs import begin_run, read_toml
 
     changes = (read_toml(options.config) if options.config else {}) | _given(options)
-    recipe = changes.pop("recipe", None) if options.recipe is None else options.recipe
+    named = changes.pop("recipe", None)  # in the file
+    if named is not None:
+        get_recipe(named)  # a mistake is told, though the command line has the last word
+    recipe = named if options.recipe is None else options.recipe
     session = begin_run(
         recipe, out=options.out, quick=options.quick, origin=options.origin, **changes
     )
@@ -236,54 +242,10 @@ def _begun(options: argparse.Namespace) -> Session:
 def _resumed(options: argparse.Namespace) -> Session:
     from scratchgan.runs import resume_run
 
-    others = {
-        "recipe": options.recipe, "quick": options.quick, "config": options.config,
-        "out": options.out, "from": options.origin,
-    }  # fmt: skip
-    given = _given(options)
-    steps = given.pop("steps", None)
-    also = [*given, *(name for name, value in others.items() if value)]
-    if also:
-        raise ValueError(
-            f"--resume continues a run with its own settings; leave out {', '.join(also)}"
-            " (--steps alone may change)"
-        )
-    return resume_run(options.resume, steps)
-
-
-class _Progress:
-    """A bar on a terminal; elsewhere, a plain line now and then."""
-
-    def __init__(self, session: Session) -> None:
-        from tqdm import tqdm
-
-        self._steps = session.folder.config.steps
-        self._line_every = max(1, self._steps // 10)
-        self._next_line = session.trainer.iteration + 1
-        start = session.trainer.iteration
-        self._bar = (
-            tqdm(total=self._steps, initial=start, unit="it", dynamic_ncols=True)
-            if sys.stderr.isatty()
-            else None
-        )
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def __call__(self, trainer: Trainer) -> None:
-        from scratchgan.gan.report import line
-
-        step, numbers = trainer.iteration, line(trainer)
-        if self._bar is not None:
-            self._bar.set_postfix_str(numbers, refresh=False)
-            self._bar.update(step - self._bar.n)
-        elif step >= self._next_line:
-            self._next_line = (step // self._line_every + 1) * self._line_every
-            print(f"{step:>8,} / {self._steps:,}  {numbers}", flush=True)
+    return resume_run(
+        options.resume, **_given(options), recipe=options.recipe, quick=options.quick,
+        config=options.config, out=options.out, **{"from": options.origin},
+    )  # fmt: skip
 
 
 def _report(folder: Path, outcome: Outcome) -> None:
@@ -300,15 +262,11 @@ def _report(folder: Path, outcome: Outcome) -> None:
         print(f"measure them with `scratchgan evaluate {folder}`")
 
 
-def _print_exact(trainer: Trainer, data: Dataset) -> None:
+def _print_exact(found: ExactGame | None) -> None:
     """On the line the optimum is known: say how far from it the game stands."""
-    if data.density is None or not data.density.dim == trainer.noise.features == 1:
-        return
-    from scratchgan.exact.game import exact_game
-
-    exact = exact_game(trainer, data.density)
-    print("by quadrature, in nats:" if exact.game.unit == "nats" else "by quadrature, JSD in nats:")
-    print(exact)
+    if found is not None:
+        print(f"by quadrature, {'' if found.game.unit == 'nats' else 'JSD '}in nats:")
+        print(found)
 
 
 # -- sample and evaluate ------------------------------------------------------------------------
@@ -317,60 +275,45 @@ def _print_exact(trainer: Trainer, data: Dataset) -> None:
 def _sample(options: argparse.Namespace) -> int:
     import numpy as np
 
-    from scratchgan.backends import Purpose, Stream
     from scratchgan.files import write_atomically
-    from scratchgan.runs import RunFolder, load_generator
-    from scratchgan.runs.render import sample_figure, samples_in_plane, save_figure
+    from scratchgan.run import open_run
+    from scratchgan.runs.render import save_figure
 
-    folder = RunFolder.open(options.folder)
-    stream = Stream(options.seed).purpose(Purpose.USER)
-    generator = load_generator(folder, options.temperature)
-    samples = generator.sample(options.n, stream, options.label)
+    run = open_run(options.folder)
+    drawn = (options.n, options.seed, options.label, options.temperature)
     label = "" if options.label is None else f"-label-{options.label}"
     wide = "" if options.temperature == 1 else f"-temperature-{options.temperature:g}"
-    path = options.out or folder.path / f"sample-seed-{options.seed}{label}{wide}.png"
+    path = options.out or run.path / f"sample-seed-{options.seed}{label}{wide}.png"
     if path.suffix == ".npy":
+        samples = run.samples(*drawn)
         write_atomically(path, lambda stream: np.save(stream, samples))
-    elif path.suffix != ".png":
-        raise ValueError(f"--out {path}: expected a name that ends in .png or .npy")
-    elif folder.config.image_shape is not None:
-        save_figure(path, sample_figure(samples, folder.config.image_shape))
+    elif path.suffix == ".png":
+        save_figure(path, run.figure(*drawn))
     else:
-        save_figure(path, samples_in_plane(samples))
+        raise ValueError(f"--out {path}: expected a name that ends in .png or .npy")
     print(f"{options.n:,} samples: {path}")
     return 0
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from scratchgan.backends import Purpose, Stream
-    from scratchgan.data import load
-    from scratchgan.metrics import evaluate
-    from scratchgan.runs import RunFolder, load_generator, load_trainer
+    from scratchgan.run import open_run
+    from scratchgan.runs import RunFolder
     from scratchgan.workshop.results.records import require_json_name, write_result
 
     if options.json is not None:
         require_json_name(options.json)  # now, not after minutes of measuring
-    folder = RunFolder.open(options.folder)
-    data: Dataset = load(folder.config.data)
-    n = 2500 if options.n is None else options.n
-    if options.n is None and data.x_test is not None:
-        n = min(10_000, max(1000, len(data.x_test)))
+    run = open_run(options.folder)
+    data = run.data
     if options.json is not None and data.x_test is None:
         raise ValueError(f"--json: figures are written of images; '{data.name}' are none")
-    generator = load_generator(folder, options.temperature)
-    trainer = load_trainer(folder, data)  # the data are those it was trained on
-    samples = generator.sample(n, Stream(options.seed).purpose(Purpose.USER))
+    evaluation = run.evaluate(options.n, options.seed, options.temperature)
+    folder = RunFolder.open(options.folder)
     wide = "" if options.temperature == 1 else f", temperature {options.temperature:g}"
     print(f"{options.folder}, checkpoint {folder.chosen_checkpoint().name}{wide}")
-    evaluation = evaluate(
-        samples,
-        data,
-        asked=generator.labels_for(n, None),
-        validation=folder.config.validation,
-    )
     print(evaluation)
-    _print_exact(trainer, data)
+    _print_exact(run.exact())
     if options.json is not None:
+        generator = run.generator(options.temperature)
         write_result(options.json, folder, generator, evaluation, options.seed, data)
         print(f"written: {options.json}")
     return 0

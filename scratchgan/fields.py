@@ -118,17 +118,22 @@ class Seed(Kind):
 
 @dataclass(frozen=True)
 class OneOf(Kind):
-    """One of some names; ``what`` is what they name."""
+    """One of some names, or of those that a function returns; ``what`` is what they name."""
 
     what: str
-    names: Iterable[str]
+    names: Iterable[str] | Callable[[], Iterable[str]]
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The names."""
+        return tuple(self.names() if callable(self.names) else self.names)
 
     @property
     def metavar(self) -> str:  # type: ignore[override]
-        return f"{{{','.join(self.names)}}}"
+        return f"{{{','.join(self.known)}}}"
 
     def check(self, owner: str, name: str, value: Any) -> str:
-        return checks.one_of(self.what, value, self.names)
+        return checks.one_of(self.what, value, self.known)
 
 
 @dataclass(frozen=True)
@@ -239,7 +244,12 @@ def setting(
 def settings_in(settings: Any) -> dict[str, Setting]:
     """Return the settings of a class, or of an object of one, by their names."""
     return {
-        f.name: Setting(f.name, default=f.default, type=str(f.type), **f.metadata)
+        f.name: Setting(
+            f.name,
+            default=f.default,
+            type=f.type if isinstance(f.type, str) else inspect.formatannotation(f.type),
+            **f.metadata,
+        )
         for f in dataclasses.fields(settings)
     }
 

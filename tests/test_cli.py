@@ -119,28 +119,6 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path, capsys, monkeypatch):
     assert "scratchgan evaluate" not in said
 
 
-def test_progress_in_plain_lines(trained, capsys):
-    """The first and every tenth part of the run, once each."""
-    from scratchgan.cli import _Progress
-
-    steps = {"steps": 40, "batch_size": 8, "log_every": 1, "checkpoint_every": 40}
-    session = small_session(trained.parent / "plain", **steps)
-    with _Progress(session) as progress:
-        session.run(progress)
-    lines = capsys.readouterr().out.splitlines()
-    assert [int(line.split("/")[0]) for line in lines if " / 40 " in line] == [
-        1, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40,
-    ]  # fmt: skip
-
-
-def small_session(path, **changes):
-    from scratchgan.data import load
-    from scratchgan.runs import Config, Session
-
-    config = Config.from_recipe("gaussian-1d", {"backend": "reference", **changes})
-    return Session.start(path, config, load("gaussian-1d"))
-
-
 @pytest.mark.parametrize(
     ("data", "recipe"), [("ring", "ring"), ("two_moons", "ring"), ("digits", "digits")]
 )

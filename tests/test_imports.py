@@ -41,25 +41,27 @@ BELOW = {
     "data": {"checks", "errors", "files", "limits", "theory"},
     "gradcheck": CORE | {"nn"},
     "testing": CORE | {"gradcheck", "nn"},
-    "recipes": CORE | {"files", "gan", "nn", "optim"},
+    "recipes": CORE | {"data", "files", "gan", "limits", "nn", "optim"},
+    "progress": {"gan"},
     "plots": {"checks", "errors", "games"},
     "course": {"checks", "errors", "theory"},
     "exact": CORE | {"games", "gan", "nn", "theory"},
     "metrics": CORE | {"command", "data", "files", "gan", "nn", "optim", "theory"},
 }
 BELOW["runs"] = CORE | {
-    "data", "fields", "files", "gan", "limits", "metrics", "nn", "plots", "recipes",
+    "data", "fields", "files", "gan", "metrics", "nn", "plots", "recipes",
 }  # fmt: skip
-BELOW["api"] = CORE | {"data", "games", "gan", "nn", "optim"}
+BELOW["run"] = CORE | {"data", "exact", "gan", "metrics", "plots", "progress", "runs"}
+BELOW["api"] = CORE | {"data", "games", "gan", "gradcheck", "nn", "optim", "recipes", "run"}
 BELOW["workshop"] = CORE | {
     "data", "fields", "files", "gan", "metrics", "nn", "optim", "plots", "recipes", "runs",
 }  # fmt: skip
 BELOW["cli"] = CORE | {
-    "command", "data", "exact", "fields", "files", "games", "gan", "metrics", "recipes", "runs",
+    "command", "exact", "fields", "files", "gan", "games", "progress", "recipes", "run", "runs",
     "workshop",
 }  # fmt: skip
 BELOW["__main__"] = {"cli"}
-BELOW["__init__"] = {"api"}
+BELOW["__init__"] = set(BELOW) - {"cli", "workshop", "__main__"}  # for type checkers
 
 NUMPY_ALONE = {"theory", "backends", "nn", "games", "optim", "gan"}  # inside functions too
 AT_MODULE_LEVEL = {  # other packages that a file may import when it is itself imported

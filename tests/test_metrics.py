@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scratchgan.data import Dataset, load
+from scratchgan.data import load
 from scratchgan.metrics import classifier_confidence, evaluate, mode_coverage
 
 MEANS = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0], [4.0, 4.0]])
@@ -146,8 +146,3 @@ class TestEvaluate:
         mean, std = evaluate(load("gaussian-1d").x[:2500], load("gaussian-1d")).measures
         assert abs(float(mean.generated) - 3) <= 0.05
         assert abs(float(std.real) - 0.5) <= 0.05
-
-    def test_your_own_array(self):
-        x = np.random.default_rng(0).normal(size=(50, 3))
-        data = Dataset.from_array(x, name="mine")
-        assert len(evaluate(data.x, data).measures) == 2

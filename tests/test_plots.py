@@ -399,6 +399,20 @@ def test_what_the_density_plot_holds():
     assert sorted(labels) == ["D(x)", "G(z), histogram", "p_data"]
 
 
+def test_points_far_from_0_fill_the_picture(rng):
+    data = rng.uniform(size=(100, 2)) * [30, 2] + [150, -1]  # the second axis has 0 in it
+    axes = plots.sample_scatter(data, data).axes[0]
+    (low, high), other = axes.get_xlim(), axes.get_ylim()
+    assert 140 <= low <= 150 <= 180 <= high <= 190
+    assert other[0] == -other[1]
+
+
+def test_a_histogram_beside_the_data(rng):
+    axes = plots.histogram(rng.normal(size=(50, 1)), rng.normal(size=(90, 1)), "a title").axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["data", "G(z)"]
+    assert axes.get_title() == "a title"
+
+
 def test_a_histogram_has_area_1():
     bars = plots.histogram(rng.normal(size=500)).axes[0].patches
     assert abs(sum(bar.get_height() * bar.get_width() for bar in bars) - 1) <= 1e-9

@@ -62,9 +62,15 @@ class Settings(Checked):
     {settings}
     """
 
-    data: str = setting(Text(), "digits", help="a data set", run=True)
+    data: str = setting(
+        Text(), "digits", run=True,
+        help="a data set by name, or your own: points.csv, array.npy, a folder of PNGs",
+    )  # fmt: skip
+    labels: str | None = setting(
+        Text(), None, help="a file with the labels of your own data, .npy or .csv", run=True
+    )
     backend: str | None = setting(
-        OneOf("backend", backend_names()), None, help="where arithmetic happens", run=True
+        OneOf("backend", backend_names), None, help="where arithmetic happens", run=True
     )
     dtype: str = setting(
         OneOf("dtype", ("float32", "float64")), "float32", help="of all numbers", run=True

@@ -4,11 +4,16 @@ Check the backward pass of a layer, or of your own function, against measured de
 ``gradcheck`` compares each gradient with a measurement. ``assert_adjoint`` compares a layer's
 two derivatives, jvp and backward, with each other. ``scratchgan.testing.check_layer`` does both
 and checks the rest of a layer's contract.
+
+The package can be called itself: ``sg.gradcheck(...)`` is the function of that name.
 """
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -148,3 +153,15 @@ def gradcheck(
         who, "target", target, "a Layer or a function, f(**inputs) -> (value, gradients)"
     )
     return check(function_problem(target, inputs), how, rng)
+
+
+class _Callable(ModuleType):
+    """A module that can be called: the package's attribute ``gradcheck`` is a module."""
+
+    __signature__ = inspect.signature(gradcheck)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> GradcheckReport:
+        return gradcheck(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan import checks
-from scratchgan.backends import Array, Backend, Stream, default_backend, get_backend
+from scratchgan.backends import Array, Backend, Stream, get_backend
 from scratchgan.errors import DataError, ShapeError
 from scratchgan.nn.flat import Layout
 from scratchgan.nn.layer import Context, Features, Layer, Params
@@ -28,8 +28,8 @@ class Network:
         Seed for the initial parameters.
     dtype : dtype
         float32 or float64.
-    ops : Backend, optional
-        The default backend unless given.
+    backend : str or Backend, optional
+        ``"cpu"``, ``"cuda"``, ``"reference"`` or one of your own; the default one unless given.
 
     Attributes
     ----------
@@ -39,6 +39,8 @@ class Network:
         The tree of views of ``flat``. Copy values into a view: ``params["weight"][...] = W``.
         A view cannot be replaced, because ``flat`` is what is trained and saved.
     layout : Layout
+    ops : Backend
+        Where its arithmetic happens.
 
     Raises
     ------
@@ -70,12 +72,12 @@ class Network:
         layer: Layer,
         seed: Any = 0,
         dtype: Any = np.float32,
-        ops: Backend | None = None,
+        backend: str | Backend | None = None,
     ) -> None:
         several = " (combine several layers with Sequential(*layers))"
         expected = "a Layer" + (several if isinstance(layer, list | tuple) else "")
         self.layer = checks.instance("Network", "layer", layer, Layer, expected)
-        self.ops = default_backend() if ops is None else _backend(ops)
+        self.ops = get_backend(backend)
         self.dtype = _dtype(dtype)
         tree = layer.init(np.random.default_rng(_seed(seed)), self.dtype)
         self.layout = Layout(tree)
@@ -178,7 +180,7 @@ class Network:
 
         ``flat`` may be another buffer of this layout, such as an average.
         """
-        copy = Network(self.layer, dtype=np.float64, ops=get_backend("reference"))
+        copy = Network(self.layer, dtype=np.float64, backend="reference")
         copy.flat[:] = self.ops.to_numpy(self.flat if flat is None else flat)
         return copy
 
@@ -223,11 +225,6 @@ def _seed(seed: Any) -> int | list[int]:
     if isinstance(seed, list | tuple) or (isinstance(seed, np.ndarray) and seed.ndim == 1):
         return [checks.seed("Network", "seed", part) for part in seed]
     return checks.seed("Network", "seed", seed)
-
-
-def _backend(ops: Any) -> Backend:
-    expected = 'a Backend, such as get_backend("reference")'
-    return checks.instance("Network", "ops", ops, Backend, expected)
 
 
 def _width(features: Features) -> str:

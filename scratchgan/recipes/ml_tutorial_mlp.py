@@ -5,7 +5,8 @@ from scratchgan.gan.settings import Settings
 from scratchgan.nn import Layer, Linear, Sequential
 from scratchgan.nn.initializers import he
 from scratchgan.optim import Adam
-from scratchgan.recipes.recipe import Recipe, Sizes, joined
+from scratchgan.recipes.recipe import Recipe
+from scratchgan.recipes.sizes import Sizes, joined
 
 
 def networks(sizes: Sizes) -> tuple[Layer, Layer]:

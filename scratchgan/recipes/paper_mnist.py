@@ -7,7 +7,8 @@ from scratchgan.gan.settings import Settings
 from scratchgan.nn import Dropout, Layer, Linear, Maxout, Sequential
 from scratchgan.nn.initializers import uniform
 from scratchgan.optim import SGD, ExponentialDecay, LinearRamp
-from scratchgan.recipes.recipe import Recipe, Sizes, joined
+from scratchgan.recipes.recipe import Recipe
+from scratchgan.recipes.sizes import Sizes, joined
 
 EPOCH = 500  # minibatches of 100 from the first 50,000 training images
 

@@ -5,34 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from scratchgan import checks
+from scratchgan.data import Dataset, load
 from scratchgan.gan.settings import Settings
-from scratchgan.nn import Concat, Layer, Sequential
-from scratchgan.nn.initializers import Initializer
+from scratchgan.nn import Layer
+from scratchgan.recipes.sizes import Sizes
 
-__all__ = ["Recipe", "Sizes", "joined"]
+if TYPE_CHECKING:
+    from scratchgan.gan import Trainer
 
-
-class Sizes(NamedTuple):
-    """What networks are built from."""
-
-    noise: int  # width of z
-    features: int  # width of x
-    classes: int  # width of the one-hot y; 0 without labels
-    marginals: Initializer  # output bias at which a sigmoid G gives the mean image; else zeros
-
-
-def joined(width: int, classes: int) -> tuple[tuple[Layer, ...], int]:
-    """
-    Return the first layers of a network that may be conditional, and the width behind them.
-
-    With labels they join x and its one-hot y; without, there is nothing to join.
-    """
-    if not classes:
-        return (), width
-    return (Concat(Sequential(), Sequential()),), width + classes
+__all__ = ["Recipe"]
 
 
 @dataclass(frozen=True)
@@ -71,3 +55,36 @@ class Recipe:
         checks.function("Recipe", "networks", self.networks, "a function of sizes")
         expected = "Settings, such as Settings(noise=…, optimizer_g=…, optimizer_d=…)"
         checks.instance("Recipe", "settings", self.settings, Settings, expected)
+
+    def trainer(self, data: Dataset | None = None, **changes: Any) -> Trainer:
+        """
+        Return a trainer of this recipe, at iteration 0: nothing is written to the disk.
+
+        Parameters
+        ----------
+        data : Dataset, optional
+            The recipe's own unless given.
+        **changes
+            Settings in the place of the recipe's: ``batch_size=32``, ``noise={"features": 8}``.
+
+        Raises
+        ------
+        UnknownNameError
+            For what is no setting.
+        DataError, ValueError
+            If a setting cannot be, or the data do not fit the recipe.
+
+        Examples
+        --------
+        >>> import scratchgan as sg
+        >>> game = sg.recipe("gaussian-1d").trainer(backend="reference", batch_size=32)
+        >>> history = game.train(20)
+        >>> game.samples(5).shape
+        (5, 1)
+        """
+        from scratchgan.recipes.build import build_trainer
+
+        settings = self.settings.changed(**changes)
+        if data is None:
+            data = load(settings.data, labels=settings.labels)
+        return build_trainer(self, settings, data)

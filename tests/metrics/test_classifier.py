@@ -119,7 +119,7 @@ def test_a_step_descends_the_gradient_of_the_formula(seeded):
     layer = Sequential(
         Linear(6, 7, "relu"), Dropout(1.0), Linear(7, 5, "relu"), Dropout(1.0), Linear(5, 3)
     )
-    network = Network(layer, seed=4, dtype=np.float64, ops=get_backend("reference"))
+    network = Network(layer, seed=4, dtype=np.float64, backend=get_backend("reference"))
     network.flat += 0.1 * np.random.default_rng(1).normal(size=network.flat.shape)
     rng, start = np.random.default_rng(2), network.flat.copy()
     x, y = rng.normal(size=(9, 6)), np.eye(3)[rng.integers(0, 3, 9)]
@@ -142,7 +142,9 @@ def test_a_step_descends_the_gradient_of_the_formula(seeded):
 def test_training_speaks_the_vocabulary_alone():
     """On arrays without operators, as those of a GPU, and with the same bits as on NumPy's."""
     data, reference = small_data(), get_backend("reference")
-    plain, opaque = (train(data, SMALL, ops=ops) for ops in (reference, OpaqueBackend(reference)))
+    plain, opaque = (
+        train(data, SMALL, backend=ops) for ops in (reference, OpaqueBackend(reference))
+    )
     assert bits(plain) == bits(opaque)
     assert plain.history == opaque.history
     np.testing.assert_array_equal(plain.features(data.x), opaque.features(data.x))

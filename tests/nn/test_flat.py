@@ -99,7 +99,7 @@ def pickled(net):
 )
 def test_the_views_of_a_copy_are_of_its_own_buffer(backend, again):
     ops = get_backend(backend)
-    net = Network(Sequential(Linear(3, 2, weight=ones, bias=ones), Tanh()), ops=ops)
+    net = Network(Sequential(Linear(3, 2, weight=ones, bias=ones), Tanh()), backend=ops)
     net.params[0]["weight"][...] = W
     other = again(net)
     assert (other(X) == net(X)).all()
@@ -161,6 +161,6 @@ def test_initial_parameters_are_finite_in_the_networks_dtype(value):
 
 
 def test_a_pair_of_branches_keeps_its_places():
-    net = Network(Concat(Linear(2, 1), Linear(3, 1)), ops=get_backend("reference"))
+    net = Network(Concat(Linear(2, 1), Linear(3, 1)), backend=get_backend("reference"))
     with pytest.raises(TypeError, match=REMEDY):
         net.params[1]["weight"] = np.ones((3, 1))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from scratchgan.backends import default_backend, get_backend
 from scratchgan.errors import DataError, ShapeError, UnknownNameError
 from scratchgan.gradcheck import assert_adjoint, gradcheck
 from scratchgan.nn import (
@@ -140,8 +141,14 @@ def test_several_seeds_are_one():
 
 
 def test_the_backend_and_the_stream():
-    with pytest.raises(ValueError, match="Network: ops is 'cpu'; expected a Backend"):
-        Network(Linear(2, 2), ops="cpu")
+    reference = get_backend("reference")
+    for backend in ("reference", reference):
+        assert Network(Linear(2, 2), backend=backend).ops is reference
+    assert Network(Linear(2, 2)).ops is default_backend()
+    with pytest.raises(UnknownNameError, match="unknown backend 'cup'; did you mean 'cpu'"):
+        Network(Linear(2, 2), backend="cup")
+    with pytest.raises(UnknownNameError, match="unknown backend '3'. Known: cpu, cuda, reference"):
+        Network(Linear(2, 2), backend=3)
     with pytest.raises(ValueError, match="Network: stream is 0; expected a Stream"):
         Network(Linear(2, 2))(np.ones((1, 2), np.float32), stream=0)
     with pytest.raises(ValueError, match="gradcheck: ctx is 3; expected a Context"):

@@ -1,5 +1,6 @@
 """Settings: a recipe's with changes, from TOML and from config.json; what cannot be is named."""
 
+import dataclasses
 import json
 import os
 import random
@@ -12,9 +13,10 @@ import pytest
 from scratchgan.backends import default_backend
 from scratchgan.errors import RunError
 from scratchgan.gan import Noise
-from scratchgan.optim import SGD
+from scratchgan.optim import SGD, LinearRamp
 from scratchgan.recipes import get_recipe, recipe_names
 from scratchgan.runs import Config, read_toml
+from scratchgan.runs.bits import differences, settings_of
 
 
 def test_changes_of_a_recipe():
@@ -225,6 +227,49 @@ def test_a_pipe_is_not_waited_for(tmp_path):
         read_toml(tmp_path / "config.json")
     with pytest.raises(RunError, match="cannot be read: Is a directory"):
         read_toml(tmp_path)
+
+
+OLD = """{
+  "recipe": "ring", "data": "ring", "backend": "cpu", "seed": 3, "steps": 100, "batch_size": 256,
+  "k": 1, "objective": {"4": "minimax", "0": "non_saturating"}, "updates": "alternating",
+  "ema": 0.995, "conditional": false,
+  "noise": {"features": 2, "kind": "normal", "low": -1.0, "high": 1.0},
+  "optimizer_g": {"name": "adam", "rate": {"name": "cosine", "start": 0.001, "end": 5e-05,
+    "steps": 10000}, "beta1": 0.0, "beta2": 0.99, "eps": 1e-08},
+  "optimizer_d": {"name": "sgd", "rate": 0.01, "momentum": {"name": "linear", "start": 0.5,
+    "end": 0.7, "steps": 10000}, "nesterov": false},
+  "log_every": 20, "sample_every": 50, "checkpoint_every": 50, "dtype": "float32",
+  "validation": 0, "measure": null, "measure_every": 1000, "keep_best": true,
+  "features": 2, "classes": 0, "image_shape": null,
+  "origin": {"run": "another", "iteration": 6}, "scratchgan": "0.1.0"
+}"""
+"""config.json as it was before settings were one class."""
+OLD_BITS = """{
+  "recipe": "ring", "data": "ring", "backend": "cpu", "seed": 3, "batch_size": 256, "k": 1,
+  "objective": {"4": "minimax", "0": "non_saturating"}, "updates": "alternating", "ema": 0.995,
+  "conditional": false, "noise": {"features": 2, "kind": "normal", "low": -1.0, "high": 1.0},
+  "optimizer_g": {"name": "adam", "rate": {"name": "cosine", "start": 0.001, "end": 5e-05,
+    "steps": 10000}, "beta1": 0.0, "beta2": 0.99, "eps": 1e-08},
+  "optimizer_d": {"name": "sgd", "rate": 0.01, "momentum": {"name": "linear", "start": 0.5,
+    "end": 0.7, "steps": 10000}, "nesterov": false},
+  "dtype": "float32", "validation": 0, "features": 2, "classes": 0, "image_shape": null
+}"""
+"""What its checkpoints hold of these settings."""
+
+
+def test_an_old_run_is_read(tmp_path):
+    config, plain = read_json(tmp_path, OLD), json.loads(OLD)
+    assert {name: config.to_plain()[name] for name in plain} == plain
+    assert config.optimizer_g == get_recipe("ring").settings.optimizer_g
+    assert config.optimizer_d == SGD(0.01, LinearRamp(0.5, 0.7, 10_000))
+    assert (config.seed, config.objective) == (3, {0: "non_saturating", 4: "minimax"})
+    before, now = json.loads(OLD_BITS), settings_of(config)
+    assert differences(before, now) == []
+    assert {name: now[name] for name in before} == before
+    other = dataclasses.replace(config, optimizer_d=SGD(0.02))
+    assert [name for name, *_ in differences(before, settings_of(other))] == [
+        "optimizer_d.rate", "optimizer_d.momentum",
+    ]  # fmt: skip
 
 
 VALUES = [

@@ -150,7 +150,7 @@ def test_nothing_is_left_to_train_on(tmp_path):
 
 
 def test_each_measure_that_a_setting_may_name_is_there():
-    assert set(settings_in(Settings)["measure"].kind.names) == set(run_measures.MEASURES)
+    assert set(settings_in(Settings)["measure"].kind.known) == set(run_measures.MEASURES)
 
 
 def test_parzen_is_what_it_says():

@@ -254,7 +254,7 @@ def test_more_steps(tmp_path):
 def test_the_players_are_drawn_from_two_seeds():
     config = describe_data(Config.from_recipe("ring", {**CHANGES, "seed": 3}), load("ring"))
     for player, network in enumerate(build_networks(config, load("ring"))):
-        other = Network(network.layer, seed=[3, player], dtype="float32", ops=network.ops)
+        other = Network(network.layer, seed=[3, player], dtype="float32", backend=network.ops)
         assert (network.ops.to_numpy(network.flat) == other.ops.to_numpy(other.flat)).all()
     G, D = build_networks(config)
     a, b = (np.asarray(network.params[0]["weight"]) for network in (G, D))

@@ -58,7 +58,7 @@ def _unwritten(error: OSError, path: Path) -> RunError:
     )
 
 
-def read_classifier(path: Path, ops: Backend | None = None) -> Classifier:
+def read_classifier(path: Path, backend: str | Backend | None = None) -> Classifier:
     """
     Read a classifier and check that it is whole, to the bit.
 
@@ -90,7 +90,7 @@ def read_classifier(path: Path, ops: Backend | None = None) -> Classifier:
             f"classifier {path} has format {version}, this version reads {FORMAT}; remove it and"
             " train it again"
         )
-    network = build(settings, meta["features"], meta["classes"], ops=ops)
+    network = build(settings, meta["features"], meta["classes"], backend=backend)
     here = (network.layout.describe(), (network.layout.size,), network.dtype)
     if here != (meta["layout"], params.shape, params.dtype):
         raise RunError(

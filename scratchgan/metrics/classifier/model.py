@@ -27,7 +27,7 @@ def build(
     features: int,
     classes: int,
     seed: int = 0,
-    ops: Backend | None = None,
+    backend: str | Backend | None = None,
 ) -> Network:
     """Return an untrained network: Linear with ReLU, dropout, and so on; then one logit a class."""
     layers: list[Layer] = []
@@ -35,7 +35,7 @@ def build(
         layers += [Linear(features, width, "relu", weight=he()), Dropout(settings.keep)]
         features = width
     layers.append(Linear(features, classes))
-    return Network(Sequential(*layers), seed=[seed, PLAYER], ops=ops)
+    return Network(Sequential(*layers), seed=[seed, PLAYER], backend=backend)
 
 
 @dataclass

@@ -55,7 +55,7 @@ def train(
     data: Dataset,
     settings: ClassifierSettings | None = None,
     seed: int = 0,
-    ops: Backend | None = None,
+    backend: str | Backend | None = None,
     after_epoch: Callable[[dict[str, float]], object] = lambda record: None,
 ) -> Classifier:
     """
@@ -68,7 +68,7 @@ def train(
         Those for the data set's name unless given.
     seed : int
         For the initial parameters, the order of the examples, how they are moved, and dropout.
-    ops : Backend, optional
+    backend : str or Backend, optional
         Where arithmetic happens; the default backend unless given.
     after_epoch : callable
         Called with each record of ``Classifier.history``.
@@ -85,16 +85,14 @@ def train(
     settings = settings or settings_for(data.name)
     (x, labels), (x_held, labels_held) = _split(data, settings)
     assert labels_held is not None
-    network = build(settings, data.features, data.classes, seed, ops)
+    network = build(settings, data.features, data.classes, seed, backend)
     classifier = Classifier(network, settings, seed, digest(data))
     per_epoch = len(x) // settings.batch_size
     player = Player(network, Adam(Cosine(settings.rate, 0.0, settings.epochs * per_epoch)))
 
     for epoch in range(settings.epochs):
         moved = shifted(x, data.image_shape, settings.shift, np.random.default_rng([seed, epoch]))
-        minibatches = Minibatches(
-            network.ops, moved, settings.batch_size, seed, labels, data.classes
-        )
+        minibatches = Minibatches(network.ops, moved, settings.batch_size, seed, labels)
         losses = []
         for step in range(epoch * per_epoch, (epoch + 1) * per_epoch):
             images, one_hot = minibatches[step]

@@ -27,8 +27,8 @@ def recorded():
         # Maxout writes indices that a later row reads: garbage there would not be harmless.
         D = Sequential(Linear(2, 24), Maxout(8, 3), Dropout(0.5), Linear(8, 1))
         trainer = Trainer(
-            Network(Sequential(Linear(4, 16, "relu"), Linear(16, 2)), ops=ops, seed=1),
-            Network(D, ops=ops, seed=2),
+            Network(Sequential(Linear(4, 16, "relu"), Linear(16, 2)), backend=ops, seed=1),
+            Network(D, backend=ops, seed=2),
             np.random.default_rng(0).normal(size=(200, 2)).astype("f4"),
             noise=Noise(4),
             optimizer_g=Adam(1e-3),

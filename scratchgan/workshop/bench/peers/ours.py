@@ -192,4 +192,4 @@ def _network(weights: Weights, hidden: str, ops: Backend) -> Network:
         )
         for number, (w, b) in enumerate(weights)
     ]
-    return Network(Sequential(*layers), ops=ops)
+    return Network(Sequential(*layers), backend=ops)
