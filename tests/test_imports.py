@@ -241,7 +241,7 @@ def test_a_forbidden_import_is_found(path, source):
         ("plots.py", "import matplotlib\ndef show():\n    import matplotlib.pyplot as plt"),
         (
             "cli.py",
-            "from scratchgan import __version__, gan, runs\nfrom scratchgan.data import mnist",
+            "from scratchgan import __version__, gan, runs\nfrom scratchgan.recipes import recipe",
         ),
         ("testing/check.py", "import hypothesis\nfrom scratchgan.gradcheck import gradcheck"),
     ],
