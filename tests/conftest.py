@@ -35,6 +35,7 @@ else:
     collect_ignore_glob = ["**/simulated*.py"]  # they run in the simulator alone
 
 LEFT_OUT = pytest.StashKey[Counter]()  # tests by the name that they need
+QUICK = pytest.StashKey[dict]()  # whether a file that was collected has quick tests
 
 
 @pytest.fixture
@@ -71,9 +72,12 @@ def missing(item):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config, items):
+    quick = config.stash[QUICK] = {}
     for item in items:
-        if item.get_closest_marker("slow") is None:
+        slow = item.get_closest_marker("slow") is not None
+        if not slow:
             item.add_marker(pytest.mark.quick)
+        quick[item.path] = quick.get(item.path, False) or not slow
     yield  # -m, -k and --deselect choose among the tests
     lacking = [missing(item) for item in items]
     config.stash[LEFT_OUT] = Counter(name for name in lacking if name)
