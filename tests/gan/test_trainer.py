@@ -400,7 +400,7 @@ BAD = [
     ({"noise": 7}, ShapeError, "G takes 2 features and the noise give 7"),
     ({"x": np.zeros((23, 3), np.uint8)}, DataError, "uint8; expected floats.*/ 255"),
     ({"x": np.full((23, 3), np.nan)}, DataError, "69 values that are NaN or infinite.*row 0"),
-    ({"x": np.zeros((0, 3))}, DataError, r"\(0, 3\); expected an array \(examples, features\)"),
+    ({"x": np.zeros((0, 3))}, DataError, r"\(0, 3\); expected \(examples, features\)"),
     ({"x": np.zeros(23)}, DataError, r"have shape \(23,\); expected"),
     ({"x": [[1.0]]}, DataError, "batch_size is 5 and the data have 1 examples"),
     ({"batch_size": 24}, DataError, "batch_size is 24 and the data have 23 examples"),
