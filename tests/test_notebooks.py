@@ -617,6 +617,7 @@ def test_the_data_that_a_notebook_loads_are_found():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.notebooks
 @every_notebook
 def test_a_notebook_and_its_solutions_execute(path, run, tmp_path, monkeypatch):
@@ -635,6 +636,7 @@ def test_a_notebook_and_its_solutions_execute(path, run, tmp_path, monkeypatch):
     assert kinds(now)[:count] == kinds(committed)
 
 
+@pytest.mark.slow
 @pytest.mark.notebooks
 def test_two_executions_are_identical_to_the_byte(run, tmp_path):
     """Of one notebook that is committed, and of a small one that starts from nothing."""
@@ -652,6 +654,7 @@ def test_two_executions_are_identical_to_the_byte(run, tmp_path):
     assert problems(small, 7) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.notebooks
 def test_what_the_script_refuses(run, tmp_path):
     raising = written(build(("markdown", "x"), ("code", "1 / 0")), tmp_path / "raising.ipynb")
