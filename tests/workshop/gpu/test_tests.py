@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scratchgan.workshop.bench.gpu_tests import files_with_gpu_tests, remarkable, run_tests, tally
+from scratchgan.workshop.gpu.tests import files_with_gpu_tests, remarkable, run_tests, tally
 
 ROOT = Path(__file__).parents[3]
 MARK = "gpu"  # written so, no file of this text is taken for one of the tests
@@ -119,4 +119,4 @@ E   assert 1 == 2
 def test_the_files_are_found():
     found = [path.relative_to(ROOT).as_posix() for path in files_with_gpu_tests(ROOT / "tests")]
     assert "tests/backends/cuda/test_backend_on_gpu.py" in found
-    assert "tests/workshop/bench/test_gpu_tests.py" not in found
+    assert "tests/workshop/gpu/test_tests.py" not in found
