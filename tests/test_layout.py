@@ -32,6 +32,7 @@ THROUGH = {
     "errors.py": "test_checks.py",
     "workshop/bench/peers/*": "workshop/bench/test_cases.py",
     "workshop/bench/*": "workshop/test_bench.py",
+    "workshop/gpu/*": "workshop/gpu/test_on_gpu.py",
     "workshop/ladders/counted.py": "workshop/ladders/test_cuda_simulated.py",
     "workshop/results/figures.py": "workshop/results/test_records.py",
 }
@@ -90,7 +91,8 @@ def test_each_module_has_quick_tests(pytestconfig):
     quick = pytestconfig.stash[QUICK]
     without = []
     for module in modules():
-        files = [f for f in own_tests(module) or [TESTS / through(module)] if f in quick]
-        if files and not any(quick[file] for file in files):
+        files = own_tests(module) or [TESTS / (through(module) or "")]
+        found = [quick[file] for file in files if file in quick]
+        if found and not any(found):
             without.append(str(module))
     assert without == []
