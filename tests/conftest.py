@@ -35,6 +35,7 @@ else:
     collect_ignore_glob = ["**/simulated*.py"]  # they run in the simulator alone
 
 LEFT_OUT = pytest.StashKey[Counter]()  # tests by the name that they need
+QUICK = pytest.StashKey[dict]()  # whether a file that was collected has quick tests
 
 
 @pytest.fixture
@@ -71,9 +72,14 @@ def missing(item):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config, items):
+    quick = config.stash[QUICK] = {}
     for item in items:
-        if item.get_closest_marker("slow") is None:
+        slow = item.get_closest_marker("slow") is not None
+        if not slow:
             item.add_marker(pytest.mark.quick)
+        quick[item.path] = quick.get(item.path, False) or not slow
+    slow_files = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow_files)  # no long test is begun at the end
     yield  # -m, -k and --deselect choose among the tests
     lacking = [missing(item) for item in items]
     config.stash[LEFT_OUT] = Counter(name for name in lacking if name)
@@ -81,6 +87,14 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item, name in zip(items, lacking, strict=True) if not name]
     if hasattr(config, "workeroutput"):  # a process of pytest-xdist's: another writes the summary
         config.workeroutput["left_out"] = dict(config.stash[LEFT_OUT])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Let a process that has nothing left to do take tests from another."""
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)
