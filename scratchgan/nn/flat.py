@@ -128,11 +128,11 @@ class Layout:
 
 
 def _named(tree: Params) -> Iterator[tuple[str, Any]]:
-    """Yield the leaves of a tree with their paths, such as "2.weight"; each must have a name."""
+    """Yield the leaves of a tree by their paths, such as "2.weight"; each must have a name."""
     for path, leaf in walk(tree):
         if not path or isinstance(path[-1], int):
             raise ShapeError(
-                f"Layout: {shown(leaf)} is in the tree of parameters; expected a mapping of"
-                " names to arrays, or a tuple of such trees"
+                f"Layout: the tree of parameters contains {shown(leaf)}; expected a mapping of"
+                " names to arrays, or a tuple of such mappings"
             )
         yield ".".join(map(str, path)), leaf

@@ -131,6 +131,7 @@ def test_no_habit_is_missed_for_ever(seed, period):
 
 
 @pytest.mark.parametrize("updates", ["alternating", "simultaneous"])
+@pytest.mark.slow
 def test_a_comparison_leaves_the_bits_that_a_replay_leaves(updates, monkeypatch):
     described = game(G=Hidden(), D=Hidden(), updates=updates)
     compared = []

@@ -224,6 +224,7 @@ class TestProperties:
 
 class TestPlane:
     @pytest.mark.parametrize("p", [ring(), grid(), TwoMoons()])
+    @pytest.mark.slow
     def test_toy_sets(self, p, monkeypatch):
         points = 0  # at which a density is asked for: what a person waits for
 
@@ -265,6 +266,7 @@ class TestPlane:
         with pytest.raises(ShapeError, match="cdf expects 1"):
             ring().cdf([0.0])
 
+    @pytest.mark.slow
     def test_swiss_roll_expectations(self):
         """E|x|² = E t² / scale² + 2 σ², with t uniform."""
         p = SwissRoll()
