@@ -81,7 +81,7 @@ def test_replayed_is_step_by_step(described, pieces):
 
 @pytest.mark.parametrize(
     ("name", "conditional"),
-    [(name, get_recipe(name).conditional) for name in recipe_names()]
+    [(name, get_recipe(name).settings.conditional) for name in recipe_names()]
     + [("digits", True), ("mnist", True)],
 )
 @pytest.mark.slow
