@@ -1,5 +1,6 @@
 """ruff and mypy are clean, and the README says what is true."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -67,3 +68,35 @@ def test_no_large_or_stray_files():
         assert not re.search(r"(ubyte|\.gz$|uv\.lock$)", name), name
         path = ROOT / name
         assert not path.exists() or path.stat().st_size <= 1_500_000, name
+
+
+def parsed(folder):
+    paths = sorted((ROOT / folder).rglob("*.py"))
+    return {p.relative_to(ROOT).as_posix(): ast.parse(p.read_text(encoding="utf-8")) for p in paths}
+
+
+# What the CPU and the GPU each have of their own, for the same thing.
+TWINS = {"Replay"}
+
+
+def test_a_class_has_a_name_of_its_own():
+    """A reader who meets a public name knows which class it is."""
+    found = {}
+    for path, tree in parsed("scratchgan").items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(path)
+    twice = {name: paths for name, paths in found.items() if len(paths) > 1}
+    homes = ("scratchgan/backends/cpu/", "scratchgan/backends/cuda/")
+    for name in TWINS & twice.keys():
+        if all(path.startswith(homes) for path in twice[name]):
+            del twice[name]
+    assert twice == {}
+
+
+def test_no_parser_takes_an_abbreviation():
+    """An option that is added later would change what a part of a name means."""
+    for path, tree in parsed("scratchgan").items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("ArgumentParser"):
+                assert "allow_abbrev=False" in ast.unparse(node), path

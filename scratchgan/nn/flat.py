@@ -132,7 +132,7 @@ def _named(tree: Params) -> Iterator[tuple[str, Any]]:
     for path, leaf in walk(tree):
         if not path or isinstance(path[-1], int):
             raise ShapeError(
-                f"Layout: {shown(leaf)} is in the tree of parameters; expected a mapping of"
-                " names to arrays, or a tuple of such trees"
+                f"Layout: the tree of parameters contains {shown(leaf)}; expected a mapping of"
+                " names to arrays, or a tuple of such mappings"
             )
         yield ".".join(map(str, path)), leaf

@@ -7,7 +7,7 @@ the libraries fix their threads when they are loaded. There, every case of a sui
 measured in turns, and a median is kept (``timing``). ``report`` makes tables and JSON.
 
 The backend decides where all this happens: beside ``cuda``, PyTorch and JAX compute on
-the same GPU. ``on_gpu`` is the script that tests and measures a machine with a GPU.
+the same GPU (``scratchgan.workshop.gpu`` tests and measures a machine that has one).
 
 This file names what can be asked for, and imports nothing, so that a worker can
 still choose its cores before NumPy is loaded.

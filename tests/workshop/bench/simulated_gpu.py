@@ -10,12 +10,12 @@ import pytest
 from scratchgan.backends import get_backend
 from scratchgan.backends.cuda.device import SIMULATED
 from scratchgan.workshop.bench.cases import BenchCase, Fused, Product, Replayed
-from scratchgan.workshop.bench.first_kernel import first_kernel
 from scratchgan.workshop.bench.games import GameSizes
 from scratchgan.workshop.bench.machine import describe, machine
 from scratchgan.workshop.bench.peers import ours
 from scratchgan.workshop.bench.peers.ours import BackendGame, BackendPeer
 from scratchgan.workshop.bench.timing import measure
+from scratchgan.workshop.gpu.first_kernel import first_kernel
 
 TINY = GameSizes(g=(2, 3, 2), d=(2, 3, 1), batch=4, chunk=1, examples=8)
 WORK = {

@@ -13,11 +13,12 @@ import pytest
 from scratchgan.backends import get_backend, why_unavailable
 from scratchgan.backends.cuda import device
 from scratchgan.errors import RunError
-from scratchgan.workshop.bench import first_kernel, gpu, on_gpu
+from scratchgan.workshop.bench import gpu
 from scratchgan.workshop.bench.cases import suite_cases
-from scratchgan.workshop.bench.on_gpu import Clock, main
 from scratchgan.workshop.bench.timing import Timings
 from scratchgan.workshop.bench.worker import OURS, record
+from scratchgan.workshop.gpu import first_kernel, on_gpu
+from scratchgan.workshop.gpu.on_gpu import Clock, main
 
 ROOT = Path(__file__).parents[3]
 WITHOUT = pytest.mark.skipif(
@@ -203,7 +204,7 @@ def test_without_a_gpu(tmp_path):
     """From a bare checkout: one line with the reason and the remedy, and nothing is written."""
     path = tmp_path / "cuda.json"
     done = subprocess.run(
-        [sys.executable, "-m", "scratchgan.workshop.bench.on_gpu", "--json", path],
+        [sys.executable, "-m", "scratchgan.workshop.gpu.on_gpu", "--json", path],
         env={**os.environ, "PYTHONPATH": "."}, cwd=ROOT, capture_output=True, text=True,
         check=False,
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """
 Test and measure the cuda backend on a machine with a GPU.
 
-``python -m scratchgan.workshop.bench.on_gpu``
+``python -m scratchgan.workshop.gpu.on_gpu``
 
 It runs from a checkout (``PYTHONPATH=.``), without a network, in under eight minutes: a
 first kernel, the tests that need a GPU, the benchmark beside PyTorch and JAX on the same
@@ -24,13 +24,13 @@ from typing import Any, TypeAlias
 
 from scratchgan.errors import RunError
 from scratchgan.workshop.bench import SUITES
-from scratchgan.workshop.bench.gpu_tests import files_with_gpu_tests, remarkable, run_tests
 from scratchgan.workshop.bench.machine import describe
 from scratchgan.workshop.bench.peers import absent_peers, peer_names
 from scratchgan.workshop.bench.report import absence, table
 from scratchgan.workshop.bench.run import BenchOptions, measure, require_writable, write
-from scratchgan.workshop.bench.targets import judged, sentence
 from scratchgan.workshop.bench.timing import reason
+from scratchgan.workshop.gpu.targets import judged, sentence
+from scratchgan.workshop.gpu.tests import files_with_gpu_tests, remarkable, run_tests
 
 __all__ = ["Clock", "main"]
 
@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m scratchgan.workshop.bench.on_gpu",
+        prog="python -m scratchgan.workshop.gpu.on_gpu",
         description="Test and measure the cuda backend on a machine with a GPU.",
         allow_abbrev=False,
     )
@@ -133,7 +133,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _first_kernel() -> tuple[dict[str, Any], float]:
     """Return what the machine is, and the seconds of a first kernel, from a process of its own."""
-    command = [sys.executable, "-m", "scratchgan.workshop.bench.first_kernel"]
+    command = [sys.executable, "-m", "scratchgan.workshop.gpu.first_kernel"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=FIRST, check=False)
     except subprocess.TimeoutExpired:

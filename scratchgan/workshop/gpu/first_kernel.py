@@ -1,5 +1,5 @@
 """
-A first kernel on the GPU: ``python -m scratchgan.workshop.bench.first_kernel``.
+A first kernel on the GPU: ``python -m scratchgan.workshop.gpu.first_kernel``.
 
 That prints one line of JSON; without a GPU it says why on standard error and exits with 2.
 """

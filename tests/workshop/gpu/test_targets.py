@@ -5,9 +5,9 @@ import math
 import pytest
 
 from scratchgan.workshop.bench.cases import suite_cases
-from scratchgan.workshop.bench.targets import TARGETS, judged, sentence
 from scratchgan.workshop.bench.timing import Timings
 from scratchgan.workshop.bench.worker import OURS, record
+from scratchgan.workshop.gpu.targets import TARGETS, judged, sentence
 
 
 def records(ratio, peers=("torch-eager", "torch-graphs")):

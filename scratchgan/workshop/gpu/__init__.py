@@ -1,0 +1,1 @@
+"""What tests and measures a machine with a GPU: ``python -m scratchgan.workshop.gpu.on_gpu``."""
