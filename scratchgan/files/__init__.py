@@ -9,6 +9,7 @@ from scratchgan.files.writing import (
     make_folders,
     sync,
     write_atomically,
+    write_json,
 )
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "sync",
     "write_archive",
     "write_atomically",
+    "write_json",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +21,7 @@ __all__ = [
     "make_folders",
     "sync",
     "write_atomically",
+    "write_json",
 ]
 
 SUFFIX_UNFINISHED = ".unfinished"
@@ -91,6 +93,12 @@ def write_atomically(
         if unfinished is not None:  # something went wrong, or there was an interrupt
             with suppress(OSError):
                 unfinished.unlink()
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write plain data as JSON for people to read, as ``write_atomically`` does."""
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    write_atomically(path, lambda stream: stream.write(text.encode()))
 
 
 def _new_beside(path: Path) -> tuple[Path, IO[bytes]]:

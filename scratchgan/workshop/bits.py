@@ -23,6 +23,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from scratchgan.files import write_json
 from scratchgan.recipes import recipe_names
 
 __all__ = ["differences", "digests", "main"]
@@ -52,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
             said = f"differs in {', '.join(parts)}" if parts else f"equal: {said}"
         print(f"{name}: {said}", flush=True)
     if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        write_json(options.json, found)
     return int(
         before is not None and any(differences(before.get(name, {}), found[name]) for name in found)
     )

@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from scratchgan.errors import RunError
-from scratchgan.files import make_folders, write_atomically, writing
+from scratchgan.files import make_folders, write_atomically, write_json, writing
 
 
 def content(folder):
@@ -79,3 +79,9 @@ def test_the_caller_says_how_to_explain(tmp_path):
             explain=lambda error, path: KeyError(f"a remedy for {path}"),
         )
     assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_json_is_written_for_people(tmp_path):
+    write_json(tmp_path / "a.json", {"unit": "µs", "values": [1, None]})
+    text = (tmp_path / "a.json").read_text(encoding="utf-8")
+    assert text == '{\n "unit": "µs",\n "values": [\n  1,\n  null\n ]\n}\n'

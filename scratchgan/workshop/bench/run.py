@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import Any
 
 from scratchgan.backends import default_backend, get_backend
 from scratchgan.errors import RunError, unknown
-from scratchgan.files import write_atomically
+from scratchgan.files import write_json
 from scratchgan.workshop.bench import PEER_CHOICES, SUITES, uses_gpu
 from scratchgan.workshop.bench.cases import suite_cases
 from scratchgan.workshop.bench.children import events
@@ -21,7 +20,7 @@ from scratchgan.workshop.bench.peers import absent_peers, peer_names
 from scratchgan.workshop.bench.report import absence, table
 from scratchgan.workshop.bench.worker import Job
 
-__all__ = ["BenchOptions", "measure", "require_writable", "run", "write"]
+__all__ = ["BenchOptions", "measure", "require_writable", "run"]
 
 
 @dataclass(frozen=True)
@@ -122,17 +121,11 @@ def run(options: BenchOptions, say: Callable[[str], object] = print) -> dict[str
         measure(options, backend.name, threads, report, say)
     names = peer_names(options.peers, uses_gpu(backend.name))
     if options.json is not None:
-        write(report, options.json)
+        write_json(options.json, report)
         say(f"\nrecords: {options.json}")
     if absent := absent_peers(names):
         say("\n" + absence(absent))
     return report
-
-
-def write(report: dict[str, Any], path: Path) -> None:
-    """Write a report as JSON, whole or not at all."""
-    content = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
-    write_atomically(path, lambda stream: stream.write(content.encode()))
 
 
 def measure(

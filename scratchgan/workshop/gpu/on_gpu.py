@@ -23,11 +23,12 @@ from time import perf_counter
 from typing import Any, TypeAlias
 
 from scratchgan.errors import RunError
+from scratchgan.files import write_json
 from scratchgan.workshop.bench import SUITES
 from scratchgan.workshop.bench.machine import describe
 from scratchgan.workshop.bench.peers import absent_peers, peer_names
 from scratchgan.workshop.bench.report import absence, table
-from scratchgan.workshop.bench.run import BenchOptions, measure, require_writable, write
+from scratchgan.workshop.bench.run import BenchOptions, measure, require_writable
 from scratchgan.workshop.bench.timing import reason
 from scratchgan.workshop.gpu.targets import judged, sentence
 from scratchgan.workshop.gpu.tests import files_with_gpu_tests, remarkable, run_tests
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report: Report = {
         "machine": facts, "tests": None, "records": [], "failures": [], "targets": [],
     }  # fmt: skip
-    write(report, options.json)
+    write_json(options.json, report)
     for part in SHARES:
         limit = clock.limit(part)
         try:
@@ -103,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             report["failures"].append(failure)
             _say(f"{part} failed: {failure['reason']}")
         report["targets"] = judged(report["records"])
-        write(report, options.json)
+        write_json(options.json, report)
     _say("\n" + "\n".join(map(sentence, report["targets"])))
     if absent := absent_peers(peer_names("installed", gpu=True)):
         _say("\n" + absence(absent))

@@ -24,6 +24,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from scratchgan.files import write_json
 from scratchgan.workshop.ladders.instructions import disassemble, main_loop, mix
 
 __all__ = [
@@ -288,8 +289,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     if options.json:
         command = COMMAND.format(options.capability, "docs/benchmarks/cuda_ladder.json")
-        text = json.dumps({"command": command} | found, indent=1, ensure_ascii=False)
-        Path(options.json).write_text(text + "\n", encoding="utf-8")
+        write_json(Path(options.json), {"command": command} | found)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from scratchgan.errors import RunError
 from scratchgan.fields import settings_in
-from scratchgan.files import write_atomically
+from scratchgan.files import write_atomically, write_json
 from scratchgan.gan.settings import Settings
 from scratchgan.runs.checkpoint import read_checkpoint
 from scratchgan.runs.folder import MEASURED, RunFolder
@@ -123,10 +123,9 @@ def write_result(
         "real": figures.get("real", {}),
         "over_epochs": folder.read_metrics(MEASURED),
     }
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=True) + "\n"
     pictures = result_figures(generator, data, config.validation, seed)
     # The text first: by it the pictures are known as its own, if a kill comes between.
-    write_atomically(path, lambda stream: stream.write(text.encode()))
+    write_json(path, content)
     for name, figure in pictures.items():
         save_figure(_picture(path, name), figure)
 
