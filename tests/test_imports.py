@@ -49,16 +49,18 @@ BELOW = {
     "metrics": CORE | {"command", "data", "files", "gan", "nn", "optim", "theory"},
 }
 BELOW["runs"] = CORE | {
-    "data", "fields", "files", "gan", "limits", "metrics", "nn", "optim", "plots", "recipes",
+    "data", "fields", "files", "gan", "metrics", "nn", "plots", "recipes",
 }  # fmt: skip
-BELOW["run"] = CORE | {"data", "exact", "gan", "metrics", "plots", "progress", "runs"}
+BELOW["run"] = CORE | {
+    "data", "exact", "files", "gan", "metrics", "plots", "progress", "runs",
+}  # fmt: skip
 BELOW["api"] = CORE | {"data", "games", "gan", "gradcheck", "nn", "optim", "recipes", "run"}
 BELOW["workshop"] = CORE | {
     "data", "fields", "files", "gan", "metrics", "nn", "optim", "plots", "recipes", "runs",
 }  # fmt: skip
 BELOW["cli"] = CORE | {
-    "command", "data", "exact", "fields", "files", "gan", "games", "metrics", "progress",
-    "recipes", "run", "runs", "workshop",
+    "command", "exact", "fields", "files", "gan", "games", "progress", "recipes", "run", "runs",
+    "workshop",
 }  # fmt: skip
 BELOW["__main__"] = {"cli"}
 BELOW["__init__"] = set(BELOW) - {"cli", "workshop", "__main__"}  # for type checkers
@@ -241,7 +243,7 @@ def test_a_forbidden_import_is_found(path, source):
         ("plots.py", "import matplotlib\ndef show():\n    import matplotlib.pyplot as plt"),
         (
             "cli.py",
-            "from scratchgan import __version__, gan, runs\nfrom scratchgan.data import mnist",
+            "from scratchgan import __version__, gan, runs\nfrom scratchgan.recipes import recipe",
         ),
         ("testing/check.py", "import hypothesis\nfrom scratchgan.gradcheck import gradcheck"),
     ],

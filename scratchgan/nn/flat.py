@@ -128,7 +128,7 @@ class Layout:
 
 
 def _named(tree: Params) -> Iterator[tuple[str, Any]]:
-    """Yield the leaves of a tree by their paths, such as "2.weight"; each must have a name."""
+    """Yield the leaves of a tree with their paths, such as "2.weight"; each must have a name."""
     for path, leaf in walk(tree):
         if not path or isinstance(path[-1], int):
             raise ShapeError(

@@ -172,16 +172,12 @@ CHANGES = ("k", "objective", "rate", "keep", "ema", "log_every")
 
 
 def change(trainer, name, value):
-    if name == "objective":
-        trainer.objective = value
-    elif name == "rate":
-        trainer.D.optimizer = dataclasses.replace(trainer.D.optimizer, rate=value)
-    elif name == "keep":
+    if name == "keep":
         trainer.D.network.layer.layers[2].keep = value
-    elif name == "ema":
-        trainer.G.ema = value
+    elif name == "rate":
+        trainer.change(optimizer_d={"rate": value})
     else:
-        setattr(trainer, name, value)
+        trainer.change(**{name: value})
 
 
 def carried_out(trainer, described, commands, finish):
@@ -513,6 +509,7 @@ class Reads(Tanh):
 
 class Draws(Tanh):
     def __init__(self):
+        super().__init__()
         self.rng = np.random.default_rng(0)
 
     def forward(self, params, x, ctx):
@@ -521,6 +518,7 @@ class Draws(Tanh):
 
 class Counts(Tanh):
     def __init__(self):
+        super().__init__()
         self.calls = 0
 
     def forward(self, params, x, ctx):
@@ -821,6 +819,7 @@ class Breaks(Tanh):
     """Tells a function of each pass in training, which may raise; nothing of its own changes."""
 
     def __init__(self, tell):
+        super().__init__()
         self.tell = tell
 
     def forward(self, params, x, ctx):
