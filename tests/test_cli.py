@@ -47,6 +47,7 @@ def test_default_is_digits(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("recipe", ["gaussian-1d", "ring", "grid"])
+@pytest.mark.slow
 def test_toy_recipes_and_evaluate(tmp_path, recipe, capsys):
     folder = tmp_path / "run"
     assert main(["train", recipe, *QUICK, "--out", str(folder)]) == 0
@@ -189,6 +190,7 @@ def test_conditional(tmp_path, capsys):
     assert "label is 10; expected 0 … 9" in error_of(capsys, "sample", folder, "--label", "10")
 
 
+@pytest.mark.slow
 def test_digits_are_learnt(tmp_path, capsys):
     """The whole recipe: most samples look like some digit to a classifier, and all ten appear."""
     folder = str(tmp_path / "run")
@@ -234,6 +236,7 @@ def test_evaluate_digits(trained, capsys):
     assert "50 generated samples, 3" in said
 
 
+@pytest.mark.slow
 def test_what_is_measured(tmp_path, capsys, monkeypatch):
     """As many samples as test images, 1,000 to 10,000; 2,500 points; what was held back."""
     import scratchgan.data
@@ -287,6 +290,7 @@ def test_sample(trained, capsys, tmp_path):
         assert (np.load(npy) == samples).all() == (seed == "0")
 
 
+@pytest.mark.slow
 def test_temperature(trained, capsys, tmp_path):
     """A wider z, in samples and in what is measured of them."""
     drawn = {}
@@ -326,6 +330,7 @@ def test_info_says_why_a_backend_is_unavailable(capsys, monkeypatch):
     assert "Install it with pip" in error_of(capsys, "train", "--backend", "nowhere")
 
 
+@pytest.mark.slow
 def test_plain_lines_where_there_is_no_terminal(tmp_path):
     command = [sys.executable, "-m", "scratchgan", "train", "gaussian-1d", *QUICK, "--out", "r"]
     env = {**os.environ, "SCRATCHGAN_QUIET": "1"}  # the first start says that it compiles
@@ -339,6 +344,7 @@ def test_plain_lines_where_there_is_no_terminal(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are POSIX's")
+@pytest.mark.slow
 def test_a_bar_on_a_terminal(tmp_path):
     import pty
     import termios

@@ -286,6 +286,7 @@ def test_not_finite_any_more(tmp_path):
 
 @pytest.mark.parametrize("updates", ["alternating", "simultaneous"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.slow
 def test_resumed_equals_undisturbed(tmp_path, updates, dtype):
     """A recipe with labels, dropout's kin and SGD, stopped in the middle."""
     changes = {

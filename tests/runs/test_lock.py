@@ -230,6 +230,7 @@ def test_a_link_that_leads_nowhere_is_a_name_that_is_taken(tmp_path):
     assert next_free_folder(tmp_path, "ring").name == "ring-002"
 
 
+@pytest.mark.slow
 def test_starts_at_once(tmp_path):
     """Each has a folder, with its own settings beside its own checkpoints."""
     command = [sys.executable, "-m", "scratchgan", "train", "gaussian-1d", "--backend", "reference"]

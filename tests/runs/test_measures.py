@@ -107,6 +107,7 @@ def test_measuring_changes_nothing_in_the_training(scripted, tmp_path):
         assert array.tobytes() == b.trainer.arrays()[name].tobytes()
 
 
+@pytest.mark.slow
 def test_a_resumed_run_measures_again_what_its_checkpoint_had_not_seen(scripted, tmp_path):
     """Killed at iteration 6, whose figure is written and whose checkpoint is not."""
     scripted(1.0, 3.0, 2.0, 1.5, 1.25)

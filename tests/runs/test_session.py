@@ -131,6 +131,7 @@ def test_in_another_thread_no_signal_is_handled(tmp_path):
     ("number", "ignored"),
     [("SIGTERM", False), ("SIGHUP", False), ("SIGINT", True)],
 )
+@pytest.mark.slow
 def test_exit_status(tmp_path, number, ignored):
     """128 + the signal's number; a job that ignores the signal goes on to its end."""
     number = getattr(signal, number)

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from scratchgan.workshop.bits import differences, main
 
 
@@ -13,6 +15,7 @@ def test_differences():
     assert differences({}, {"G.params": "1"}) == ["G.params"]
 
 
+@pytest.mark.slow
 def test_the_same_code_has_the_same_bits_and_another_file_is_seen(tmp_path, capfd):
     path = tmp_path / "before.json"
     assert main(["gaussian-1d", "--json", str(path)]) == 0

@@ -175,6 +175,7 @@ def test_torch_game_learns(library):
 
 @with_installed("jax")
 @pytest.mark.parametrize("way", ["train", "train_in_scans"])
+@pytest.mark.slow
 def test_jax_game_learns(library, way):
     game = game_of(library)
     check_learns(game, getattr(game, way))

@@ -67,6 +67,7 @@ def test_a_warning_is_no_failure(run):
     ],
     ids=["skipped", "none", "does not load", "a crash"],
 )
+@pytest.mark.slow
 def test_nothing_passed_is_not_well(run, head, body):
     found = run(body, head=head)
     assert found["finished"]

@@ -43,6 +43,7 @@ def equals_numpy(rung, m, k, n, dtype):
 
 @every_dtype
 @every_rung
+@pytest.mark.slow
 def test_a_rung_equals_numpy(rung, dtype):
     for m, k, n in SHAPES:
         assert equals_numpy(rung, m, k, n, dtype), (m, k, n)
@@ -98,6 +99,7 @@ def test_nan_stays_where_it_belongs(rung):
 
 
 @every_dtype
+@pytest.mark.slow
 def test_the_fused_layer_equals_its_parts(dtype):
     for m, k, n in SHAPES:
         x, weight, bias = (

@@ -31,6 +31,7 @@ def result(tmp_path_factory):
     return target
 
 
+@pytest.mark.slow
 def test_what_is_written(result):
     kept = json.loads(result.read_text())
     assert kept["command"] == (
@@ -52,6 +53,7 @@ def test_what_is_written(result):
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.004, None])
+@pytest.mark.slow
 def test_a_run_of_no_time_is_not_one_whose_time_is_unknown(result, tmp_path, seconds):
     run = tmp_path / "run"
     shutil.copytree(result.parents[1] / "run", run)
