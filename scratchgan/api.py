@@ -2,7 +2,7 @@
 
 from scratchgan.backends import Purpose, Stream, backend_names, get_backend
 from scratchgan.data import Dataset, load
-from scratchgan.games import Minimax, NonSaturating, get_objective
+from scratchgan.games import Game, Minimax, NonSaturating, get_game
 from scratchgan.gan import (
     Generator,
     Noise,
@@ -39,6 +39,7 @@ __all__ = [
     "Dataset",
     "Dropout",
     "ExponentialDecay",
+    "Game",
     "Generator",
     "Layer",
     "LeakyReLU",
@@ -62,7 +63,7 @@ __all__ = [
     "discriminator_step",
     "generator_step",
     "get_backend",
-    "get_objective",
+    "get_game",
     "initializers",
     "load",
     "simultaneous_step",

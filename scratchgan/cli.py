@@ -62,7 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--steps", type=int, metavar="N", help="iterations")
     train.add_argument("--batch-size", type=int, metavar="N", help="examples in a minibatch")
     train.add_argument("--k", type=int, metavar="N", help="updates of D for each of G")
-    train.add_argument("--objective", metavar="NAME", help="minimax or non_saturating")
+    game = train.add_argument("--objective", metavar="NAME", help="the game: %(games)s")
+    setattr(game, "games", _NamesOfGames())  # noqa: B010  # argparse reads it when help is printed
     train.add_argument("--updates", metavar="KIND", help="alternating or simultaneous")
     train.add_argument(
         "--conditional", action="store_true", default=None, help="the labels go into G and D"
@@ -134,6 +135,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _NamesOfGames:
+    """Their names, for a help text: looked up when it is printed, since NumPy is imported."""
+
+    def __str__(self) -> str:
+        from scratchgan.games import GAMES
+
+        return " or ".join(GAMES)
+
+
 def _add_temperature(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--temperature",
@@ -171,7 +181,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _played(config: Config) -> str:
-    """Name the objective, or several with the iterations from which they are played."""
+    """Name the game, or several with the iterations from which they are played."""
     from scratchgan.games import objectives_by_start
 
     (_, first), *later = objectives_by_start(config.objective).items()
@@ -279,17 +289,15 @@ class _Progress:
             self._bar.close()
 
     def __call__(self, trainer: Trainer) -> None:
-        step, numbers = trainer.iteration, _numbers(trainer.record())
+        from scratchgan.gan.report import line
+
+        step, numbers = trainer.iteration, line(trainer)
         if self._bar is not None:
             self._bar.set_postfix_str(numbers, refresh=False)
             self._bar.update(step - self._bar.n)
         elif step >= self._next_line:
             self._next_line = (step // self._line_every + 1) * self._line_every
             print(f"{step:>8,} / {self._steps:,}  {numbers}", flush=True)
-
-
-def _numbers(record: dict[str, float]) -> str:
-    return f"V {record['value']:+.3f}  D(x) {record['d_real']:.2f}  D(G(z)) {record['d_fake']:.2f}"
 
 
 def _report(folder: Path, outcome: Outcome) -> None:
@@ -312,8 +320,9 @@ def _print_exact(trainer: Trainer, data: Dataset) -> None:
         return
     from scratchgan.exact.game import exact_game
 
-    print("by quadrature, in nats:")
-    print(exact_game(trainer, data.density))
+    exact = exact_game(trainer, data.density)
+    print("by quadrature, in nats:" if exact.game.unit == "nats" else "by quadrature, JSD in nats:")
+    print(exact)
 
 
 # -- sample and evaluate ------------------------------------------------------------------------

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan import checks
 from scratchgan.errors import ShapeError
+from scratchgan.games import PROBABILITY, Game, Games, Reading, objectives_by_start
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -258,6 +259,7 @@ def sample_density(
     D: Callable[[NDArray[Any]], NDArray[Any]],
     limits: tuple[float, float],
     title: str = "",
+    reading: Reading = PROBABILITY,
 ) -> Figure:
     """
     Show a game on a line: p_data, the samples' histogram, and D.
@@ -268,10 +270,12 @@ def sample_density(
     p_data : callable
         Density of the data at points (n,).
     D : callable
-        Probability of being real at points (n,).
+        What is read from D's outputs at points (n,).
     limits : (low, high)
         Of the x axis.
     title : str
+    reading : Reading
+        What D's numbers are: the game's ``reading``.
 
     Raises
     ------
@@ -301,9 +305,11 @@ def sample_density(
     )
     right = axes.twinx()
     right.spines["top"].set_visible(False)
-    right.plot(x, D(x), "--", color=BLUE, linewidth=2, label="D(x)")
-    right.set_ylabel("D(x)", color=BLUE)
-    right.set_ylim(0, 1.05)
+    right.plot(x, D(x), "--", color=BLUE, linewidth=2, label=reading.labels[0])
+    right.set_ylabel(reading.labels[0], color=BLUE)
+    if reading.limits is not None:
+        bottom, top = reading.limits
+        right.set_ylim(bottom, top + 0.05 * (top - bottom))
     lines = [axes.get_legend_handles_labels(), right.get_legend_handles_labels()]
     axes.legend(
         [h for handles, _ in lines for h in handles],
@@ -324,42 +330,93 @@ def histogram(samples: NDArray[Any]) -> Figure:
     return figure
 
 
-def losses(history: Sequence[dict[str, float]]) -> Figure:
+def losses(history: Sequence[dict[str, float]], games: Games) -> Figure:
     """
-    Show V and D's mean outputs over the iterations, beside what the optimum would give.
+    Show what both players reached, and what D made of real and of generated examples.
+
+    Lines for the optimum stand where the game knows one, over the iterations in which it is
+    played. Games that read D's outputs differently have an axis each.
 
     Parameters
     ----------
     history : sequence of dict
         Records as ``Trainer.record`` makes them.
+    games : str, Game, or mapping of them by the iteration from which each is played
+        What was played, such as ``trainer.games``.
 
     Raises
     ------
     ValueError
-        If a record has no ``step``.
+        If a record has no ``step``, or for what is no game.
     """
     _require_records("history", history, ("step",))
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 5.6), dpi=100, layout="constrained")
-    top, bottom = figure.subplots(2, sharex=True)
     steps = [r["step"] for r in history]
+    played = _played(objectives_by_start(games), max(steps, default=0))
+    readings = list(dict.fromkeys(game.reading for game, _ in played))
+    figure = Figure(figsize=(7.2, 2.8 * (1 + len(readings))), dpi=100, layout="constrained")
+    top, *others = figure.subplots(1 + len(readings), sharex=True)
 
     def column(name: str) -> list[float]:
         return [r.get(name, float("nan")) for r in history]
 
     top.plot(steps, column("value"), color=BLUE, label="V, what D ascends")
     top.plot(steps, column("loss_g"), color=ORANGE, label="what G descends")
-    top.axhline(-np.log(4), color="black", linestyle=":", label="V at the optimum, −log 4")
-    top.set_ylabel("nats")
-    bottom.plot(steps, column("d_real"), color=BLUE, label="mean D(x)")
-    bottom.plot(steps, column("d_fake"), color=ORANGE, label="mean D(G(z))")
-    bottom.axhline(0.5, color="black", linestyle=":", label="at the optimum, ½")
-    bottom.set(xlabel="iteration", ylabel="probability of being real", ylim=(0, 1))
-    for axes in (top, bottom):
+    units = {game.unit or "value" for game, _ in played}
+    top.set_ylabel(units.pop() if len(units) == 1 else "value, in each game's unit")
+    for game, span in played:
+        if game.optimum is not None:
+            value, _ = game.optimum.names()
+            _level(top, game.optimum.value, span, f"V at the optimum, {value}")
+    for axes, reading in zip(others, readings, strict=True):
+        for key, label, colour in zip(reading.keys, reading.labels, (BLUE, ORANGE), strict=True):
+            axes.plot(steps, column(key), color=colour, label=f"mean {label}")
+        for game, span in played:
+            if game.reading == reading and game.optimum and game.optimum.reading is not None:
+                _, name = game.optimum.names()
+                _level(axes, game.optimum.reading, span, f"at the optimum, {name}")
+        axes.set(ylabel=reading.axis)
+        if reading.limits is not None:
+            axes.set(ylim=reading.limits)
+    others[-1].set_xlabel("iteration")
+    for axes in (top, *others):
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     return figure
+
+
+Span: TypeAlias = tuple[float, float] | None
+"""From which iteration to which; None is the whole figure."""
+
+
+def _played(games: Mapping[int, Game], last: float) -> list[tuple[Game, Span]]:
+    """Return the games up to an iteration; those with one optimum and one reading count as one."""
+    found: list[tuple[Game, Span]] = []
+    begun = [(start, game) for start, game in games.items() if start == 0 or start < last]
+    ends = [start for start, _ in begun[1:]] + [max(last, 1)]
+    for (start, game), end in zip(begun, ends, strict=True):
+        before = found[-1] if found else None
+        if before and _draws(before[0]) == _draws(game):
+            assert before[1] is not None
+            found[-1] = (before[0], (before[1][0], end))
+        else:
+            found.append((game, (start, end)))
+    return [(found[0][0], None)] if len(found) == 1 else found
+
+
+def _draws(game: Game) -> object:
+    return game.unit, game.reading, game.optimum
+
+
+def _level(axes: Axes, height: float, span: Span, label: str) -> None:
+    """Draw a dotted line; two of one name have one entry in the legend."""
+    known = axes.get_legend_handles_labels()[1]
+    named = "_nolegend_" if label in known else label
+    if span is None:
+        axes.axhline(height, color="black", linestyle=":", label=named)
+    else:
+        axes.plot(span, (height, height), color="black", linestyle=":", label=named)
 
 
 def _require_records(name: str, records: object, keys: tuple[str, ...]) -> None:

@@ -28,7 +28,7 @@ BELOW = {
     "theory": {"checks", "errors"},
     "backends": {"checks", "errors"},
     "nn": {"backends", "checks", "errors"},
-    "games": {"backends", "checks", "errors"},
+    "games": {"theory", "backends", "checks", "errors"},
     "optim": {"backends", "checks", "errors"},
     "gan": {"nn", "games", "optim", "backends", "checks", "errors", "limits"},
     "data": {"theory", "checks", "errors", "limits"},

@@ -226,9 +226,9 @@ def test_a_run_without_a_figure_has_no_best():
 @pytest.mark.parametrize(
     "figure",
     [
-        plots.losses(HISTORY),
-        plots.losses([]),
-        plots.losses([{"step": 1, "loss_g": 0.5}]),
+        plots.losses(HISTORY, "minimax"),
+        plots.losses([], "minimax"),
+        plots.losses([{"step": 1, "loss_g": 0.5}], "minimax"),
         plots.sample_scatter(rng.normal(size=(50, 2)), rng.normal(size=(50, 2)), "a title"),
         plots.sample_density(
             rng.normal(size=(50, 1)), lambda x: np.exp(-(x**2)), lambda x: 0 * x + 0.5, (-3, 3)
@@ -257,7 +257,7 @@ def test_a_collapsed_generator_looks_like_one():
 
 
 def test_losses_hold_the_history():
-    top, bottom = plots.losses(HISTORY).axes
+    top, bottom = plots.losses(HISTORY, "minimax").axes
     drawn = {line.get_label(): list(line.get_ydata()) for line in top.lines + bottom.lines}
     assert drawn["V, what D ascends"] == [-2.0, -3.0, -4.0]
     assert drawn["mean D(G(z))"] == [0.4] * 3
@@ -267,7 +267,7 @@ def test_losses_hold_the_history():
 def test_pyplot_is_not_needed():
     code = (
         "import sys, numpy as np; from scratchgan import plots;"
-        "plots.losses([]).savefig('/dev/null', format='png');"
+        "plots.losses([], 'minimax').savefig('/dev/null', format='png');"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
@@ -325,9 +325,9 @@ def density(x):
         (lambda: plots.sample_density(POINTS[:, 0], density, density, (0, np.nan)), "limits has 1"),
         (lambda: plots.sample_density(POINTS[:, 0], density, density, 3), "limits has shape"),
         (lambda: plots.histogram(POINTS), r"samples has shape \(5, 2\); expected \(n,\) or \(n, 1"),
-        (lambda: plots.losses([{"a": 1}]), r"history\[0\] has no 'step': {'a': 1}"),
-        (lambda: plots.losses([{"step": 1}, 3]), r"history\[1\] is 3; expected a record"),
-        (lambda: plots.losses(3), "history is 3; expected a list of records"),
+        (lambda: plots.losses([{"a": 1}], "minimax"), r"history\[0\] has no 'step': {'a': 1}"),
+        (lambda: plots.losses([{"step": 1}, 3], "minimax"), r"history\[1\] is 3; expected"),
+        (lambda: plots.losses(3, "minimax"), "history is 3; expected a list of records"),
         (lambda: plots.sigma_curve({"a": [1.0, 2.0]}), r"a has shape \(2,\); expected \(any, 2\)"),
         (lambda: plots.sigma_curve([1.0, 2.0]), "curves is .*; expected a mapping"),
         (lambda: plots.over_epochs([RUN], "nats"), "records is .*; expected a mapping"),
@@ -405,7 +405,7 @@ def test_a_histogram_has_area_1():
 
 
 def test_levels_of_the_losses():
-    top, bottom = plots.losses(HISTORY).axes
+    top, bottom = plots.losses(HISTORY, "minimax").axes
     drawn = {line.get_label(): list(line.get_ydata()) for line in top.lines + bottom.lines}
     assert drawn["at the optimum, ½"] == [0.5, 0.5]
     assert drawn["what G descends"] == [0.5] * 3

@@ -8,6 +8,7 @@ import pytest
 
 from scratchgan import theory
 from scratchgan.errors import DataError, ShapeError
+from scratchgan.games import GAMES, Minimax
 from scratchgan.theory import (
     GaussianMixture,
     Laplace,
@@ -200,8 +201,8 @@ def test_a_d_that_has_diverged_has_no_value():
 
 
 def test_a_gradient_of_nan_is_nan():
-    for objective in ("minimax", "non_saturating"):
-        sent = theory.sample_gradient(np.array([0.0, np.nan]), np.ones((2, 2)), objective)
+    for game in GAMES.values():
+        sent = theory.sample_gradient(np.array([0.0, np.nan]), np.ones((2, 2)), game)
         assert np.isnan(sent).tolist() == [[False, False], [True, True]]
 
 
@@ -231,7 +232,8 @@ def test_masked_arrays_are_refused(p):
         (lambda: theory.total_variation(None, Normal()), "p is None; expected a density"),
         (lambda: theory.value(3, Normal(), Normal()), "logit is 3; expected a function"),
         (lambda: theory.optimal_logit(Normal(), theory.ring()), "p_g has dimension 2; expected 1"),
-        (lambda: theory.sample_gradient([0.0], [1.0], "gan"), "unknown objective 'gan'"),
+        (lambda: theory.sample_gradient([0.0], [1.0], "gan"), "game is 'gan'; expected a game"),
+        (lambda: theory.sample_gradient([0.0], [1.0], Minimax), "game is the class Minimax"),
         (lambda: Normal().sample(10**30, np.random.default_rng(0)), "n is 10+; expected a whole"),
         (lambda: Normal().expect(3), "expect: f is 3; expected a function"),
         (
@@ -254,5 +256,5 @@ def test_a_single_number_is_the_value_everywhere():
 
 
 def test_a_gradient_of_another_length():
-    with pytest.raises(ShapeError, match=r"dlogit has shape \(3,\); expected \(2,\)"):
-        theory.sample_gradient(np.zeros(2), np.zeros(3), "minimax")
+    with pytest.raises(ShapeError, match=r"doutput has shape \(3,\); expected \(2,\)"):
+        theory.sample_gradient(np.zeros(2), np.zeros(3), Minimax())

@@ -1,176 +1,194 @@
 """
-The games: pure functions of logits, with their gradients by hand.
+What a game is: whoever trains, records, prints or draws one asks it.
 
-D ends in a logit l, and D(x) = σ(l): so log D(x) = log σ(l) and
-log(1 − D(x)) = log σ(−l) are exact however sure D is (1 − D itself rounds to 0).
+D and G are networks; D's outputs on a minibatch are an array (batch, outputs). A game
+says what these outputs are worth to each player. A game of one's own is a name and two
+functions, written in the vocabulary of operations (``backends.Backend``) so that a step can
+be recorded; everything else has a default:
 
-An objective is a pair of functions. ``d`` gives V, which D ascends; ``g`` gives
-the loss that G descends. Each returns the value, shape (1,), and its gradients
-with respect to the logits, of the logits' shape. They hold no smoothing, no
-clipping and no scaling that the formula does not show.
+>>> from scratchgan.backends import default_backend
+>>> class Wasserstein(Game):  # Arjovsky et al. 2017, without its constraint on D
+...     name = "wasserstein"
+...
+...     def d(self, real, fake, ops=None):
+...         ops = ops or default_backend()
+...         on_real, d_real = self.mean(real, ops)
+...         on_fake, d_fake = self.mean(fake, ops)
+...         return ops.add(on_real, ops.scale(on_fake, -1.0)), d_real, ops.scale(d_fake, -1.0)
+...
+...     def g(self, fake, real=None, ops=None):
+...         ops = ops or default_backend()
+...         on_fake, d_fake = self.mean(fake, ops)
+...         return ops.scale(on_fake, -1.0), ops.scale(d_fake, -1.0), None
+...
+...     def mean(self, scores, ops):
+...         batch = scores.shape[0]
+...         slope = ops.empty(scores.shape, scores.dtype)
+...         ops.fill_(slope, 1 / batch)
+...         return ops.scale(ops.sum_rows(scores), 1 / batch), slope
+>>> import numpy as np
+>>> value, d_real, d_fake = Wasserstein().d(np.array([[3.0], [1.0]]), np.array([[0.5], [0.5]]))
+>>> value.tolist(), d_real.tolist(), d_fake.tolist()
+([1.5], [[0.5], [0.5]], [[-0.5], [-0.5]])
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol, TypeAlias
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
-from scratchgan import checks
-from scratchgan.backends import Array, Backend, default_backend
+from scratchgan.backends import Array, Backend
 
-__all__ = [
-    "OBJECTIVES",
-    "Minimax",
-    "NonSaturating",
-    "Objective",
-    "Objectives",
-    "get_objective",
-    "objectives_by_start",
-]
+if TYPE_CHECKING:
+    from scratchgan.theory import Density, DiscriminatorGap, Estimate
+    from scratchgan.theory.densities import Points
+
+__all__ = ["PROBABILITY", "SCORE", "Exact", "Game", "Labels", "Optimum", "Reading"]
 
 
-class Objective(Protocol):
-    """What a game must offer; games to come (relativistic ones) use ``real_logits`` in ``g``."""
+class Reading(NamedTuple):
+    """What is reported of D's outputs, and under which names."""
+
+    of: Callable[[Array, Backend], Array]  # D's outputs (batch, outputs) → one number an example
+    keys: tuple[str, str]  # of the means on real and on generated examples, in a record
+    labels: tuple[str, str]  # of these, where they are printed and drawn
+    axis: str  # what the numbers are, at an axis
+    limits: tuple[float, float] | None  # between which they lie, if between any
+    form: str  # how they are printed
+
+    def said(self, record: Mapping[str, float]) -> str:
+        """Return the two means of a record in words."""
+        pairs = zip(self.labels, self.keys, strict=True)
+        return "  ".join(f"{label} {record[key]:{self.form}}" for label, key in pairs)
+
+
+def _first(outputs: Array, ops: Backend) -> Array:
+    return outputs if outputs.shape[1] == 1 else ops.columns(outputs, 0, 1)
+
+
+def _sigmoid_of_first(outputs: Array, ops: Backend) -> Array:
+    return ops.activation(_first(outputs, ops), "sigmoid")
+
+
+SCORE = Reading(
+    _first, ("score_real", "score_fake"), ("score of x", "score of G(z)"), "D's score", None, "+.3g"
+)
+"""D's first output as it is."""
+
+PROBABILITY = Reading(
+    _sigmoid_of_first,
+    ("d_real", "d_fake"),
+    ("D(x)", "D(G(z))"),
+    "probability of being real",
+    (0.0, 1.0),
+    ".2f",
+)
+"""D's first output is a logit l; reported is D(x) = σ(l)."""
+
+
+class Optimum(NamedTuple):
+    """Where the game ends if p_g = p_data and D is as good as can be."""
+
+    value: float  # V
+    reading: float | None = None  # what is then read from D's outputs, where that is one number
+    value_name: str = ""  # how people write the number, such as "−log 4"
+    reading_name: str = ""
+
+    def names(self) -> tuple[str, str]:
+        """Return value and reading for a person."""
+        value = self.value_name or _shown(self.value)
+        return value, self.reading_name or ("" if self.reading is None else _shown(self.reading))
+
+
+def _shown(number: float) -> str:
+    return f"{number:.4g}".replace("-", "−")
+
+
+class Exact(NamedTuple):
+    """A D held against the best one, p_data and p_g being known."""
+
+    value: Estimate  # V(G, D)
+    gap: DiscriminatorGap  # to V(G, D*), and to D*
+
+
+class Labels(NamedTuple):
+    """Labels of a minibatch, one-hot (batch, classes)."""
+
+    real: Array | None  # of the real examples; None where a step of G has none
+    fake: Array  # those that G was asked for
+
+
+class Game(ABC):
+    """
+    A game: what D ascends, what G descends, and what is to be said of it.
+
+    Attributes
+    ----------
+    name : str
+        What a setting, a record and a message call it.
+    outputs : tuple of str
+        What D's outputs are, one name a column. The first says what D makes of an example;
+        others are the game's own (classes, codes).
+    reading : Reading
+        What is reported of D's outputs: ``SCORE`` as they are, or ``PROBABILITY`` for logits.
+    optimum : Optimum or None
+        Where one is known.
+    divergence : str or None
+        What G's gradient descends while D = D*, as a formula of p = p_data, q = p_g and
+        m = (p + q)/2, where it is known.
+    unit : str
+        Of ``d``'s and ``g``'s values: "nats" where they are logarithms of probabilities.
+    needs_real : bool
+        Whether ``g`` asks for D's outputs on real examples (relativistic games). Then G's step
+        gets the minibatch that D has seen last.
+    needs_labels : bool
+        Whether ``d`` and ``g`` ask for the labels (auxiliary classifiers). Then D sees the
+        examples without them, and both functions get an argument ``labels``, a ``Labels``.
+    """
 
     name: str
+    outputs: tuple[str, ...] = ("score",)
+    reading: Reading = SCORE
+    optimum: Optimum | None = None
+    divergence: str | None = None
+    unit: str = ""
+    needs_real: bool = False
+    needs_labels: bool = False
 
-    def d(
-        self, real_logits: Array, fake_logits: Array, ops: Backend | None = None
-    ) -> tuple[Array, Array, Array]:
-        """Return the value that D ascends, its gradient by real_logits, and by fake_logits."""
+    @abstractmethod
+    def d(self, real: Array, fake: Array, ops: Backend | None = None) -> tuple[Array, Array, Array]:
+        """
+        Return V, which D ascends, and its gradients.
 
+        Parameters
+        ----------
+        real, fake : Array (batch, outputs)
+            D's outputs on real and on generated examples.
+        ops : Backend, optional
+            By default the fastest one here.
+
+        Returns
+        -------
+        value : Array (1,)
+        d_real, d_fake : Array (batch, outputs)
+        """
+
+    @abstractmethod
     def g(
-        self, fake_logits: Array, real_logits: Array | None = None, ops: Backend | None = None
+        self, fake: Array, real: Array | None = None, ops: Backend | None = None
     ) -> tuple[Array, Array, Array | None]:
-        """Return the loss that G descends, its gradient by fake_logits, and by real_logits."""
+        """
+        Return the loss that G descends, and its gradients by ``fake`` and by ``real``.
 
+        ``real`` is given where the game ``needs_real``. The gradient by ``real`` may be None:
+        G does not change the real examples.
+        """
 
-class Minimax:
-    """
-    Algorithm 1 of Goodfellow et al. 2014: one V, which D ascends and G descends.
+    def exact(self, D: Callable[[Points], Points], p_data: Density, p_g: Density) -> Exact | None:
+        """
+        Hold D, a function of points (n, dim) to its first output (n,), against the best D.
 
-    V = (1/m) Σ log D(x) + (1/m) Σ log(1 − D(G(z))); G sees its second term alone.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> real, fake = np.array([[0.3], [2.0]]), np.array([[-1.0], [0.5]])
-    >>> D = lambda l: 1 / (1 + np.exp(-l))
-    >>> value, d_real, d_fake = Minimax().d(real, fake)
-    >>> bool(np.allclose(value, np.log(D(real)).mean() + np.log(1 - D(fake)).mean()))
-    True
-    >>> bool(np.allclose(d_real, (1 - D(real)) / 2) and np.allclose(d_fake, -D(fake) / 2))
-    True
-    """
-
-    name = "minimax"
-
-    def d(
-        self, real_logits: Array, fake_logits: Array, ops: Backend | None = None
-    ) -> tuple[Array, Array, Array]:
-        """Return V and its gradients."""
-        ops = ops or default_backend()
-        log_d, d_real = ops.log_sigmoid_mean(real_logits, +1.0)  # log D(x)
-        log_not_d, d_fake = ops.log_sigmoid_mean(fake_logits, -1.0)  # log(1 − D(G(z)))
-        return ops.add(log_d, log_not_d), d_real, d_fake
-
-    def g(
-        self, fake_logits: Array, real_logits: Array | None = None, ops: Backend | None = None
-    ) -> tuple[Array, Array, Array | None]:
-        """Return (1/m) Σ log(1 − D(G(z))) and its gradient, which vanishes where D(G(z)) → 0."""
-        ops = ops or default_backend()
-        value, d_fake = ops.log_sigmoid_mean(fake_logits, -1.0)
-        return value, d_fake, None
-
-
-class NonSaturating(Minimax):
-    """
-    The loss that the 2014 paper recommends for G: descend −(1/m) Σ log D(G(z)).
-
-    D's part is ``Minimax``'s. Same fixed point, but where D(G(z)) → 0 the
-    gradient by the logit goes to −1/m instead of 0.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> fake = np.array([[-1.0], [0.5]])
-    >>> D = lambda l: 1 / (1 + np.exp(-l))
-    >>> value, d_fake, _ = NonSaturating().g(fake)
-    >>> bool(np.allclose(value, -np.log(D(fake)).mean()) and np.allclose(d_fake, (D(fake) - 1) / 2))
-    True
-    """
-
-    name = "non_saturating"
-
-    def g(
-        self, fake_logits: Array, real_logits: Array | None = None, ops: Backend | None = None
-    ) -> tuple[Array, Array, Array | None]:
-        """Return −(1/m) Σ log D(G(z)) and its gradient."""
-        ops = ops or default_backend()
-        value, d_fake = ops.log_sigmoid_mean(fake_logits, +1.0)
-        return ops.scale(value, -1.0), ops.scale(d_fake, -1.0), None
-
-
-OBJECTIVES: dict[str, Objective] = {o.name: o for o in (Minimax(), NonSaturating())}
-
-
-def get_objective(name: str) -> Objective:
-    """Return an objective by its name; raise UnknownNameError, listing the known ones."""
-    return OBJECTIVES[checks.one_of("objective", name, OBJECTIVES)]
-
-
-ObjectiveOrName: TypeAlias = str | Objective
-Objectives: TypeAlias = ObjectiveOrName | Mapping[Any, ObjectiveOrName]
-"""One for the whole game, or several by the iteration from which each is played."""
-
-
-def objectives_by_start(objectives: Objectives) -> dict[int, Objective]:
-    """
-    Return objectives by the iteration from which each is played, in that order.
-
-    Parameters
-    ----------
-    objectives : str, Objective or mapping
-        ``{0: "non_saturating", 10_000: "minimax"}`` has G descend −log D(G(z)) for 10,000
-        iterations and log(1 − D(G(z))) from then on. The iterations may be texts of digits,
-        as in JSON and TOML.
-
-    Raises
-    ------
-    UnknownNameError
-        If a name is none of an objective, or a value is no objective.
-    ValueError
-        If an iteration is no whole number, or none of them is 0; or for the class of an
-        objective, which has to be called.
-    """
-    if not isinstance(objectives, Mapping):
-        objectives = {0: objectives}
-    found = {_start(key): _objective(value) for key, value in objectives.items()}
-    if 0 not in found or len(found) < len(objectives):
-        raise ValueError(
-            f"objectives begin at the iterations {', '.join(map(str, objectives)) or 'none'};"
-            " expected different ones, and the first at 0"
-        )
-    return dict(sorted(found.items()))
-
-
-def _objective(value: ObjectiveOrName) -> Objective:
-    if isinstance(value, type):
-        raise ValueError(
-            f"objective is {checks.shown(value)}; expected a name, or an objective itself (call the"
-            f" class: {value.__name__}())"
-        )
-    if isinstance(value, str) or not (hasattr(value, "d") and hasattr(value, "g")):
-        return get_objective(value)  # type: ignore[arg-type]
-    return value
-
-
-def _start(key: Any) -> int:
-    """Return an iteration that may be written as a text."""
-    written = isinstance(key, str) and key.isascii() and key.isdigit()
-    try:
-        return checks.whole("", "iteration", int(key) if written else key, 0, 2**32 - 1)
-    except ValueError:
-        raise ValueError(
-            f"an objective begins at {checks.shown(key)}; expected an iteration, 0 or later"
-        ) from None
+        By default None: not known.
+        """
+        return None

@@ -3,7 +3,7 @@ What an object says of itself, as a value that can be compared with what it says
 
 A recorded iteration is right as long as nothing that it was computed from has changed. The
 arrays of the game are read anew each time it is replayed; this module looks at the rest: at
-settings, and at what Python code of a user's (a layer, an objective, a schedule) can see.
+settings, and at what Python code of a user's (a layer, a game, a schedule) can see.
 """
 
 from __future__ import annotations

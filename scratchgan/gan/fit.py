@@ -2,39 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from scratchgan.errors import ShapeError
+from scratchgan.errors import DataError, ShapeError
+from scratchgan.games import Game
 from scratchgan.gan.minibatches import Minibatches
 from scratchgan.gan.noise import Noise
 from scratchgan.nn import Network
 
-__all__ = ["require_fit"]
+__all__ = ["require_fit", "require_outputs"]
 
 
-def require_fit(G: Network, D: Network, noise: Noise, data: Minibatches) -> None:
-    """Refuse networks that do not fit each other, the noise or the data, before any step."""
+def require_fit(
+    G: Network, D: Network, noise: Noise, data: Minibatches, games: Mapping[int, Game]
+) -> None:
+    """Refuse networks that do not fit each other, noise, data or a game, before any step."""
     if G.ops is not D.ops or G.dtype != D.dtype:
         raise ShapeError(
             f"G is {G.dtype} on '{G.ops.name}' and D is {D.dtype} on '{D.ops.name}';"
             " expected one dtype and one backend"
         )
-    z_width: Any = noise.features
-    x_width: Any = data.features
-    if data.classes:
-        z_width, x_width = (z_width, data.classes), (x_width, data.classes)
-    for name, network, given, source, expected in (
-        ("G", G, z_width, "noise", data.features),
-        ("D", D, x_width, "data", 1),
-    ):
-        if not _fits(network.layer.in_features, given):
+    z_width = (noise.features, data.classes) if data.classes else noise.features
+    width = _width("G", G, z_width, "noise")
+    if width != data.features:
+        raise ShapeError(f"G gives {width} features, but the data have {data.features} features")
+    require_outputs(D, data, games)
+
+
+def require_outputs(D: Network, data: Minibatches, games: Mapping[int, Game]) -> None:
+    """Refuse a game that cannot be played with this D on these data."""
+    for game in games.values():
+        if game.needs_labels and not data.classes:
+            raise DataError(f"the game '{game.name}' needs labels, and the data have none")
+        pairs = data.classes and not game.needs_labels  # D judges a sample with its label
+        width = _width("D", D, (data.features, data.classes) if pairs else data.features, "data")
+        if width != len(game.outputs):
             raise ShapeError(
-                f"{name} takes {network.layer.in_features} features and the {source} give {given}"
+                f"D gives {width} features, but the game '{game.name}' reads"
+                f" {len(game.outputs)} ({', '.join(game.outputs)})"
             )
-        width = network.layer.output_width(given)
-        if width != expected:
-            what = f"the data have {expected} features" if name == "G" else "D ends in one logit"
-            raise ShapeError(f"{name} gives {width} features, but {what}")
+
+
+def _width(name: str, network: Network, given: Any, source: str) -> int:
+    """Return how many features a network gives for what it is given."""
+    if not _fits(network.layer.in_features, given):
+        raise ShapeError(
+            f"{name} takes {network.layer.in_features} features and the {source} give {given}"
+        )
+    width: int = network.layer.output_width(given)
+    return width
 
 
 def _fits(expected: Any, given: Any) -> bool:

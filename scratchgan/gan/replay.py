@@ -30,7 +30,7 @@ from scratchgan.gan.steps import DStep, GStep
 from scratchgan.optim import SGD, Adam, Schedule
 
 if TYPE_CHECKING:
-    from scratchgan.games import Objective
+    from scratchgan.games import Game
     from scratchgan.gan.trainer import Trainer
 
 __all__ = ["StepRecorder"]
@@ -88,8 +88,8 @@ class StepRecorder:
             self._forget(off if self.enabled else "recorder.enabled is False")
             self._play()
             return 1
-        objective = trainer.objective  # of these iterations; another may follow
-        settings = _settings(trainer, objective)
+        game = trainer.objective  # of these iterations; another may follow
+        settings = _settings(trainer, game)
         if settings != self._settings:
             self._forget(None)
             self._settings = settings
@@ -102,14 +102,14 @@ class StepRecorder:
             return 1
         if self.refusal is not None or trainer.iteration >= LAST:
             self._play()
-            self._settings = _settings(trainer, objective)  # it may note things in itself
+            self._settings = _settings(trainer, game)  # it may note things in itself
             return 1
         refusal = None
         try:
             self._record() if self.program is None else self._check()
         except NotRecordableError as error:
             refusal = str(error)
-        now = _settings(trainer, objective)
+        now = _settings(trainer, game)
         if now != settings and refusal is None:
             refusal = f"{difference(settings, now)} changes while an iteration is made"
         self._settings = now
@@ -190,7 +190,7 @@ class StepRecorder:
             raise
         if not replayed.same_as(Moment(trainer)):
             raise NotRecordableError(
-                "a replayed iteration has other bits than one that is run: a layer, the objective"
+                "a replayed iteration has other bits than one that is run: a layer, the game"
                 " or a schedule computes outside the vocabulary of operations, or changes from"
                 " step to step"
             )
@@ -246,7 +246,7 @@ class StepRecorder:
     # -- replaying ------------------------------------------------------------------------------
 
     def _run(self, most: int) -> int:
-        trainer, program = self._trainer, self.program
+        trainer, program, game = self._trainer, self.program, self._trainer.objective
         assert program is not None
         assert self._sources is not None
         wanted = max(1, min(most, MOST, int(LONGEST / self._seconds), LAST - trainer.iteration))
@@ -257,7 +257,8 @@ class StepRecorder:
         self._replay.run(steps.size, values)
         done = int(self._replay.take_done())
         self._count(done)
-        trainer.last = (DStep(*program.kept[:3]), GStep(*program.kept[3:]))
+        value, real, fake, loss, judged = program.kept
+        trainer.last = (DStep(value, real, fake, game), GStep(loss, judged, game))
         self._replayed += done
         self._seconds = (time.perf_counter() - begin) / steps.size
         return done
@@ -271,11 +272,11 @@ class StepRecorder:
         trainer.G.t += iterations
 
     def _seen(self) -> list[Array]:
-        """What the latest updates saw: V, the logits; the loss, the logits."""
-        return [a for step in self._trainer.last if step is not None for a in step]
+        """What the latest updates saw: V, D's outputs; the loss, D's outputs."""
+        return [a for step in self._trainer.last if step is not None for a in step.arrays()]
 
 
-def _settings(trainer: Trainer, objective: Objective) -> Node:
+def _settings(trainer: Trainer, game: Game) -> Node:
     """What a recorded iteration rests on; if it changes, it is recorded again."""
     of_data = {
         name: value
@@ -296,7 +297,7 @@ def _settings(trainer: Trainer, objective: Objective) -> Node:
             "G's layer": trainer.G.network.layer,
             "D's optimizer": trainer.D.optimizer,
             "G's optimizer": trainer.G.optimizer,
-            "objective": objective,
+            "objective": game,
             "noise": trainer.noise,
             "data": of_data,
             "trainer": (trainer.k, trainer.updates, trainer.seed, trainer.D.ema, trainer.G.ema),

@@ -13,7 +13,7 @@ from scratchgan.gan.state import named_arrays
 if TYPE_CHECKING:
     from scratchgan.gan.trainer import Trainer
 
-__all__ = ["check_finite", "record", "standing"]
+__all__ = ["check_finite", "line", "record", "standing"]
 
 
 def record(trainer: Trainer) -> dict[str, float]:
@@ -23,8 +23,9 @@ def record(trainer: Trainer) -> dict[str, float]:
     found: dict[str, float] = {"step": trainer.iteration, "epoch": round(epoch, 4)}
     if d is not None:
         found["value"] = _number(trainer, d.value)
-        found["d_real"] = _mean_probability(trainer, d.real_logits)
-        found["d_fake"] = _mean_probability(trainer, d.fake_logits)
+        reading = d.game.reading
+        for key, outputs in zip(reading.keys, (d.real_outputs, d.fake_outputs), strict=True):
+            found[key] = float(trainer.ops.to_numpy(reading.of(outputs, trainer.ops)).mean())
         found["rate_d"] = trainer.D.optimizer.rate_at(trainer.D.t - 1)
     if g is not None:
         found["loss_g"] = _number(trainer, g.loss)
@@ -36,9 +37,13 @@ def _number(trainer: Trainer, value: Array) -> float:
     return float(trainer.ops.to_numpy(value)[0])
 
 
-def _mean_probability(trainer: Trainer, logits: Array) -> float:
-    ops = trainer.ops
-    return float(ops.to_numpy(ops.activation(logits, "sigmoid")).mean())
+def line(trainer: Trainer) -> str:
+    """Return V and what the game reads from D's outputs, for a line of progress."""
+    d, _ = trainer.last
+    if d is None:
+        return ""
+    numbers = record(trainer)
+    return f"V {numbers['value']:+.3f}  {d.game.reading.said(numbers)}"
 
 
 def standing(trainer: Trainer) -> dict[str, Any]:

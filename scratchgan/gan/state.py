@@ -67,7 +67,7 @@ class Moment:
 
     def _changing(self) -> list[Array]:
         """The state's arrays, and what the latest updates saw: a replay writes over both."""
-        seen = [a for step in self._trainer.last if step is not None for a in step]
+        seen = [a for step in self._trainer.last if step is not None for a in step.arrays()]
         return [*named_arrays(self._trainer).values(), *seen]
 
     def restore(self) -> None:

@@ -3,7 +3,8 @@ Algorithm 1 of Goodfellow et al. 2014, one function a step.
 
 x is a minibatch of examples (batch, features), z one of noise (batch, noise).
 In a conditional network both carry their labels: x = (x, y), z = (z, y), with y
-one-hot (batch, classes), and D judges a sample together with its label.
+one-hot (batch, classes), and D judges a sample together with its label, unless the game
+needs the labels itself. The formulas below are the minimax game's.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from scratchgan.backends import Array, Backend, Purpose, Stream
-from scratchgan.games import Objective
+from scratchgan.games import Game, Labels
 from scratchgan.gan.player import Player
 from scratchgan.nn import Context
 
@@ -22,15 +23,25 @@ class DStep(NamedTuple):
     """What D's step saw, before its update."""
 
     value: Array  # V, (1,)
-    real_logits: Array  # (batch, 1)
-    fake_logits: Array  # (batch, 1)
+    real_outputs: Array  # (batch, outputs)
+    fake_outputs: Array  # (batch, outputs)
+    game: Game  # that was played
+
+    def arrays(self) -> tuple[Array, ...]:
+        """Return all but the game."""
+        return self[:-1]
 
 
 class GStep(NamedTuple):
     """What G's step saw, before its update."""
 
     loss: Array  # (1,)
-    fake_logits: Array  # (batch, 1)
+    fake_outputs: Array  # (batch, outputs)
+    game: Game  # that was played
+
+    def arrays(self) -> tuple[Array, ...]:
+        """Return all but the game."""
+        return self[:-1]
 
 
 class _Contexts:
@@ -42,39 +53,44 @@ class _Contexts:
         self.fake = Context(ops, True, stream.purpose(Purpose.D_FAKE))
 
 
-def discriminator_step(
-    D: Player, G: Player, x: Any, z: Any, objective: Objective, stream: Stream
-) -> DStep:
+def discriminator_step(D: Player, G: Player, x: Any, z: Any, game: Game, stream: Stream) -> DStep:
     """Ascend ∇_θd (1/m) Σ [log D(x) + log(1 − D(G(z)))]. Only D changes."""
     ops = D.network.ops
     on = _Contexts(ops, stream)
     fake, _ = G.forward(z, on.g)
-    real_logits, real_cache = D.forward(x, on.real)
-    fake_logits, fake_cache = D.forward(_as_d_sees(fake, z), on.fake)
-    value, d_real, d_fake = objective.d(real_logits, fake_logits, ops)
+    real_outputs, real_cache = D.forward(_as_d_sees(x, game), on.real)
+    fake_outputs, fake_cache = D.forward(_as_d_sees(fake, game, z), on.fake)
+    value, d_real, d_fake = game.d(real_outputs, fake_outputs, ops, **_labels(x, z, game))
     D.zero_grads()
     D.backward(real_cache, d_real, on.real)  # both passes add into one gradient
     D.backward(fake_cache, d_fake, on.fake)
     D.ascend()
-    return DStep(value, real_logits, fake_logits)
+    return DStep(value, real_outputs, fake_outputs, game)
 
 
-def generator_step(D: Player, G: Player, z: Any, objective: Objective, stream: Stream) -> GStep:
-    """Descend ∇_θg (1/m) Σ log(1 − D(G(z))), or what the objective has instead. Only G changes."""
+def generator_step(
+    D: Player, G: Player, z: Any, game: Game, stream: Stream, x: Any = None
+) -> GStep:
+    """
+    Descend ∇_θg (1/m) Σ log(1 − D(G(z))), or what the game has instead. Only G changes.
+
+    x is for games that compare samples with real examples (``needs_real``).
+    """
     ops = G.network.ops
     on = _Contexts(ops, stream)
     fake, g_cache = G.forward(z, on.g)
-    fake_logits, fake_cache = D.forward(_as_d_sees(fake, z), on.fake)
-    loss, d_logits, _ = objective.g(fake_logits, ops=ops)
-    d_sample = _sample_part(D.input_gradient(fake_cache, d_logits, on.fake))  # through D
+    real_outputs = _real_outputs(D, x, game, on)
+    fake_outputs, fake_cache = D.forward(_as_d_sees(fake, game, z), on.fake)
+    loss, d_outputs, _ = game.g(fake_outputs, real_outputs, ops, **_labels(x, z, game))
+    d_sample = _sample(D.input_gradient(fake_cache, d_outputs, on.fake))  # through D
     G.zero_grads()
     G.backward(g_cache, d_sample, on.g)
     G.descend()
-    return GStep(loss, fake_logits)
+    return GStep(loss, fake_outputs, game)
 
 
 def simultaneous_step(
-    D: Player, G: Player, x: Any, z: Any, objective: Objective, stream: Stream
+    D: Player, G: Player, x: Any, z: Any, game: Game, stream: Stream
 ) -> tuple[DStep, GStep]:
     """
     Take both gradients at the same point, from one z and one dropout mask; then update both.
@@ -85,26 +101,48 @@ def simultaneous_step(
     ops = D.network.ops
     on = _Contexts(ops, stream)
     fake, g_cache = G.forward(z, on.g)
-    real_logits, real_cache = D.forward(x, on.real)
-    fake_logits, fake_cache = D.forward(_as_d_sees(fake, z), on.fake)
-    value, d_real, d_fake = objective.d(real_logits, fake_logits, ops)
-    loss, g_logits, _ = objective.g(fake_logits, ops=ops)
+    real_outputs, real_cache = D.forward(_as_d_sees(x, game), on.real)
+    fake_outputs, fake_cache = D.forward(_as_d_sees(fake, game, z), on.fake)
+    labels = _labels(x, z, game)
+    value, d_real, d_fake = game.d(real_outputs, fake_outputs, ops, **labels)
+    seen = real_outputs if game.needs_real else None
+    loss, d_outputs, _ = game.g(fake_outputs, seen, ops, **labels)
     D.zero_grads()
     D.backward(real_cache, d_real, on.real)
     D.backward(fake_cache, d_fake, on.fake)
-    d_sample = _sample_part(D.input_gradient(fake_cache, g_logits, on.fake))
+    d_sample = _sample(D.input_gradient(fake_cache, d_outputs, on.fake))
     G.zero_grads()
     G.backward(g_cache, d_sample, on.g)
     D.ascend()
     G.descend()
-    return DStep(value, real_logits, fake_logits), GStep(loss, fake_logits)
+    return DStep(value, real_outputs, fake_outputs, game), GStep(loss, fake_outputs, game)
 
 
-def _as_d_sees(fake: Array, z: Any) -> Any:
-    """G(z), together with the label that G was asked for where there is one."""
-    return (fake, z[1]) if isinstance(z, tuple) else fake
+def _as_d_sees(x: Any, game: Game, z: Any = None) -> Any:
+    """Return x with its label, that of z where x is G(z); alone where the game takes the label."""
+    if isinstance(z, tuple):
+        x = (x, z[1])
+    return _sample(x) if game.needs_labels else x
 
 
-def _sample_part(d_input: Any) -> Array:
-    """Gradient by the sample, without the gradient by its label."""
-    return d_input[0] if isinstance(d_input, tuple) else d_input
+def _sample(value: Any) -> Array:
+    """Return what is the sample's of a pair (sample, label)."""
+    return value[0] if isinstance(value, tuple) else value
+
+
+def _labels(x: Any, z: Any, game: Game) -> dict[str, Labels]:
+    """Return the argument ``labels`` for a game that needs them."""
+    if not game.needs_labels:
+        return {}
+    return {"labels": Labels(None if x is None else x[1], z[1])}
+
+
+def _real_outputs(D: Player, x: Any, game: Game, on: _Contexts) -> Array | None:
+    """Return D's outputs on x for a game whose ``g`` compares with them."""
+    if not game.needs_real:
+        return None
+    if x is None:
+        raise ValueError(
+            f"generator_step: the game '{game.name}' compares samples with real examples; give x"
+        )
+    return D.forward(_as_d_sees(x, game), on.real)[0]

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scratchgan import checks
 from scratchgan.backends import Purpose, Stream
 from scratchgan.errors import ShapeError
-from scratchgan.games import Objective, Objectives, objectives_by_start
+from scratchgan.games import Game, Games, game_at, objectives_by_start
 from scratchgan.gan import report, state
-from scratchgan.gan.fit import require_fit
+from scratchgan.gan.fit import require_fit, require_outputs
 from scratchgan.gan.generator import Generator
 from scratchgan.gan.interrupts import SignalsWait
 from scratchgan.gan.minibatches import Minibatches
@@ -46,13 +46,13 @@ class Trainer:
     Parameters
     ----------
     G, D : Network
-        G ends in a sample, D in one logit. On one backend and of one dtype.
+        G ends in a sample, D in the outputs that the game reads. On one backend and of one dtype.
     x : array (examples, features)
         The data.
     noise : Noise
         p_z; its width is what G takes.
     optimizer_g, optimizer_d : Optimizer
-    objective : str, Objective, or mapping of them by the iteration from which each is played
+    objective : str, Game, or mapping of them by the iteration from which each is played
     batch_size, k : int
     updates : str
         ``"alternating"`` (Algorithm 1) or ``"simultaneous"`` (the 2014 code; k = 1).
@@ -76,6 +76,8 @@ class Trainer:
 
     Attributes
     ----------
+    games : dict
+        The games by the iteration from which each is played; ``objective`` is this iteration's.
     iteration : int
         Updates of G so far.
     recorder : StepRecorder
@@ -109,7 +111,7 @@ class Trainer:
         noise: Noise,
         optimizer_g: Optimizer,
         optimizer_d: Optimizer,
-        objective: Objectives = "non_saturating",
+        objective: Games = "non_saturating",
         batch_size: int = 64,
         k: int = 1,
         updates: str = "alternating",
@@ -126,7 +128,7 @@ class Trainer:
             raise ValueError("G and D are one network; expected two, each with its parameters")
         for name, optimizer in (("optimizer_g", optimizer_g), ("optimizer_d", optimizer_d)):
             checks.instance("Trainer", name, optimizer, Optimizer, "an optimizer, such as Adam()")
-        self._objectives = objectives_by_start(objective)
+        self.games = objectives_by_start(objective)
         self.noise = checks.instance("Trainer", "noise", noise, Noise, "a Noise, such as Noise(16)")
         self.k = checks.whole("Trainer", "k", k, 1, G_TURN)
         self.updates = checks.one_of("kind of updates", updates, UPDATES)
@@ -142,7 +144,7 @@ class Trainer:
         ]
         self.ops, self.dtype = G.ops, G.dtype
         self.data = Minibatches(self.ops, x, batch_size, self.seed, labels, classes, self.dtype)
-        require_fit(G, D, noise, self.data)
+        require_fit(G, D, noise, self.data, self.games)
         self.G = Player(G, optimizer_g, ema)
         self.D = Player(D, optimizer_d)
         self.iteration = 0
@@ -155,13 +157,21 @@ class Trainer:
         self._stop = False
 
     @property
-    def objective(self) -> Objective:
+    def objective(self) -> Game:
         """What is played at this iteration; what it is set to is played from now on."""
-        return [o for start, o in self._objectives.items() if start <= self.iteration][-1]
+        return game_at(self.games, self.iteration)
 
     @objective.setter
-    def objective(self, objective: Objectives) -> None:
-        self._objectives = objectives_by_start(objective)
+    def objective(self, objective: Games) -> None:
+        games = objectives_by_start(objective)
+        require_outputs(self.D.network, self.data, games)
+        self.games = games
+
+    @property
+    def played(self) -> Game:
+        """The game that D has played last; before its first update, the one that it will play."""
+        d, _ = self.last
+        return game_at(self.games, max(self.iteration - 1, 0)) if d is None else d.game
 
     # -- stepping -------------------------------------------------------------------------------
 
@@ -239,7 +249,7 @@ class Trainer:
                 return 1
             for every in (self.log_every, *(every for every, _ in self.callbacks)):
                 most = min(most, every - self.iteration % every)
-            for start in self._objectives:
+            for start in self.games:
                 if start > self.iteration:
                     most = min(most, start - self.iteration)
             count = self.recorder.iterate(most)
@@ -264,8 +274,10 @@ class Trainer:
 
     def _update_g(self) -> None:
         stream = self._stream(G_TURN)
-        z = self._next_z(stream)
-        g = generator_step(self.D, self.G, z, self.objective, stream)
+        game, z, x = self.objective, self._next_z(stream), None
+        if game.needs_real:
+            x = self.data[max(self.minibatch - 1, 0)]  # what D has seen last
+        g = generator_step(self.D, self.G, z, game, stream, x)
         self.last = (self.last[0], g)
         self.iteration, self.substep = self.iteration + 1, 0
 
@@ -313,9 +325,10 @@ class Trainer:
         """
         Return the numbers of the latest updates, as plain floats.
 
-        ``step``, ``epoch``; ``value`` (V, nats), ``loss_g``; ``d_real`` and
-        ``d_fake``, the means of D(x) and D(G(z)); ``rate_d`` and ``rate_g``. Those
-        of a player that has not moved yet are left out.
+        ``step``, ``epoch``; ``value`` (V) and ``loss_g``; the means over x and over G(z) of what
+        the game reads from D's outputs, under its names (``d_real`` and ``d_fake``, D(x) and
+        D(G(z)), for games of logits); ``rate_d`` and ``rate_g``. Those of a player that has not
+        moved yet are left out.
         """
         with self._lock:
             return report.record(self)

@@ -41,7 +41,7 @@ def published_sgd(factor: float = 1.0) -> SGD:
     SGD with the paper's schedules: the rate falls with every minibatch, momentum rises by epochs.
 
     D's loss has a factor ½ in front in the paper's code. With SGD that halves D's steps, so
-    here it is a factor of D's rate, and the objective stays the formula's.
+    here it is a factor of D's rate, and the game stays the formula's.
     """
     rate = ExponentialDecay(factor * 0.1, 1.000004, floor=factor * 1e-6)
     # From epoch 1 to epoch 250 is over 249 epochs; the code went up once an epoch.

@@ -12,7 +12,7 @@ from typing import Any
 from scratchgan import __version__, checks
 from scratchgan.backends import backend_names, default_backend
 from scratchgan.errors import RunError, unknown
-from scratchgan.games import OBJECTIVES, objectives_by_start
+from scratchgan.games import GAMES, objectives_by_start
 from scratchgan.gan.noise import Noise
 from scratchgan.gan.trainer import UPDATES
 from scratchgan.limits import read_small_text
@@ -208,7 +208,7 @@ def _noise(value: object) -> dict[str, Any]:
 def _check_objective(value: object) -> None:
     """A name, or several by the iterations, which JSON and TOML write as texts."""
     for name in value.values() if isinstance(value, dict) else [value]:
-        checks.one_of("objective", name, OBJECTIVES)
+        checks.one_of("objective", name, GAMES)
     objectives_by_start(value)  # type: ignore[arg-type]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan import plots
+from scratchgan.backends import get_backend
 from scratchgan.data import Dataset
 from scratchgan.errors import RunError
 from scratchgan.gan import Trainer
@@ -46,17 +47,20 @@ class Renderer:
         if data.image_shape is not None:
             figure = sample_figure(trainer.samples(100), data.image_shape)
         elif data.features == 1 and data.density is not None:
+            reading = trainer.played.reading
             figure = plots.sample_density(
-                trainer.samples(5000), data.density.pdf, self._probability, _limits(data), title
+                trainer.samples(5000), data.density.pdf, self._read, _limits(data), title, reading
             )
         else:
             figure = plots.sample_scatter(trainer.samples(2000), data.x, title)
         save_figure(path, figure)
 
-    def _probability(self, x: NDArray[Any]) -> NDArray[Any]:
+    def _read(self, x: NDArray[Any]) -> NDArray[Any]:
+        """What the game reads from D's outputs at points (n,)."""
         D = self._trainer.D.network
-        logits = D(x.reshape(-1, 1).astype(D.dtype))
-        return np.asarray(1 / (1 + np.exp(-logits.ravel().astype(np.float64))))
+        outputs = D(x.reshape(-1, 1).astype(D.dtype)).astype(np.float64)
+        reading = self._trainer.played.reading
+        return np.asarray(reading.of(outputs, get_backend("reference"))).ravel()
 
 
 def visible_zoom(image_shape: Sequence[int]) -> int:
@@ -89,9 +93,9 @@ def save_figure(path: Path, figure: Figure) -> None:
     write_atomically(path, lambda stream: figure.savefig(stream, format="png"))
 
 
-def write_losses(path: Path, history: Sequence[dict[str, float]]) -> None:
+def write_losses(path: Path, trainer: Trainer) -> None:
     """Write the figure of values over iterations."""
-    save_figure(path, plots.losses(history))
+    save_figure(path, plots.losses(trainer.history, trainer.games))
 
 
 def write_animation(path: Path, frames: Sequence[Path], seconds: float = 6.0) -> None:

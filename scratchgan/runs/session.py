@@ -271,6 +271,6 @@ class Session:
             signal=signal,
         )
         self._renderer.write(outcome.samples)
-        write_losses(outcome.losses, trainer.history)
+        write_losses(outcome.losses, trainer)
         write_animation(outcome.animation, self.folder.frames())
         return outcome

@@ -1,5 +1,5 @@
 """
-The game between known densities: its value, its best D, and what D tells G.
+The minimax game between known densities: its value, its best D; and what D tells G in any game.
 
 Equations are those of Goodfellow et al. 2014, §4. D is given by its logit l,
 D(x) = σ(l(x)): where D is sure, 1 − D rounds to 0 and its logarithm is lost, but
@@ -9,7 +9,7 @@ log(1 − D) = −log(1 + e^l) is not.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from scratchgan.theory.estimate import Estimate
 
 __all__ = [
     "DiscriminatorGap",
+    "GeneratorLoss",
     "Logit",
     "discriminator_gap",
     "optimal_discriminator",
@@ -127,33 +128,52 @@ def discriminator_gap(logit: Logit, p_data: Density, p_g: Density) -> Discrimina
     )
 
 
-def sample_gradient(logit: Points, dlogit: Points, objective: str) -> Points:
+class GeneratorLoss(Protocol):
+    """What ``sample_gradient`` asks of a game: the loss of G, a mean, with its gradient."""
+
+    def g(self, fake: Points, real: Points | None = None, /) -> tuple[Any, Any, Any]:
+        """Return the loss for D's outputs (n, 1), its gradient by them, and one not used here."""
+
+
+def sample_gradient(
+    output: Points, doutput: Points, game: GeneratorLoss, real: Points | None = None
+) -> Points:
     """
     Gradient that D sends to a sample x: ∂ loss / ∂x, of which G descends the mean.
 
-    ``minimax``, log(1 − D): −D(x) l′(x), which vanishes where D is sure that x is
-    fake (D → 0). ``non_saturating``, −log D: −(1 − D(x)) l′(x), which does not.
+    With D's output l and the loss φ(l) that the game has for G, it is φ′(l) l′(x). For a logit
+    l: minimax, log(1 − D), has −D(x) l′(x), which vanishes where D is sure that x is fake
+    (D → 0); non-saturating, −log D, has −(1 − D(x)) l′(x), which does not.
     (Goodfellow et al. 2014, §3; Arjovsky & Bottou 2017, Theorem 2.4, for D → D*.)
 
     Parameters
     ----------
-    logit : array (n,)
+    output : array (n,)
         l(x).
-    dlogit : array (n,) or (n, dim)
+    doutput : array (n,) or (n, dim)
         ∂l/∂x.
-    objective : {"minimax", "non_saturating"}
+    game : object with ``g``, such as ``scratchgan.Minimax()``
+        ``g(outputs)`` returns G's loss, the mean over outputs (n, 1), and its gradient by them.
+    real : array (m,), optional
+        D's outputs on real examples, for a game that compares samples with them.
     """
-    logit = checks.array("sample_gradient", "logit", logit, (None,))
-    dlogit = checks.array("sample_gradient", "dlogit", dlogit)
-    if dlogit.ndim not in (1, 2) or len(dlogit) != len(logit):
+    output = checks.array("sample_gradient", "output", output, (None,))
+    doutput = checks.array("sample_gradient", "doutput", doutput)
+    if doutput.ndim not in (1, 2) or len(doutput) != len(output):
         raise ShapeError(
-            f"sample_gradient: dlogit has shape {dlogit.shape}; expected ({len(logit)},) or"
-            f" ({len(logit)}, dim)"
+            f"sample_gradient: doutput has shape {doutput.shape}; expected ({len(output)},) or"
+            f" ({len(output)}, dim)"
         )
-    signs = {"minimax": -1.0, "non_saturating": 1.0}
-    sign = signs[checks.one_of("objective", objective, signs)]
-    weight = _sigmoid(-sign * logit)  # D for minimax, 1 − D for the other
-    return -(weight if dlogit.ndim == 1 else weight[:, None]) * dlogit
+    if isinstance(game, type) or not callable(getattr(game, "g", None)):
+        raise ValueError(
+            f"sample_gradient: game is {checks.shown(game)}; expected a game, such as"
+            " scratchgan.Minimax()"
+        )
+    if real is not None:
+        real = checks.array("sample_gradient", "real", real, (None,))[:, None]
+    _, slope, _ = game.g(output[:, None].astype(np.float64), real)
+    weight = len(output) * np.asarray(slope)  # the mean's gradient has a factor 1/n
+    return (weight[:, 0] if doutput.ndim == 1 else weight) * doutput
 
 
 def _sigmoid(logit: Points) -> Points:

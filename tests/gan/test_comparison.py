@@ -243,8 +243,8 @@ def test_a_value_that_nothing_rests_on_is_compared_too():
     class HiddenValue(NonSaturating):
         table = np.ones(MANY)
 
-        def g(self, fake_logits, real_logits=None, ops=None):
-            loss, d_fake, _ = super().g(fake_logits, real_logits, ops)
+        def g(self, fake, real=None, ops=None):
+            loss, d_fake, _ = super().g(fake, real, ops)
             return ops.scale(loss, self.table[0]), d_fake, None
 
     t = game(objective=HiddenValue()).make()

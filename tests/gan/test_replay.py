@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+import scratchgan as sg
 from scratchgan.backends import Stream, get_backend
 from scratchgan.data import load
 from scratchgan.data.dataset import Dataset
 from scratchgan.errors import NonFiniteError
-from scratchgan.games import NonSaturating, get_objective
+from scratchgan.games import NonSaturating, get_game
 from scratchgan.gan import Noise
 from scratchgan.gan.minibatches import Minibatches
 from scratchgan.nn import Dropout, Layer, Linear, Sequential, Tanh
@@ -257,8 +258,8 @@ class Weighted(NonSaturating):
     def __init__(self, weight=1.0):
         self.weight = weight
 
-    def g(self, fake_logits, real_logits=None, ops=None):
-        loss, d_fake, _ = super().g(fake_logits, real_logits, ops)
+    def g(self, fake, real=None, ops=None):
+        loss, d_fake, _ = super().g(fake, real, ops)
         return ops.scale(loss, self.weight), ops.scale(d_fake, self.weight), None
 
 
@@ -294,7 +295,7 @@ SETTINGS = {
     "updates": (game(), lambda t: setattr(t, "updates", "simultaneous")),
     "seed": (game(), lambda t: setattr(t, "seed", 77)),
     "noise": (game(), lambda t: setattr(t, "noise", Noise(2, "uniform"))),
-    "objective": (game(), lambda t: setattr(t, "objective", get_objective("minimax"))),
+    "objective": (game(), lambda t: setattr(t, "objective", get_game("minimax"))),
     "optimizer": (game(), lambda t: setattr(t.G, "optimizer", Adam(1e-2, beta2=0.9))),
     "ema": (game(), lambda t: setattr(t.G, "ema", 0.5)),
     "keep": (game(), lambda t: setattr(t.D.network.layer.layers[2], "keep", 0.3)),
@@ -552,8 +553,8 @@ class Collects(Layer):
 class OperatorObjective(NonSaturating):
     name = "operators"
 
-    def g(self, fake_logits, real_logits=None, ops=None):
-        loss, d_fake, _ = super().g(fake_logits, real_logits, ops)
+    def g(self, fake, real=None, ops=None):
+        loss, d_fake, _ = super().g(fake, real, ops)
         return loss * 2, d_fake * 2, None
 
 
@@ -562,8 +563,8 @@ class NumpyValueObjective(NonSaturating):
 
     name = "numpy value"
 
-    def g(self, fake_logits, real_logits=None, ops=None):
-        loss, d_fake, _ = super().g(fake_logits, real_logits, ops)
+    def g(self, fake, real=None, ops=None):
+        loss, d_fake, _ = super().g(fake, real, ops)
         return loss + 1.0, d_fake, None
 
 
@@ -668,7 +669,7 @@ def test_a_refusal_ends_when_the_setting_does():
     a, b = both(game(objective=OperatorObjective()))
     for t in (a, b):
         t.train(4)
-        t.objective = get_objective("minimax")
+        t.objective = get_game("minimax")
         t.train(4)
     assert a.recorder.refusal is None
     assert replays(a)
@@ -751,25 +752,25 @@ class Gated(Layer):
         raise NotImplementedError
 
 
-class LeastSquares:
+class LeastSquares(sg.Game):
     """V = −(1/2m) Σ (D(x) − 1)² − (1/2m) Σ D(G(z))², on the logits themselves."""
 
     name = "least squares"
 
-    def d(self, real_logits, fake_logits, ops=None):
-        ones = ops.empty(real_logits.shape, real_logits.dtype)
+    def d(self, real, fake, ops=None):
+        ones = ops.empty(real.shape, real.dtype)
         ops.fill_(ones, -1.0)
-        off = ops.add(real_logits, ones)
-        m = real_logits.shape[0]
-        squares = ops.add(ops.multiply(off, off), ops.multiply(fake_logits, fake_logits))
+        off = ops.add(real, ones)
+        m = real.shape[0]
+        squares = ops.add(ops.multiply(off, off), ops.multiply(fake, fake))
         value = ops.scale(ops.sum_rows(squares), -0.5 / m)
-        return value, ops.scale(off, -1 / m), ops.scale(fake_logits, -1 / m)
+        return value, ops.scale(off, -1 / m), ops.scale(fake, -1 / m)
 
-    def g(self, fake_logits, real_logits=None, ops=None):
-        ones = ops.empty(fake_logits.shape, fake_logits.dtype)
+    def g(self, fake, real=None, ops=None):
+        ones = ops.empty(fake.shape, fake.dtype)
         ops.fill_(ones, -1.0)
-        off = ops.add(fake_logits, ones)
-        m = fake_logits.shape[0]
+        off = ops.add(fake, ones)
+        m = fake.shape[0]
         value = ops.scale(ops.sum_rows(ops.multiply(off, off)), 0.5 / m)
         return value, ops.scale(off, 1 / m), None
 

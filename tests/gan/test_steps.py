@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from scratchgan.backends import Purpose, Stream, get_backend
-from scratchgan.games import OBJECTIVES, Minimax, get_objective
+from scratchgan.games import GAMES, Minimax, get_game
 from scratchgan.gan import discriminator_step, generator_step, simultaneous_step
 from scratchgan.nn import Context
 from tests.gan.games import batch, players
 
 OPS = get_backend("reference")
 STREAM = Stream(seed=11, step=4, substep=2)
-OBJECTIVE = sorted(OBJECTIVES)
+OBJECTIVE = sorted(GAMES)
 
 
 def formula(name, D, G, x, z, d_flat=None, g_flat=None, stream=STREAM):
@@ -62,7 +62,7 @@ class TestGradients:
         before = D.network.flat.copy()
         value, _ = formula(name, D, G, x, z)
         numeric = numeric_gradient(lambda p: formula(name, D, G, x, z, d_flat=p)[0], before)
-        step = discriminator_step(D, G, x, z, get_objective(name), STREAM)
+        step = discriminator_step(D, G, x, z, get_game(name), STREAM)
         assert np.abs(step.value[0] - value) <= 1e-13
         assert_close(D.grads_flat, numeric)
         assert_close(D.network.flat - before, 0.1 * numeric)  # up
@@ -73,7 +73,7 @@ class TestGradients:
         before = G.network.flat.copy()
         _, loss = formula(name, D, G, x, z)
         numeric = numeric_gradient(lambda p: formula(name, D, G, x, z, g_flat=p)[1], before)
-        step = generator_step(D, G, z, get_objective(name), STREAM)
+        step = generator_step(D, G, z, get_game(name), STREAM)
         assert np.abs(step.loss[0] - loss) <= 1e-13
         assert_close(G.grads_flat, numeric)
         assert_close(G.network.flat - before, -0.1 * numeric)  # down
@@ -84,7 +84,7 @@ class TestGradients:
         d_before, g_before = D.network.flat.copy(), G.network.flat.copy()
         d_numeric = numeric_gradient(lambda p: formula(name, D, G, x, z, d_flat=p)[0], d_before)
         g_numeric = numeric_gradient(lambda p: formula(name, D, G, x, z, g_flat=p)[1], g_before)
-        simultaneous_step(D, G, x, z, get_objective(name), STREAM)
+        simultaneous_step(D, G, x, z, get_game(name), STREAM)
         assert_close(D.network.flat - d_before, 0.1 * d_numeric)
         assert_close(G.network.flat - g_before, -0.1 * g_numeric)
 
@@ -92,8 +92,8 @@ class TestGradients:
         D, G = players(labels)
         x, z = batch(labels)
         for mover, other, step in (
-            (D, G, lambda: discriminator_step(D, G, x, z, get_objective(name), STREAM)),
-            (G, D, lambda: generator_step(D, G, z, get_objective(name), STREAM)),
+            (D, G, lambda: discriminator_step(D, G, x, z, get_game(name), STREAM)),
+            (G, D, lambda: generator_step(D, G, z, get_game(name), STREAM)),
         ):
             other.grads_flat[:] = 7.0  # the other's gradient must not be touched either
             mine = mover.network.flat.copy()
@@ -108,8 +108,8 @@ class TestGradients:
 
 def test_a_wrong_sign_is_rejected():
     class Flipped(Minimax):
-        def d(self, real_logits, fake_logits, ops=None):
-            value, d_real, d_fake = super().d(real_logits, fake_logits, ops)
+        def d(self, real, fake, ops=None):
+            value, d_real, d_fake = super().d(real, fake, ops)
             return value, d_real, -d_fake
 
     D, G = players()

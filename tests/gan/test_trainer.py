@@ -417,7 +417,11 @@ BAD = [
     ({"labels": np.arange(23), "classes": 3}, DataError, "examples of 23 classes, and 3 were"),
     ({"batch_size": 2.5}, DataError, "batch_size is 2.5"),
     ({"labels": np.zeros(23, int)}, ShapeError, "G takes 2 features and the noise give"),
-    ({"D": Network(Linear(3, 2), dtype=np.float64)}, ShapeError, "D gives 2 features, but D ends"),
+    (
+        {"D": Network(Linear(3, 2), dtype=np.float64)},
+        ShapeError,
+        "D gives 2 features, but the game",
+    ),
     ({"D": Network(Linear(3, 1))}, ShapeError, "expected one dtype and one backend"),
 ]
 

@@ -30,4 +30,4 @@ def plain_pictures(monkeypatch):
         Image.new("RGB", (1, 1)).save(path)
 
     monkeypatch.setattr(run_session.Renderer, "write", lambda self, path: write(path))
-    monkeypatch.setattr(run_session, "write_losses", lambda path, history: write(path))
+    monkeypatch.setattr(run_session, "write_losses", lambda path, trainer: write(path))

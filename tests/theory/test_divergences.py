@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scratchgan.errors import ShapeError
+from scratchgan.games import get_game
 from scratchgan.theory import (
     GaussianMixture,
     Laplace,
@@ -316,16 +317,25 @@ class TestGame:
         }[objective]
         x, h = np.linspace(-6, 8, 30)[:, None], 1e-5
         numeric = (loss(x + h) - loss(x - h)) / (2 * h)
-        found = sample_gradient(logit(x), np.full(30, -2.0), objective)
+        found = sample_gradient(logit(x), np.full(30, -2.0), get_game(objective))
         assert np.abs(found - numeric).max() <= 1e-7
-        sure = sample_gradient(np.array([-50.0]), np.array([-2.0]), objective)[0]
+        sure = sample_gradient(np.array([-50.0]), np.array([-2.0]), get_game(objective))[0]
         assert abs(sure - {"minimax": 0.0, "non_saturating": 2.0}[objective]) <= 1e-20
 
     def test_gradients_in_the_plane(self):
-        g = sample_gradient(np.zeros(3), np.ones((3, 2)), "minimax")
+        g = sample_gradient(np.zeros(3), np.ones((3, 2)), get_game("minimax"))
         assert (g == -0.5).all()
-        with pytest.raises(ValueError, match="did you mean 'minimax'"):
-            sample_gradient(np.zeros(3), np.zeros(3), "minmax")
+
+    def test_a_loss_that_compares_with_real_examples(self):
+        """Any object with ``g`` will do: here the mean of (l − mean of the real)²/2."""
+
+        class Pull:
+            def g(self, fake, real=None):
+                away = fake - real.mean()
+                return (away**2).mean(keepdims=True) / 2, away / len(fake), None
+
+        sent = sample_gradient(np.array([1.0, 5.0]), np.array([2.0, 1.0]), Pull(), np.array([1, 3]))
+        assert sent.tolist() == [-2.0, 3.0]
 
 
 class TestIntegrate:

@@ -1,0 +1,67 @@
+"""The minimax game of Goodfellow et al. 2014."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from scratchgan.backends import Array, Backend, default_backend
+from scratchgan.games.game import PROBABILITY, Exact, Game, Optimum
+
+if TYPE_CHECKING:
+    from scratchgan.theory import Density
+    from scratchgan.theory.densities import Points
+
+__all__ = ["Minimax"]
+
+
+class Minimax(Game):
+    """
+    Algorithm 1 of Goodfellow et al. 2014: one V, which D ascends and G descends.
+
+    V = (1/m) Σ log D(x) + (1/m) Σ log(1 − D(G(z))); G sees its second term alone.
+
+    D ends in a logit l, and D(x) = σ(l): so log D(x) = log σ(l) and
+    log(1 − D(x)) = log σ(−l) are exact however sure D is (1 − D itself rounds to 0).
+    D* = p/(p + q) (Proposition 1), against which G descends 2 JSD(p‖q) − log 4 (Theorem 1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> real, fake = np.array([[0.3], [2.0]]), np.array([[-1.0], [0.5]])
+    >>> D = lambda l: 1 / (1 + np.exp(-l))
+    >>> value, d_real, d_fake = Minimax().d(real, fake)
+    >>> bool(np.allclose(value, np.log(D(real)).mean() + np.log(1 - D(fake)).mean()))
+    True
+    >>> bool(np.allclose(d_real, (1 - D(real)) / 2) and np.allclose(d_fake, -D(fake) / 2))
+    True
+    """
+
+    name = "minimax"
+    outputs = ("logit",)
+    reading = PROBABILITY
+    optimum = Optimum(-math.log(4), 0.5, "−log 4", "½")
+    divergence: str | None = "2 JSD(p‖q) − log 4"
+    unit = "nats"
+
+    def d(self, real: Array, fake: Array, ops: Backend | None = None) -> tuple[Array, Array, Array]:
+        """Return V and its gradients by the logits."""
+        ops = ops or default_backend()
+        log_d, d_real = ops.log_sigmoid_mean(real, +1.0)  # log D(x)
+        log_not_d, d_fake = ops.log_sigmoid_mean(fake, -1.0)  # log(1 − D(G(z)))
+        return ops.add(log_d, log_not_d), d_real, d_fake
+
+    def g(
+        self, fake: Array, real: Array | None = None, ops: Backend | None = None
+    ) -> tuple[Array, Array, Array | None]:
+        """Return (1/m) Σ log(1 − D(G(z))) and its gradient, which vanishes where D(G(z)) → 0."""
+        ops = ops or default_backend()
+        value, d_fake = ops.log_sigmoid_mean(fake, -1.0)
+        return value, d_fake, None
+
+    def exact(self, D: Callable[[Points], Points], p_data: Density, p_g: Density) -> Exact | None:
+        """Hold D's logit against that of D*, by quadrature; nats."""
+        from scratchgan.theory import discriminator_gap, value
+
+        return Exact(value(D, p_data, p_g), discriminator_gap(D, p_data, p_g))

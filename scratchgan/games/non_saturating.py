@@ -1,0 +1,38 @@
+"""The game that the 2014 paper recommends, whose G keeps a gradient while D wins."""
+
+from __future__ import annotations
+
+from scratchgan.backends import Array, Backend, default_backend
+from scratchgan.games.minimax import Minimax
+
+__all__ = ["NonSaturating"]
+
+
+class NonSaturating(Minimax):
+    """
+    The loss that the 2014 paper recommends for G: descend −(1/m) Σ log D(G(z)).
+
+    D's part is ``Minimax``'s. Same fixed point, but where D(G(z)) → 0 the
+    gradient by the logit goes to −1/m instead of 0. Against D*, G's gradient is that of
+    KL(q‖p) − 2 JSD(p‖q) = 2 KL(m‖p) (Arjovsky & Bottou 2017, Theorem 2.5).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> fake = np.array([[-1.0], [0.5]])
+    >>> D = lambda l: 1 / (1 + np.exp(-l))
+    >>> value, d_fake, _ = NonSaturating().g(fake)
+    >>> bool(np.allclose(value, -np.log(D(fake)).mean()) and np.allclose(d_fake, (D(fake) - 1) / 2))
+    True
+    """
+
+    name = "non_saturating"
+    divergence = "2 KL(m‖p)"
+
+    def g(
+        self, fake: Array, real: Array | None = None, ops: Backend | None = None
+    ) -> tuple[Array, Array, Array | None]:
+        """Return −(1/m) Σ log D(G(z)) and its gradient."""
+        ops = ops or default_backend()
+        value, d_fake = ops.log_sigmoid_mean(fake, +1.0)
+        return ops.scale(value, -1.0), ops.scale(d_fake, -1.0), None
