@@ -42,7 +42,7 @@ from scratchgan.errors import BackendUnavailableError
 
 __all__ = [
     "CELLS", "ELEMENTS", "HEAD", "INLINE", "KERNELS", "OPTIONS", "SCRATCH_BYTES", "SOURCES",
-    "Kernel", "Runner", "chunks_of", "compile_all", "integer", "kernel", "number", "part", "vector",
+    "Kernel", "Runner", "chunks_of", "compile_all", "integer", "kernel", "part", "vector",
 ]  # fmt: skip
 
 CELLS = 32  # of a row
@@ -59,6 +59,8 @@ OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
 INLINE = {"forceinline": True, "fastmath": {"contract"}, "error_model": "numpy"}
 
 
+_PLACE, _WORD = cgutils.voidptr_t, ir.IntType(64)
+
 # -- reading arguments ----------------------------------------------------------------------------
 
 
@@ -72,22 +74,16 @@ def pointer(typing: Any, address: Any) -> Any:
     return types.voidptr(types.intp), codegen
 
 
-def _cell(kind: Any) -> Any:
-    @intrinsic
-    def read(typing: Any, args: Any, i: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            args, i = arguments
-            place = builder.add(args, builder.mul(i, ir.Constant(ir.IntType(64), 8)))
-            llvm_type = context.get_value_type(kind)
-            return builder.load(builder.inttoptr(place, llvm_type.as_pointer()))
+@intrinsic
+def integer(typing: Any, row: Any, i: Any) -> Any:
+    """Return cell i of the row at an address as an integer."""
 
-        return kind(types.intp, types.intp), codegen
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        row, i = arguments
+        place = builder.add(row, builder.mul(i, ir.Constant(_WORD, 8)))
+        return builder.load(builder.inttoptr(place, _WORD.as_pointer()))
 
-    return read
-
-
-integer = _cell(types.int64)  # integer(args, i): cell i as an integer, often an address
-number = _cell(types.float64)  # number(args, i): cell i as a float64
+    return types.int64(types.intp, types.intp), codegen
 
 
 @njit(forceinline=True)
@@ -255,7 +251,6 @@ def kernel(
 # How Numba's compiled code wants a kernel to be called: where its result and its error go, then
 # the arguments, of which ``cells`` is a pointer, and ``real``, a type, a null one. It returns a
 # status.
-_PLACE, _WORD = cgutils.voidptr_t, ir.IntType(64)
 CONVENTION = ir.FunctionType(
     ir.IntType(32), [_PLACE.as_pointer(), _PLACE.as_pointer(), _PLACE, _WORD, _WORD, _PLACE]
 )
