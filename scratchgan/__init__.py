@@ -21,26 +21,44 @@ Examples
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from scratchgan.api import *  # noqa: F403
 
 __version__ = "0.1.0"
 
 _MODULES = (
-    "backends", "checks", "course", "data", "exact", "games", "gan", "gradcheck", "metrics", "nn",
-    "optim", "plots", "recipes", "runs", "theory", "workshop",
+    "backends", "course", "data", "errors", "exact", "games", "gan", "metrics", "nn", "optim",
+    "plots", "recipes", "runs", "testing", "theory",
 )  # fmt: skip
 
+if TYPE_CHECKING:  # what an editor and a type checker see
+    from scratchgan import backends as backends
+    from scratchgan import course as course
+    from scratchgan import data as data
+    from scratchgan import errors as errors
+    from scratchgan import exact as exact
+    from scratchgan import games as games
+    from scratchgan import gan as gan
+    from scratchgan import metrics as metrics
+    from scratchgan import nn as nn
+    from scratchgan import optim as optim
+    from scratchgan import plots as plots
+    from scratchgan import recipes as recipes
+    from scratchgan import runs as runs
+    from scratchgan import testing as testing
+    from scratchgan import theory as theory
+    from scratchgan.api import *  # noqa: F403
+else:
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"scratchgan.{name}")
-    api = importlib.import_module("scratchgan.api")
-    if name not in api.__all__:
-        raise AttributeError(f"module 'scratchgan' has no attribute '{name}'")
-    return getattr(api, name)
+    def __getattr__(name: str) -> Any:
+        if importlib.util.find_spec(f"scratchgan.{name}"):
+            return importlib.import_module(f"scratchgan.{name}")
+        if name == "__all__":  # ``from scratchgan import *``; testing needs hypothesis
+            return [each for each in __dir__() if each not in ("__version__", "testing")]
+        api = importlib.import_module("scratchgan.api")
+        if name not in api.__all__:
+            raise AttributeError(f"module 'scratchgan' has no attribute '{name}'")
+        return getattr(api, name)
 
 
 def __dir__() -> list[str]:

@@ -1,7 +1,7 @@
 """The names that a learner imports: ``import scratchgan as sg``, then ``sg.Linear`` and so on."""
 
 from scratchgan.backends import Purpose, Stream, backend_names, get_backend
-from scratchgan.data import Dataset, load
+from scratchgan.data import Dataset, dataset_names, load
 from scratchgan.games import Game, Minimax, NonSaturating, get_game
 from scratchgan.gan import (
     Generator,
@@ -10,8 +10,11 @@ from scratchgan.gan import (
     Trainer,
     discriminator_step,
     generator_step,
+    interpolate,
     simultaneous_step,
 )
+from scratchgan.gan.settings import Settings
+from scratchgan.gradcheck import gradcheck
 from scratchgan.nn import (
     Concat,
     Context,
@@ -29,6 +32,9 @@ from scratchgan.nn import (
     initializers,
 )
 from scratchgan.optim import SGD, Adam, Cosine, ExponentialDecay, LinearRamp
+from scratchgan.recipes import Recipe, Sizes, recipe_names
+from scratchgan.recipes import get_recipe as recipe
+from scratchgan.run import Run, open_run, train
 
 __all__ = [
     "SGD",
@@ -53,18 +59,29 @@ __all__ = [
     "Player",
     "Purpose",
     "ReLU",
+    "Recipe",
+    "Run",
     "Sequential",
+    "Settings",
     "Sigmoid",
+    "Sizes",
     "Softplus",
     "Stream",
     "Tanh",
     "Trainer",
     "backend_names",
+    "dataset_names",
     "discriminator_step",
     "generator_step",
     "get_backend",
     "get_game",
+    "gradcheck",
     "initializers",
+    "interpolate",
     "load",
+    "open_run",
+    "recipe",
+    "recipe_names",
     "simultaneous_step",
+    "train",
 ]

@@ -1,9 +1,9 @@
 """
-Checks of arguments: each returns the value in plain form, or says name, value and expectation.
+Checks of arguments: return the value in plain form, or raise with name, value and expectation.
 
-``k = whole("Trainer", "k", k, low=1)`` is an ``int`` afterwards, whether 3, 3.0 or ``np.int64(3)``
-was given; a ``True``, a "3" or a 1.5 is an error. All errors are ValueErrors, so that a command
-line needs to know of no other kind.
+``k = whole("Trainer", "k", k, low=1)`` returns the ``int`` 3 for 3, 3.0 and ``np.int64(3)``. It
+raises an error for ``True``, "3" and 1.5. All errors are ValueErrors, so that a command line
+catches only one type.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ __all__ = [
 
 T = TypeVar("T")
 
-LONGEST = 60  # characters of a value in a message
-SEEDS = 2**64  # a seed is the key of Philox: two words of 32 bits
+LONGEST = 60  # a message shows at most this many characters of a value
+SEEDS = 2**64  # a seed is a key of Philox, which is two words of 32 bits
 
 
 def shown(value: object) -> str:
     """
-    Return a value for a message: its repr, or, where that is long, its beginning or its kind.
+    Return a value as text for a message: its repr, shortened if long, or its type and shape.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def shown(value: object) -> str:
         return f"the class {value.__name__}"
     try:
         said = repr(value)
-    except ValueError:  # an int of more digits than Python prints
+    except ValueError:  # an int with more digits than Python prints
         return f"a {type(value).__name__}"
     return said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
 
@@ -65,7 +65,7 @@ def _refuse(owner: str, name: str, value: object, expected: str) -> ValueError:
 
 
 def _real(value: object) -> Any:
-    """Return a real number, also from an array of shape () that holds it; None for all else."""
+    """Return a real number, also from an array of shape (); None for anything else."""
     found = value.item() if isinstance(value, np.ndarray) and value.shape == () else value
     return found if isinstance(found, Real) and not isinstance(found, bool) else None
 
@@ -74,7 +74,7 @@ def whole(
     owner: str, name: str, value: object, low: int | None = None, high: int | None = None
 ) -> int:
     """
-    Return a whole number, low ≤ value ≤ high; 16.0 and ``np.int64(16)`` are 16.
+    Return a whole number, low ≤ value ≤ high. 16.0 and ``np.int64(16)`` give 16.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def whole(
     """
     expected = "a whole number" + _range(low, high)
     found = _real(value)
-    # an int of 400 digits has no float, so it is not asked whether it is finite
+    # math.isfinite would fail for an int of 400 digits, which has no float
     if found is None or found in (math.inf, -math.inf) or found != found // 1:
         raise _refuse(owner, name, value, expected)
     if (low is not None and found < low) or (high is not None and found > high):
@@ -113,7 +113,7 @@ def number(
     below: bool = False,
 ) -> float:
     """
-    Return a finite number, low ≤ value ≤ high; ``above`` and ``below`` leave the bounds out.
+    Return a finite number, low ≤ value ≤ high. ``above`` and ``below`` exclude the bounds.
 
     Examples
     --------
@@ -141,7 +141,7 @@ def number(
 
 
 def flag(owner: str, name: str, value: object) -> bool:
-    """Return True or False; 1 and "yes" are neither."""
+    """Return True or False; other values, such as 1 and "yes", raise ValueError."""
     if not isinstance(value, bool | np.bool_):
         raise _refuse(owner, name, value, "True or False")
     return bool(value)
@@ -163,7 +163,7 @@ def seed(owner: str, name: str, value: object) -> int:
 
 
 def one_of(kind: str, name: object, known: Iterable[str]) -> str:
-    """Return a name that is known, or raise UnknownNameError, which lists the known ones."""
+    """Return a known name, or raise UnknownNameError, which lists the known names."""
     names = tuple(known)
     if not isinstance(name, str) or name not in names:
         raise unknown(kind, name if isinstance(name, str) else shown(name), names)
@@ -174,7 +174,7 @@ def instance(
     owner: str, name: str, value: object, kind: type[T] | tuple[type[T], ...], expected: str
 ) -> T:
     """
-    Return a value that is of a class; ``expected`` describes one, such as ``"an Optimizer"``.
+    Return a value of the class ``kind``; ``expected`` describes it, such as ``"an Optimizer"``.
 
     Examples
     --------
@@ -191,7 +191,7 @@ def instance(
 
 
 def function(owner: str, name: str, value: object, expected: str = "a function") -> Callable:  # type: ignore[type-arg]
-    """Return something that can be called."""
+    """Return a value that can be called and is not a class."""
     if not callable(value) or isinstance(value, type):
         raise _refuse(owner, name, value, expected)
     return value
@@ -207,33 +207,33 @@ def array(
     rows: int = 0,
 ) -> NDArray[Any]:
     """
-    Return real numbers as an array; nothing is copied that is an array of numbers already.
+    Return real numbers as an array. An array of numbers is not copied.
 
     Parameters
     ----------
     owner, name : str
-        For the message.
+        Names for the message.
     value : array-like of real numbers
-        Masked arrays are refused, for their mask would be lost; so are a table and a tensor,
-        which know how they become an array (``.to_numpy()``, ``.numpy()``).
+        Masked arrays are refused, because their mask would be lost. Tables and tensors are
+        refused too; convert them first (``.to_numpy()``, ``.numpy()``).
     shape : tuple of int or None, optional
-        What the shape must be; None stands for a size that may be any.
+        The required shape; None stands for any size.
     finite : bool
         Whether NaN and infinities are refused.
     rows : int
-        How many rows there are at least.
+        The smallest number of rows.
 
     Raises
     ------
     ShapeError
-        For another shape, or for what is no array of numbers.
+        If the shape is wrong, or the value is not an array of numbers.
     DataError
-        For a masked array, or a value that is not finite.
+        If the value is a masked array, or not finite.
     """
     where = f"{owner}: {name}" if owner else name
     if isinstance(value, np.ma.MaskedArray):
         raise DataError(
-            f"{where} is a masked array, whose mask would be lost; leave the masked rows out, or"
+            f"{where} is a masked array, and its mask would be lost; remove the masked rows, or"
             " fill them with .filled(value)"
         )
     if not isinstance(value, np.ndarray | np.generic | list | tuple | int | float):
@@ -242,7 +242,7 @@ def array(
     try:
         found = np.asarray(value)
     except ValueError:  # rows of several lengths
-        raise ShapeError(f"{where} is {shown(value)}; expected rows of one length") from None
+        raise ShapeError(f"{where} is {shown(value)}; expected rows of equal length") from None
     if found.dtype.kind not in "iufb":
         raise ShapeError(
             f"{where} is {shown(value)}, of dtype {found.dtype}; expected real numbers"
@@ -251,7 +251,7 @@ def array(
         raise ShapeError(
             f"{where} has shape {found.shape}; expected ({_sizes(shape)})"
             + (
-                " (one feature is a column: x.reshape(-1, 1))"
+                " (give a single feature as a column: x.reshape(-1, 1))"
                 if found.ndim == 1 and len(shape) == 2
                 else ""
             )
@@ -268,25 +268,25 @@ def labels(
     owner: str, name: str, value: object, rows: int, classes: int | None = None
 ) -> NDArray[np.int32]:
     """
-    Return the classes of examples, 0 … classes − 1, of each of which there is an example.
+    Return the classes of examples, 0 … classes − 1; each class must have an example.
 
-    A class without examples is never trained, and what is drawn of it afterwards is nonsense:
-    labels 1, 2, 3 are refused as well as 0 and 2. No memory is taken by how large a label is.
+    A class without examples is never trained, and its samples would be meaningless. So labels
+    1, 2, 3 are refused, and so are 0 and 2. A large label does not take more memory.
 
     Parameters
     ----------
     owner, name : str
-        For the message.
+        Names for the message.
     value : integer array (rows,)
     rows : int
-        How many examples there are.
+        Number of examples.
     classes : int, optional
-        How many classes there are to be; as many as ``value`` has unless given.
+        Expected number of classes; any number by default.
 
     Raises
     ------
     DataError
-        For all that is not so, with the remedy.
+        If the labels are not as described; the message names the remedy.
 
     Examples
     --------
@@ -304,12 +304,12 @@ def labels(
     if not (seen == np.arange(len(seen))).all():
         raise DataError(
             f"{where} holds the classes {_listed(seen)}; expected {_listed(np.arange(len(seen)))},"
-            " an example of each (np.unique(labels, return_inverse=True)[1] numbers them so)"
+            " each with an example (np.unique(labels, return_inverse=True)[1] renumbers them)"
         )
     if classes is not None and classes != len(seen):
         raise DataError(
-            f"{where} holds examples of {len(seen)} classes, and {classes} were named; expected"
-            " the same number, for a class without examples cannot be learnt"
+            f"{where} holds examples of {len(seen)} classes; expected {classes}, because a class"
+            " without examples cannot be learned"
         )
     return np.ascontiguousarray(found, np.int32)
 
@@ -323,7 +323,7 @@ def _listed(numbers: NDArray[Any]) -> str:
 def _remedy(value: object) -> str:
     for method in ("to_numpy", "numpy"):
         if hasattr(value, method):
-            return f" (give .{method}() of it)"
+            return f" (convert it with .{method}())"
     return ""
 
 

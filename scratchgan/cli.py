@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,8 @@ from scratchgan import __version__
 from scratchgan.command import run_command
 
 if TYPE_CHECKING:
-    from scratchgan.data import Dataset
-    from scratchgan.gan import Trainer
+    from scratchgan.exact.game import ExactGame
+    from scratchgan.fields import Setting
     from scratchgan.runs import Config, Outcome, Session
 
 __all__ = ["main"]
@@ -34,10 +35,25 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser, of the command line or of one command, to which --st is no --steps."""
+    """
+    A parser, of the command line or of one command, to which --st is no --steps.
+
+    Attributes
+    ----------
+    fill : callable or None
+        ``fill(parser)`` adds the options that only who gives the command waits for.
+    """
+
+    fill: Callable[[argparse.ArgumentParser], None] | None = None
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, **options)
+
+    def parse_known_args(self, *arguments: Any) -> Any:  # type: ignore[override]
+        if self.fill is not None:
+            self.fill(self)
+            self.fill = None
+        return super().parse_known_args(*arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,35 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a recipe, or continue a run")
     train.set_defaults(run=_train)
-    train.add_argument(
-        "recipe",
-        nargs="?",
-        help="one that `scratchgan info` lists (digits, or the one for --data)",
-    )
-    train.add_argument("--quick", action="store_true", help="a minute of it: does all work?")
-    train.add_argument("--data", metavar="NAME", help="another data set than the recipe's")
-    train.add_argument("--backend", metavar="NAME", help="where arithmetic happens")
-    train.add_argument("--steps", type=int, metavar="N", help="iterations")
-    train.add_argument("--batch-size", type=int, metavar="N", help="examples in a minibatch")
-    train.add_argument("--k", type=int, metavar="N", help="updates of D for each of G")
-    game = train.add_argument("--objective", metavar="NAME", help="the game: %(games)s")
-    setattr(game, "games", _NamesOfGames())  # noqa: B010  # argparse reads it when help is printed
-    train.add_argument("--updates", metavar="KIND", help="alternating or simultaneous")
-    train.add_argument(
-        "--conditional", action="store_true", default=None, help="the labels go into G and D"
-    )
-    train.add_argument("--seed", type=int, metavar="N", help="for everything random")
-    train.add_argument("--config", type=Path, metavar="FILE.toml", help="more settings")
-    train.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="the run's own folder (runs/RECIPE-001, …)"
-    )
-    train.add_argument(
-        "--from",
-        type=Path,
-        metavar="FOLDER",
-        help="begin where that run stands; what changes is named",
-    )
-    train.add_argument("--resume", type=Path, metavar="FOLDER", help="continue the run there")
+    train.fill = _add_train_options  # they cost an import of NumPy
 
     sample = commands.add_parser("sample", help="draw samples from a trained generator")
     sample.set_defaults(run=_sample)
@@ -135,13 +123,58 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-class _NamesOfGames:
-    """Their names, for a help text: looked up when it is printed, since NumPy is imported."""
+def _add_train_options(train: argparse.ArgumentParser) -> None:
+    train.add_argument(
+        "recipe",
+        nargs="?",
+        help="one that `scratchgan info` lists, or a Python file with a `recipe` (digits, or the"
+        " one that suits --data)",
+    )
+    train.add_argument("--quick", action="store_true", help="a minute of it: does all work?")
+    for each in _offered():
+        _add_setting(train, each)
+    train.add_argument("--config", type=Path, metavar="FILE.toml", help="more settings")
+    train.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="the run's own folder (runs/RECIPE-001, …)"
+    )
+    train.add_argument(
+        "--from",
+        dest="origin",
+        type=Path,
+        metavar="FOLDER",
+        help="start from that run's newest checkpoint; other options override its settings",
+    )
+    train.add_argument("--resume", type=Path, metavar="FOLDER", help="continue the run there")
 
-    def __str__(self) -> str:
-        from scratchgan.games import GAMES
 
-        return " or ".join(GAMES)
+def _offered() -> list[Setting]:
+    """The settings that are options of the command line."""
+    from scratchgan.fields import settings_in
+    from scratchgan.gan.settings import Settings
+
+    return [each for each in settings_in(Settings).values() if each.option]
+
+
+def _add_setting(train: argparse.ArgumentParser, setting: Setting) -> None:
+    from scratchgan.fields import NONE, Flag
+
+    def parse(text: str) -> Any:
+        return setting.parse(text)
+
+    parse.__name__ = setting.kind.parse.__name__  # argparse says what a text is not: "int"
+    how: dict[str, Any] = {"type": parse, "metavar": setting.kind.metavar}
+    if isinstance(setting.kind, Flag):
+        how = {"action": argparse.BooleanOptionalAction}
+    may_be_none = f" ({NONE} for none)" if setting.optional else ""
+    train.add_argument(
+        setting.flag, default=argparse.SUPPRESS, help=setting.help + may_be_none, **how
+    )
+
+
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    """Settings that the command line gives."""
+    names = [each.name for each in _offered()]
+    return {name: value for name, value in vars(options).items() if name in names}
 
 
 def _add_temperature(command: argparse.ArgumentParser) -> None:
@@ -158,10 +191,10 @@ def _add_temperature(command: argparse.ArgumentParser) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    if options.resume:
-        session = _resumed(options)
-    else:
-        session = _begun(options) if getattr(options, "from") else _started(options)
+    from scratchgan.progress import Progress
+    from scratchgan.run import exact
+
+    session = _resumed(options) if options.resume else _begun(options)
     folder, config = session.folder.path, session.folder.config
     done = session.trainer.iteration
     if done >= config.steps:
@@ -173,10 +206,10 @@ def _train(options: argparse.Namespace) -> int:
         f" backend {config.backend}, objective {_played(config)},"
         f" iterations {done:,} → {config.steps:,}"
     )
-    with _Progress(session) as progress:
+    with Progress(config.steps, done) as progress:
         outcome = session.run(progress)
     _report(folder, outcome)
-    _print_exact(session.trainer, session.data)
+    _print_exact(exact(session.trainer, session.data))
     return 128 + outcome.signal if outcome.interrupted else 0  # as shells say it
 
 
@@ -188,116 +221,31 @@ def _played(config: Config) -> str:
     return " ".join([first.name, *(f"(from {start:,} on {o.name})" for start, o in later)])
 
 
-def _started(options: argparse.Namespace) -> Session:
-    from scratchgan import checks
-    from scratchgan.data import dataset_names, load, usual_name
-    from scratchgan.recipes import get_recipe, recipe_for
-    from scratchgan.runs import Config, Session
+def _begun(options: argparse.Namespace) -> Session:
+    from scratchgan.recipes import get_recipe
+    from scratchgan.runs import begin_run, read_toml
 
-    recipe, asked = _asked(options)
-    asked |= _given(options)
-    chosen = recipe is None and "data" in asked
-    if recipe is None:
-        data = checks.one_of("data set", usual_name(asked.get("data", "digits")), dataset_names())
-        recipe = recipe_for(data)
-    quick = get_recipe(recipe).quick() if options.quick else {}
-    config = Config.from_recipe(recipe, quick | asked)
-    session = Session.start(options.out, config, load(config.data))
-    if chosen:
-        print(f"no recipe is named: {recipe}, which suits the data set {config.data}")
+    changes = (read_toml(options.config) if options.config else {}) | _given(options)
+    named = changes.pop("recipe", None)  # in the file
+    if named is not None:
+        get_recipe(named)  # a mistake is told, though the command line has the last word
+    recipe = named if options.recipe is None else options.recipe
+    session = begin_run(
+        recipe, out=options.out, quick=options.quick, origin=options.origin, **changes
+    )
+    if recipe is None and options.origin is None and "data" in changes:
+        config = session.folder.config
+        print(f"no recipe is named: {config.recipe}, which suits the data set {config.data}")
     return session
 
 
-def _begun(options: argparse.Namespace) -> Session:
-    """Begin where another run stands, with its settings or a recipe's."""
-    from scratchgan.data import load
-    from scratchgan.runs import Config, RunFolder, Session
-
-    if options.quick:
-        raise ValueError("--from FOLDER counts its iterations on from there; leave out --quick")
-    recipe, settings = _asked(options)
-    changes = settings | _given(options)
-    origin = RunFolder.open(getattr(options, "from"))
-    config = (
-        origin.config.changed(changes) if recipe is None else Config.from_recipe(recipe, changes)
-    )
-    return Session.start(options.out, config, load(config.data), origin.newest_checkpoint())
-
-
 def _resumed(options: argparse.Namespace) -> Session:
-    from scratchgan.data import load
-    from scratchgan.runs import RunFolder, Session
+    from scratchgan.runs import resume_run
 
-    given = _given(options)
-    steps = given.pop("steps", None)
-    others = ("recipe", "quick", "config", "out", "from")
-    also = [*given, *(name for name in others if getattr(options, name))]
-    if also:
-        raise ValueError(
-            f"--resume continues a run with its own settings; leave out {', '.join(also)}"
-            " (--steps alone may change)"
-        )
-    folder = RunFolder.open(options.resume)
-    return Session.resume(folder, load(folder.config.data), steps)
-
-
-def _asked(options: argparse.Namespace) -> tuple[str | None, dict[str, Any]]:
-    """Return the recipe, if one is named here or in the settings file, and the file's settings."""
-    from scratchgan import checks
-    from scratchgan.recipes import recipe_names
-    from scratchgan.runs import read_toml
-
-    settings = read_toml(options.config) if options.config else {}
-    named = [] if options.recipe is None else [options.recipe]
-    if "recipe" in settings:
-        named.append(settings.pop("recipe"))
-    for recipe in named:  # the file's too, where the command line has the last word
-        checks.one_of("recipe", recipe, recipe_names())
-    return named[0] if named else None, settings
-
-
-def _given(options: argparse.Namespace) -> dict[str, Any]:
-    """Settings that the command line gives."""
-    names = (
-        "data", "backend", "steps", "batch_size", "k", "objective", "updates", "conditional",
-        "seed",
+    return resume_run(
+        options.resume, **_given(options), recipe=options.recipe, quick=options.quick,
+        config=options.config, out=options.out, **{"from": options.origin},
     )  # fmt: skip
-    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-
-
-class _Progress:
-    """A bar on a terminal; elsewhere, a plain line now and then."""
-
-    def __init__(self, session: Session) -> None:
-        from tqdm import tqdm
-
-        self._steps = session.folder.config.steps
-        self._line_every = max(1, self._steps // 10)
-        self._next_line = session.trainer.iteration + 1
-        start = session.trainer.iteration
-        self._bar = (
-            tqdm(total=self._steps, initial=start, unit="it", dynamic_ncols=True)
-            if sys.stderr.isatty()
-            else None
-        )
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def __call__(self, trainer: Trainer) -> None:
-        from scratchgan.gan.report import line
-
-        step, numbers = trainer.iteration, line(trainer)
-        if self._bar is not None:
-            self._bar.set_postfix_str(numbers, refresh=False)
-            self._bar.update(step - self._bar.n)
-        elif step >= self._next_line:
-            self._next_line = (step // self._line_every + 1) * self._line_every
-            print(f"{step:>8,} / {self._steps:,}  {numbers}", flush=True)
 
 
 def _report(folder: Path, outcome: Outcome) -> None:
@@ -314,15 +262,11 @@ def _report(folder: Path, outcome: Outcome) -> None:
         print(f"measure them with `scratchgan evaluate {folder}`")
 
 
-def _print_exact(trainer: Trainer, data: Dataset) -> None:
+def _print_exact(found: ExactGame | None) -> None:
     """On the line the optimum is known: say how far from it the game stands."""
-    if data.density is None or not data.density.dim == trainer.noise.features == 1:
-        return
-    from scratchgan.exact.game import exact_game
-
-    exact = exact_game(trainer, data.density)
-    print("by quadrature, in nats:" if exact.game.unit == "nats" else "by quadrature, JSD in nats:")
-    print(exact)
+    if found is not None:
+        print(f"by quadrature, {'' if found.game.unit == 'nats' else 'JSD '}in nats:")
+        print(found)
 
 
 # -- sample and evaluate ------------------------------------------------------------------------
@@ -331,60 +275,45 @@ def _print_exact(trainer: Trainer, data: Dataset) -> None:
 def _sample(options: argparse.Namespace) -> int:
     import numpy as np
 
-    from scratchgan.backends import Purpose, Stream
-    from scratchgan.runs import RunFolder, load_generator
-    from scratchgan.runs.files import write_atomically
-    from scratchgan.runs.render import sample_figure, samples_in_plane, save_figure
+    from scratchgan.files import write_atomically
+    from scratchgan.run import open_run
+    from scratchgan.runs.render import save_figure
 
-    folder = RunFolder.open(options.folder)
-    stream = Stream(options.seed).purpose(Purpose.USER)
-    generator = load_generator(folder, options.temperature)
-    samples = generator.sample(options.n, stream, options.label)
+    run = open_run(options.folder)
+    drawn = (options.n, options.seed, options.label, options.temperature)
     label = "" if options.label is None else f"-label-{options.label}"
     wide = "" if options.temperature == 1 else f"-temperature-{options.temperature:g}"
-    path = options.out or folder.path / f"sample-seed-{options.seed}{label}{wide}.png"
+    path = options.out or run.path / f"sample-seed-{options.seed}{label}{wide}.png"
     if path.suffix == ".npy":
+        samples = run.samples(*drawn)
         write_atomically(path, lambda stream: np.save(stream, samples))
-    elif path.suffix != ".png":
-        raise ValueError(f"--out {path}: expected a name that ends in .png or .npy")
-    elif folder.config.image_shape is not None:
-        save_figure(path, sample_figure(samples, folder.config.image_shape))
+    elif path.suffix == ".png":
+        save_figure(path, run.figure(*drawn))
     else:
-        save_figure(path, samples_in_plane(samples))
+        raise ValueError(f"--out {path}: expected a name that ends in .png or .npy")
     print(f"{options.n:,} samples: {path}")
     return 0
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from scratchgan.backends import Purpose, Stream
-    from scratchgan.data import load
-    from scratchgan.metrics import evaluate
-    from scratchgan.runs import RunFolder, load_generator, load_trainer
+    from scratchgan.run import open_run
+    from scratchgan.runs import RunFolder
     from scratchgan.workshop.results.records import require_json_name, write_result
 
     if options.json is not None:
         require_json_name(options.json)  # now, not after minutes of measuring
-    folder = RunFolder.open(options.folder)
-    data: Dataset = load(folder.config.data)
-    n = 2500 if options.n is None else options.n
-    if options.n is None and data.x_test is not None:
-        n = min(10_000, max(1000, len(data.x_test)))
+    run = open_run(options.folder)
+    data = run.data
     if options.json is not None and data.x_test is None:
         raise ValueError(f"--json: figures are written of images; '{data.name}' are none")
-    generator = load_generator(folder, options.temperature)
-    trainer = load_trainer(folder, data)  # the data are those it was trained on
-    samples = generator.sample(n, Stream(options.seed).purpose(Purpose.USER))
+    evaluation = run.evaluate(options.n, options.seed, options.temperature)
+    folder = RunFolder.open(options.folder)
     wide = "" if options.temperature == 1 else f", temperature {options.temperature:g}"
     print(f"{options.folder}, checkpoint {folder.chosen_checkpoint().name}{wide}")
-    evaluation = evaluate(
-        samples,
-        data,
-        asked=generator.labels_for(n, None),
-        validation=folder.config.validation,
-    )
     print(evaluation)
-    _print_exact(trainer, data)
+    _print_exact(run.exact())
     if options.json is not None:
+        generator = run.generator(options.temperature)
         write_result(options.json, folder, generator, evaluation, options.seed, data)
         print(f"written: {options.json}")
     return 0
@@ -394,12 +323,12 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from scratchgan.workshop.bench.run import Settings, run
+    from scratchgan.workshop.bench.run import BenchOptions, run
 
     suite, threads = options.suite, options.threads or []
     if suite is None and threads and not threads[-1].lstrip("-").isdigit():
         suite = threads.pop()  # `--threads 1 2 gemm`: argparse leaves nothing for the suite
-    settings = Settings(
+    asked = BenchOptions(
         suite=suite,
         backend=options.backend,
         threads=tuple(map(_whole_number, threads)),
@@ -408,7 +337,7 @@ def _bench(options: argparse.Namespace) -> int:
         quick=options.quick,
         only=options.only,
     )
-    report = run(settings, lambda text: print(text, flush=True))
+    report = run(asked, lambda text: print(text, flush=True))
     ours = report["machine"]["backend"]
     return 1 if any(failure["peer"] == ours for failure in report["failures"]) else 0
 

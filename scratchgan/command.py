@@ -1,4 +1,4 @@
-"""A command in use: known errors in one line each, and outputs that may be closed, full or left."""
+"""Run a command: one line for a known error, and outputs that may be closed, full or broken."""
 
 from __future__ import annotations
 
@@ -19,19 +19,18 @@ INTERRUPTED = 130  # the exit status that shells expect after Ctrl-C
 
 def run_command(name: str, work: Callable[[], int]) -> int:
     """
-    Do the work of a command and return its exit status.
+    Run a command and return its exit status.
 
-    0 is done; 1 is a training that diverged, memory that ran out, or output that got lost; 2 is
-    an error of what was asked, or of a file; 130 is Ctrl-C. An output whose reader has left
-    (``| head -1``), or that was closed from the start (``2>&-``), is no error: the work is done
-    to its end.
+    0: done. 1: the training diverged, memory ran out, or output could not be written. 2: an
+    invalid argument or file. 130: Ctrl-C. It is no error if the reader of an output ends early
+    (``| head -1``), or if an output is closed from the start (``2>&-``): the work is completed.
 
     Parameters
     ----------
     name : str
-        What a line about an error begins with.
+        The beginning of each error line.
     work : callable
-        Returns the exit status, or raises a ``SystemExit`` that has it, as argparse does.
+        Returns the exit status, or raises ``SystemExit`` with it, as argparse does.
     """
     with _outputs() as (out, err):
 
@@ -48,9 +47,9 @@ def run_command(name: str, work: Callable[[], int]) -> int:
             say(f"error: {error}")
         except MemoryError as error:
             detail = f" ({error})" if str(error) else ""
-            say(f"error: there is not enough memory{detail}; ask for less at once")
+            say(f"error: there is not enough memory{detail}; use a smaller batch or fewer samples")
             status = 1
-        except SystemExit as ended:  # of argparse, which has said why
+        except SystemExit as ended:  # argparse has printed the reason
             status = ended.code if isinstance(ended.code, int) else 0
         except KeyboardInterrupt:
             say("interrupted")
@@ -65,12 +64,12 @@ def run_command(name: str, work: Callable[[], int]) -> int:
 
 class _Output:
     """
-    A text stream that ends nothing when it fails: what follows goes nowhere.
+    A text stream that does not raise when a write fails; it discards the rest of the text.
 
     Attributes
     ----------
     lost : OSError or None
-        Why output was lost; None where nothing was, or where nobody was there to read it.
+        Why output was lost; None if nothing was lost or the reader ended early.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -96,7 +95,7 @@ class _Output:
         except OSError as error:
             if error.errno != errno.EPIPE:
                 self.lost = error
-            # What is still in the buffer goes nowhere too, at Python's own flush at its end.
+            # Python flushes the rest of the buffer at its end; discard that too.
             with suppress(OSError, io.UnsupportedOperation):
                 _onto_nothing(self._stream.fileno())
             self._stream = _Nowhere()
@@ -107,7 +106,7 @@ class _Output:
 
 
 class _Nowhere(io.TextIOBase):
-    """Takes any text, and keeps none."""
+    """Discards all text."""
 
     def write(self, text: str) -> int:
         return len(text)
@@ -115,12 +114,12 @@ class _Nowhere(io.TextIOBase):
 
 @contextmanager
 def _outputs() -> Iterator[tuple[_Output, _Output]]:
-    """Put outputs that end nothing into the places of stdout and stderr."""
+    """Replace stdout and stderr by streams that do not raise when a write fails."""
     _open_closed()
     before = sys.stdout, sys.stderr
     for stream in before:
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal without ≥ or → shows a ?
+            stream.reconfigure(errors="replace")  # a terminal without ≥ or → shows ?
     out, err = map(_Output, before)
     sys.stdout, sys.stderr = cast(TextIO, out), cast(TextIO, err)
     try:
@@ -130,7 +129,7 @@ def _outputs() -> Iterator[tuple[_Output, _Output]]:
 
 
 def _open_closed() -> None:
-    """Open stdin, stdout and stderr where they are closed: a run's file must not become one."""
+    """Open stdin, stdout and stderr if closed, so that no file of a run gets their numbers."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -139,7 +138,7 @@ def _open_closed() -> None:
 
 
 def _onto_nothing(number: int) -> None:
-    """Let a file descriptor lead to os.devnull."""
+    """Point a file descriptor to os.devnull."""
     nothing = os.open(os.devnull, os.O_RDWR)
     if nothing != number:
         os.dup2(nothing, number)

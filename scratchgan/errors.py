@@ -1,4 +1,4 @@
-"""The errors that scratchgan raises, and the sentence that suggests a name."""
+"""The errors that scratchgan raises, and the message for an unknown name."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ __all__ = [
     "DataError",
     "NonFiniteError",
     "NotRecordableError",
+    "RecipeError",
     "ReplayError",
     "RunError",
     "ShapeError",
@@ -19,19 +20,23 @@ __all__ = [
 
 
 class ShapeError(ValueError):
-    """An array has a shape or a dtype that the operation cannot take."""
+    """An array has a shape or a dtype that the operation does not accept."""
 
 
 class DataError(ValueError):
-    """A data set or a file of one is missing, damaged or not what it should be."""
+    """A data set, or one of its files, is missing, damaged or invalid."""
+
+
+class RecipeError(ValueError):
+    """A file that is to hold a recipe cannot be used."""
 
 
 class RunError(RuntimeError):
-    """A run folder or a checkpoint cannot be used as asked."""
+    """A run folder or a checkpoint cannot be used as requested."""
 
 
 class NonFiniteError(ArithmeticError):
-    """A value of the training became NaN or infinite."""
+    """A value in training became NaN or infinite."""
 
 
 class NotRecordableError(RuntimeError):
@@ -39,7 +44,7 @@ class NotRecordableError(RuntimeError):
 
 
 class ReplayError(RuntimeError):
-    """A replayed iteration has turned out to compute something else than one that is run."""
+    """A replayed iteration computed something different from the same iteration run directly."""
 
 
 class BackendUnavailableError(RuntimeError):
@@ -47,21 +52,21 @@ class BackendUnavailableError(RuntimeError):
 
 
 class UnknownNameError(ValueError):
-    """A name that is not in the list of known ones."""
+    """A name is not in the list of known names."""
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """
-    Make the error for an unknown name: it lists the known ones and suggests the nearest.
+    Return the error for an unknown name; it lists the known names and suggests the nearest.
 
     Parameters
     ----------
     kind : str
-        What the name names, such as ``"recipe"``.
+        The kind of thing that is named, such as ``"recipe"``.
     name : object
-        What was given.
+        The unknown name.
     known : iterable of str
-        The names that would have worked.
+        The known names.
 
     Examples
     --------
@@ -69,7 +74,7 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
     unknown backend 'referense'; did you mean 'reference'? Known: cpu, reference
     """
     names = sorted(known)
-    small = {known_name.lower(): known_name for known_name in names}  # MNIST is near to mnist
+    small = {known_name.lower(): known_name for known_name in names}  # so that MNIST finds mnist
     near = difflib.get_close_matches(str(name)[:60].lower(), small, n=1)
     hint = f"; did you mean '{small[near[0]]}'?" if near else "."
     said = str(name) if str(name).isprintable() else ascii(str(name))[1:-1]

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 from scratchgan import checks
 from scratchgan.backends import Array, Backend
-from scratchgan.errors import unknown
+from scratchgan.fields import Checked, Flag, Number, Part, Whole, setting
 
 __all__ = [
+    "OPTIMIZER",
     "SGD",
     "Adam",
     "Cosine",
@@ -24,8 +25,6 @@ __all__ = [
     "LinearRamp",
     "Optimizer",
     "Schedule",
-    "optimizer_from_config",
-    "optimizer_to_config",
     "value_at",
 ]
 
@@ -34,40 +33,45 @@ LEAST = 1e-37  # of Adam's eps: float32 takes a smaller one for 0, and 0 / 0 fol
 LONGEST = 10**12  # updates of a schedule: more than any run makes
 
 
-class _Checked:
-    """A frozen dataclass that puts plain numbers in the place of what it was given."""
+@dataclass(frozen=True)
+class Scheduled(Number):
+    """A number, or a function of t whose values lie in the same range at both ends of a run."""
 
-    def _number(self, name: str, low: float, high: float = LARGEST, **sides: bool) -> None:
-        owner, value = type(self).__name__, getattr(self, name)
-        self._put(name, checks.number(owner, name, value, low, high, **sides))
-
-    def _updates(self, name: str) -> None:
-        owner, value = type(self).__name__, getattr(self, name)
-        self._put(name, checks.whole(owner, name, value, 1, LONGEST))
-
-    def _schedule(self, name: str, low: float, high: float = LARGEST, **sides: bool) -> None:
-        """Check a number, or a function of t at both ends of a long run."""
-        owner, value = type(self).__name__, getattr(self, name)
+    def check(self, owner: str, name: str, value: Any) -> Any:
         if callable(value) and not isinstance(value, type):
             for t in (0, LONGEST):  # every schedule here lies between its two ends
                 try:
                     reached = value(t)
                 except TypeError as error:
                     raise ValueError(f"{owner}: {name} is no function of t: {error}") from error
-                checks.number(owner, f"{name} at update {t:,}", reached, low, high, **sides)
-            return
+                super().check(owner, f"{name} at update {t:,}", reached)
+            return value
         try:
-            self._number(name, low, high, **sides)
+            return super().check(owner, name, value)
         except ValueError as error:
             remedy = f"{error}, or a schedule, such as Cosine(1e-3, 0, 10_000)"
             raise ValueError(remedy) from None
 
-    def _put(self, name: str, value: object) -> None:
-        object.__setattr__(self, name, value)  # it is frozen for everyone else
+    def to_plain(self, name: str, value: Any) -> Any:
+        if not callable(value):
+            return value
+        expected = "a schedule of scratchgan.optim, which a file can name"
+        return checks.instance("", name, value, SCHEDULES, expected).to_plain()
+
+    def from_plain(self, name: str, value: Any, now: Any = None) -> Any:
+        if not isinstance(value, dict):
+            return value
+        table, named = dict(value), {schedule.name: schedule for schedule in SCHEDULES}
+        make = named[checks.one_of("schedule", table.pop("name", None), named)]
+        return make.from_plain(table)
+
+
+POSITIVE = Number(0, LARGEST)
+UPDATES = Whole(1, LONGEST)
 
 
 @dataclass(frozen=True)
-class ExponentialDecay(_Checked):
+class ExponentialDecay(Checked):
     """
     max(initial / factor^t, floor), where t may begin anew every ``period`` updates.
 
@@ -75,18 +79,11 @@ class ExponentialDecay(_Checked):
     anew with a large rate is a warm restart (Loshchilov & Hutter 2017, arXiv 1608.03983).
     """
 
-    initial: float
-    factor: float
-    floor: float = 0.0
-    period: int | None = None
+    initial: float = setting(POSITIVE)
+    factor: float = setting(Number(1, LARGEST))
+    floor: float = setting(POSITIVE, 0.0)
+    period: int | None = setting(UPDATES, None)
     name: ClassVar[str] = "exponential"
-
-    def __post_init__(self) -> None:
-        self._number("initial", 0)
-        self._number("factor", 1)
-        self._number("floor", 0)
-        if self.period is not None:
-            self._updates("period")
 
     def __call__(self, t: int) -> float:
         if self.period is not None:
@@ -96,41 +93,34 @@ class ExponentialDecay(_Checked):
 
 
 @dataclass(frozen=True)
-class LinearRamp(_Checked):
+class LinearRamp(Checked):
     """From ``start`` at t = 0 in a straight line to ``end`` at t = ``steps``, then constant."""
 
-    start: float
-    end: float
-    steps: int
+    start: float = setting(POSITIVE)
+    end: float = setting(POSITIVE)
+    steps: int = setting(UPDATES)
     name: ClassVar[str] = "linear"
-
-    def __post_init__(self) -> None:
-        self._number("start", 0)
-        self._number("end", 0)
-        self._updates("steps")
 
     def __call__(self, t: int) -> float:
         return self.start + (self.end - self.start) * min(t / self.steps, 1.0)
 
 
 @dataclass(frozen=True)
-class Cosine(_Checked):
+class Cosine(Checked):
     """Half a cosine from ``start`` at t = 0 to ``end`` at t = ``steps``, then constant."""
 
-    start: float
-    end: float
-    steps: int
+    start: float = setting(POSITIVE)
+    end: float = setting(POSITIVE)
+    steps: int = setting(UPDATES)
     name: ClassVar[str] = "cosine"
-
-    def __post_init__(self) -> None:
-        self._number("start", 0)
-        self._number("end", 0)
-        self._updates("steps")
 
     def __call__(self, t: int) -> float:
         progress = min(t / self.steps, 1.0)
         return self.end + (self.start - self.end) * (1 + math.cos(math.pi * progress)) / 2
 
+
+SCHEDULES = (ExponentialDecay, LinearRamp, Cosine)
+"""Those that a file can name."""
 
 Schedule: TypeAlias = float | ExponentialDecay | LinearRamp | Cosine
 
@@ -140,7 +130,7 @@ def value_at(schedule: Schedule, t: int) -> float:
     return schedule(t) if callable(schedule) else float(schedule)
 
 
-class Optimizer(_Checked, ABC):
+class Optimizer(Checked, ABC):
     """
     What a player asks of an optimiser.
 
@@ -209,16 +199,11 @@ class SGD(Optimizer):
     (array([0.25]), array([1.25]))
     """
 
-    rate: Schedule
-    momentum: Schedule = 0.0
-    nesterov: bool = False
+    rate: Schedule = setting(Scheduled(0, LARGEST))
+    momentum: Schedule = setting(Scheduled(0, 1, below=True), 0.0)
+    nesterov: bool = setting(Flag(), False)
     name: ClassVar[str] = "sgd"
     slots: ClassVar[tuple[str, ...]] = ("velocity",)
-
-    def __post_init__(self) -> None:
-        self._schedule("rate", 0)
-        self._schedule("momentum", 0, 1, below=True)
-        self._put("nesterov", checks.flag("SGD", "nesterov", self.nesterov))
 
     def _apply(
         self,
@@ -248,18 +233,12 @@ class Adam(Optimizer):
         Added to √v̂; from 1e-37, which float32 can hold, to 1e15.
     """
 
-    rate: Schedule = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
+    rate: Schedule = setting(Scheduled(0, LARGEST), 1e-3)
+    beta1: float = setting(Number(0, 1, below=True), 0.9)
+    beta2: float = setting(Number(0, 1, below=True), 0.999)
+    eps: float = setting(Number(LEAST, LARGEST), 1e-8)
     name: ClassVar[str] = "adam"
     slots: ClassVar[tuple[str, ...]] = ("m", "v")
-
-    def __post_init__(self) -> None:
-        self._schedule("rate", 0)
-        self._number("beta1", 0, 1, below=True)
-        self._number("beta2", 0, 1, below=True)
-        self._number("eps", LEAST)
 
     def _apply(
         self,
@@ -277,51 +256,5 @@ class Adam(Optimizer):
         )  # fmt: skip
 
 
-_SCHEDULES: dict[str, Any] = {s.name: s for s in (ExponentialDecay, LinearRamp, Cosine)}
-_OPTIMIZERS: dict[str, Any] = {o.name: o for o in (SGD, Adam)}
-
-
-def optimizer_to_config(optimizer: Optimizer) -> dict[str, Any]:
-    """
-    Return an optimiser as plain data, for config.json.
-
-    Examples
-    --------
-    >>> optimizer_to_config(SGD(LinearRamp(0.1, 0.0, 500)))["rate"]
-    {'name': 'linear', 'start': 0.1, 'end': 0.0, 'steps': 500}
-    """
-    config: dict[str, Any] = {"name": optimizer.name}
-    for key, value in vars(optimizer).items():
-        if callable(value):
-            known = tuple(_SCHEDULES.values())
-            schedule = checks.instance(optimizer.name, key, value, known, "a schedule of this file")
-            value = {"name": schedule.name, **asdict(schedule)}
-        config[key] = value
-    return config
-
-
-def optimizer_from_config(config: dict[str, Any]) -> Optimizer:
-    """Return the optimiser that ``optimizer_to_config`` (or a TOML file) describes."""
-    arguments = dict(checks.instance("", "optimizer", config, dict, "a table with a name"))
-    make = _named("optimizer", arguments, _OPTIMIZERS)
-    for key, value in arguments.items():
-        if isinstance(value, dict):
-            schedule = dict(value)
-            arguments[key] = _build(_named("schedule", schedule, _SCHEDULES), schedule)
-    optimizer: Optimizer = _build(make, arguments)
-    return optimizer
-
-
-def _named(kind: str, arguments: dict[str, Any], known: dict[str, Any]) -> Any:
-    return known[checks.one_of(kind, arguments.pop("name", None), known)]
-
-
-def _build(make: Any, arguments: dict[str, Any]) -> Any:
-    fields = make.__dataclass_fields__
-    for key in arguments:
-        if key not in fields:
-            raise unknown(f"setting of {make.name}", key, fields)
-    try:
-        return make(**arguments)
-    except TypeError as error:
-        raise ValueError(f"{make.name}: {error}") from None
+OPTIMIZER = Part(Optimizer, "an optimizer, such as Adam(), or a table", (SGD, Adam))
+"""What a setting may be that is an optimiser; a table, of JSON or TOML, names it."""

@@ -214,8 +214,9 @@ def sample_scatter(
     """
     Show samples in the plane, over the data where they are given.
 
-    Both axes go from −r to r, with r = 1.3 × the largest coordinate of the data. What is NaN or
-    infinite is not drawn.
+    Both axes go from −r to r, with r = 1.3 × the largest coordinate of the data. Where the data are
+    farther from 0 than they are wide, an axis shows where they are. What is NaN or infinite is not
+    drawn.
 
     Parameters
     ----------
@@ -233,11 +234,26 @@ def sample_scatter(
         data = checks.array("", "data", data, (None, 2), rows=1)
         axes.plot(*data[:2000].T, ".", color=GREY, markersize=4, label="data")
     axes.plot(*samples.T, ".", color=GREEN, markersize=4, alpha=0.6, label="G(z)")
-    reach = 1.3 * _farthest(samples if data is None else data)
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    shown = samples if data is None else data
+    reach = 1.3 * _farthest(shown)
+    sides = [_side(column) for column in shown.T]
+    if any(sides):
+        axes.set(xlim=sides[0] or (-reach, reach), ylim=sides[1] or (-reach, reach))
+    else:
+        axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     axes.set(xlabel="x₀", ylabel="x₁", title=title)
     axes.legend(loc="upper right", markerscale=3)
     return figure
+
+
+def _side(values: NDArray[Any]) -> tuple[float, float] | None:
+    """Limits of an axis for values that are farther from 0 than they are wide; None for others."""
+    finite = values[np.isfinite(values)]
+    low, high = float(finite.min(initial=np.inf)), float(finite.max(initial=-np.inf))
+    width = high - low
+    if not 0 < width < max(low, -high):
+        return None
+    return low - 0.15 * width, high + 0.15 * width
 
 
 def _farthest(points: NDArray[Any]) -> float:
@@ -319,14 +335,19 @@ def sample_density(
     return figure
 
 
-def histogram(samples: NDArray[Any]) -> Figure:
-    """Show samples on a line, (n,) or (n, 1), as a histogram; without those that are not finite."""
-    samples = _line(samples)
-    samples = samples[np.isfinite(samples)]
+def histogram(samples: NDArray[Any], data: NDArray[Any] | None = None, title: str = "") -> Figure:
+    """
+    Show samples on a line, (n,) or (n, 1), as a histogram, and the data where they are given.
+
+    What is not finite is not drawn.
+    """
     figure, axes = _figure()
-    if samples.size:  # of none there is no density
-        axes.hist(samples, bins=80, density=True, color=GREEN, alpha=0.6)
-    axes.set(xlabel="x", ylabel="density of G(z)")
+    for values, colour, label in ((data, GREY, "data"), (samples, GREEN, "G(z)")):
+        if values is not None and (finite := _line(values)[np.isfinite(_line(values))]).size:
+            axes.hist(finite, bins=80, density=True, color=colour, alpha=0.6, label=label)
+    if data is not None:
+        axes.legend()
+    axes.set(xlabel="x", ylabel="density of G(z)" if data is None else "density", title=title)
     return figure
 
 

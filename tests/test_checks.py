@@ -99,11 +99,11 @@ class Table:
         (Table(), "a Table of shape (3, 2); expected a NumPy array of numbers (give .to_numpy()"),
         ("abc", "'abc'; expected a NumPy array"),
         (None, "None; expected a NumPy array"),
-        ([[1.0], [1.0, 2.0]], "expected rows of one length"),
+        ([[1.0], [1.0, 2.0]], "expected rows of equal length"),
         (np.array(["a"]), "expected real numbers"),
         (np.zeros((2, 2), complex), "of dtype complex128; expected real numbers"),
         (np.array([object()]), "expected real numbers"),
-        (np.zeros(4), "shape (4,); expected (any, 2) (one feature is a column"),
+        (np.zeros(4), "shape (4,); expected (any, 2) (give a single feature as a column"),
         (np.zeros((4, 3)), "shape (4, 3); expected (any, 2)"),
         (np.zeros((1, 2)), "1 rows; expected at least 2"),
     ],
@@ -138,7 +138,10 @@ def test_labels():
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ([1, 2, 3], "a: y holds the classes 1, 2, 3; expected 0, 1, 2, an example of each (np.un"),
+        (
+            [1, 2, 3],
+            "a: y holds the classes 1, 2, 3; expected 0, 1, 2, each with an example (np.un",
+        ),
         ([0, 2, 2], "holds the classes 0, 2; expected 0, 1,"),
         ([-1, 0, 1], "holds the classes -1, 0, 1; expected"),
         ([0, 0, 2**31], "holds the classes 0, 2147483648; expected 0, 1"),
@@ -150,8 +153,8 @@ def test_labels():
         ([[0], [1], [0]], "has shape (3, 1); expected (3,)"),
         (np.ma.masked_greater(np.array([0, 1, 2]), 1), "masked"),
         (None, "a: y is None"),
-        ([0, 1, 0], "holds examples of 2 classes, and 3 were named"),
-        ([0, 0, 0], "holds examples of 1 classes, and 3 were named"),
+        ([0, 1, 0], "holds examples of 2 classes; expected 3"),
+        ([0, 0, 0], "holds examples of 1 classes; expected 3"),
     ],
 )
 def test_what_are_no_labels(value, said):

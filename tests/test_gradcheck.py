@@ -118,13 +118,15 @@ def test_an_input_on_which_f_does_not_depend_may_have_zero_gradient():
 def test_only_float64_is_taken(dtype):
     x = np.ones((2, 3), dtype)
     for target, inputs in [(loss, {**POINT, "x": x}), (Linear(3, 2), x)]:
-        with pytest.raises(ShapeError, match=f"x is {np.dtype(dtype)}; gradients are checked in"):
+        with pytest.raises(ShapeError, match=f"x is {np.dtype(dtype)}; expected float64"):
             gradcheck(target, inputs)
 
 
 def test_float32_is_refused_with_the_reason_and_the_remedy():
     params = Linear(3, 2).init(np.random.default_rng(0), np.float32)
-    with pytest.raises(ShapeError, match=r"weight is float32.*wrong by 1e-4.*astype\(np.float64\)"):
+    with pytest.raises(
+        ShapeError, match=r"weight is float32.*errors of 1e-4.*astype\(np.float64\)"
+    ):
         gradcheck(Linear(3, 2), np.ones((4, 3)), params=params)
     with pytest.raises(ShapeError, match=r"dtype float32; expected one number of float64"):
         gradcheck(lambda x: (np.float32(x.sum()), {"x": np.ones(3)}), {"x": np.ones(3)})
@@ -138,9 +140,9 @@ def test_a_function_that_is_not_analytic_is_refused_by_the_complex_step():
         return float(x.sum()), {"x": np.ones(3)}
 
     assert gradcheck(size, {"x": np.array([1.0, -2.0, 3.0])}).ok
-    with pytest.raises(TypeError, match="real value for complex inputs.*Take method='central'"):
+    with pytest.raises(TypeError, match="real value for complex inputs.*use method='central'"):
         gradcheck(size, {"x": np.array([1.0, -2.0, 3.0])}, method="complex")
-    with pytest.raises(TypeError, match="does not take complex numbers.*Take method='central'"):
+    with pytest.raises(TypeError, match="does not accept complex numbers.*use method='central'"):
         gradcheck(cast, {"x": np.ones(3)}, method="complex")
 
 
@@ -194,7 +196,7 @@ def test_bad_arguments_are_refused():
         gradcheck(loss, POINT, mode="directional", directions=0)
     with pytest.raises(ValueError, match=r"step is -1\.0; expected a number at least 1e-300"):
         gradcheck(loss, POINT, step=-1.0)
-    with pytest.raises(TypeError, match="belong to a Layer"):
+    with pytest.raises(TypeError, match="are for a Layer"):
         gradcheck(loss, POINT, params={})
 
 
@@ -243,7 +245,7 @@ def test_a_layer_with_a_parameter_named_x_or_a_wrong_dx_is_refused():
 
     with pytest.raises(ValueError, match="has a parameter 'x'"):
         gradcheck(Named(3, 3), POINT["x"])
-    with pytest.raises(ShapeError, match="a dx unlike x"):
+    with pytest.raises(ShapeError, match="backward returned dx"):
         gradcheck(Pair(), POINT["x"])
-    with pytest.raises(ShapeError, match="a dx unlike x, None"):
+    with pytest.raises(ShapeError, match="backward returned dx, None"):
         gradcheck(NoDx(), POINT["x"])

@@ -7,9 +7,12 @@ The first half reads every file of the package; the second starts Python anew.
 from __future__ import annotations
 
 import ast
+import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,23 +23,45 @@ import scratchgan
 PACKAGE = Path(scratchgan.__file__).parent
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 
-# Which parts of the package a part may import, besides itself.
+# Which parts of the package a part may import, besides itself: a line for each folder and file.
+CORE = {"backends", "checks", "errors"}
 BELOW = {
     "errors": set(),
-    "checks": {"errors"},
     "limits": set(),
+    "checks": {"errors"},
+    "command": {"errors"},
+    "files": {"checks", "errors"},
     "theory": {"checks", "errors"},
     "backends": {"checks", "errors"},
-    "nn": {"backends", "checks", "errors"},
-    "games": {"theory", "backends", "checks", "errors"},
-    "optim": {"backends", "checks", "errors"},
-    "gan": {"nn", "games", "optim", "backends", "checks", "errors", "limits"},
-    "data": {"theory", "checks", "errors", "limits"},
+    "fields": {"checks", "errors"},
+    "nn": CORE,
+    "optim": CORE | {"fields"},
+    "games": CORE | {"theory"},
+    "gan": CORE | {"fields", "games", "limits", "nn", "optim"},
+    "data": {"checks", "errors", "files", "limits", "theory"},
+    "gradcheck": CORE | {"nn"},
+    "testing": CORE | {"gradcheck", "nn"},
+    "recipes": CORE | {"data", "files", "gan", "limits", "nn", "optim"},
+    "progress": {"gan"},
+    "plots": {"checks", "errors", "games"},
+    "course": {"checks", "errors", "theory"},
+    "exact": CORE | {"games", "gan", "nn", "theory"},
+    "metrics": CORE | {"command", "data", "files", "gan", "nn", "optim", "theory"},
 }
-# These stand above and may import any of the above; nobody above may import them.
-BELOW["gradcheck"] = set(BELOW)
-BELOW["testing"] = set(BELOW)
-# Whatever is not named (metrics, plots, runs, cli, ...) stands on top of all and imports freely.
+BELOW["runs"] = CORE | {
+    "data", "fields", "files", "gan", "limits", "metrics", "nn", "optim", "plots", "recipes",
+}  # fmt: skip
+BELOW["run"] = CORE | {"data", "exact", "gan", "metrics", "plots", "progress", "runs"}
+BELOW["api"] = CORE | {"data", "games", "gan", "gradcheck", "nn", "optim", "recipes", "run"}
+BELOW["workshop"] = CORE | {
+    "data", "fields", "files", "gan", "metrics", "nn", "optim", "plots", "recipes", "runs",
+}  # fmt: skip
+BELOW["cli"] = CORE | {
+    "command", "data", "exact", "fields", "files", "gan", "games", "metrics", "progress",
+    "recipes", "run", "runs", "workshop",
+}  # fmt: skip
+BELOW["__main__"] = {"cli"}
+BELOW["__init__"] = set(BELOW) - {"cli", "workshop", "__main__"}  # for type checkers
 
 NUMPY_ALONE = {"theory", "backends", "nn", "games", "optim", "gan"}  # inside functions too
 AT_MODULE_LEVEL = {  # other packages that a file may import when it is itself imported
@@ -84,7 +109,7 @@ def violations(source: str, path: str) -> list[str]:
         root, _, rest = item.name.partition(".")
         if root == "scratchgan":
             target = rest.split(".")[0]
-            if part in BELOW and target not in BELOW[part] | {part}:
+            if target != "__version__" and target not in BELOW[part] | {part}:
                 wrong.append(f"{part} imports scratchgan.{target}")
         elif root in sys.stdlib_module_names or not item.runs:
             continue
@@ -103,18 +128,66 @@ def test_imports_go_one_way(path):
 
 
 def test_all_files_are_looked_at():
-    assert {"backends/base.py", "nn/linear.py", "errors.py", "__init__.py"} <= set(FILES)
+    assert {"backends/vocabulary.py", "nn/linear.py", "errors.py", "__init__.py"} <= set(FILES)
+
+
+def test_every_folder_and_file_has_its_line_and_no_other_has_one():
+    assert {path.removesuffix(".py").split("/")[0] for path in FILES} == set(BELOW)
+
+
+def test_what_may_be_imported_has_no_circle():
+    TopologicalSorter(BELOW).prepare()
+
+
+def modules() -> dict[str, set[str]]:
+    """For each file the files that it imports, inside functions too; by their dotted names."""
+    named = {path: ["scratchgan", *path.removesuffix(".py").split("/")] for path in FILES}
+    names = {".".join(name).removesuffix(".__init__") for name in named.values()}
+    graph: dict[str, set[str]] = {}
+    for path, name in named.items():
+        found = set()
+        for item in imports((PACKAGE / path).read_text(encoding="utf-8"), name[:-1]):
+            target = item.name
+            while target and target not in names:
+                target = target.rpartition(".")[0]
+            if item.runs and target not in ("", "scratchgan"):
+                found.add(target)
+        graph[".".join(name).removesuffix(".__init__")] = found
+    return graph
+
+
+def test_no_circle_between_files():
+    TopologicalSorter(modules()).prepare()
+
+
+def test_a_circle_is_found():
+    graph = modules()
+    graph["scratchgan.nn.layer"].add("scratchgan.nn.network")
+    with pytest.raises(CycleError, match=r"scratchgan\.nn\.layer"):
+        TopologicalSorter(graph).prepare()
+
+
+def test_of_the_notebooks_two_come_to_the_workshop():
+    """Those about the speed of products; the others are about what is trained."""
+    found = {
+        path.name[:2]
+        for path in (PACKAGE.parent / "notebooks").glob("*.ipynb")
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+        if cell["cell_type"] == "code"
+        and re.search(r"scratchgan.*\bworkshop\b|sg\.workshop", "".join(cell["source"]))
+    }
+    assert found == {"10", "11"}
 
 
 @pytest.mark.parametrize(
     ("path", "source"),
     [
         ("backends/cpu/gemm.py", "from scratchgan.nn import Layer"),
-        ("backends/base.py", "import scratchgan.nn.linear as linear"),
-        ("backends/base.py", "from ..nn import Layer"),
-        ("backends/base.py", "from .. import nn"),
-        ("backends/base.py", "from scratchgan import Linear"),
-        ("backends/base.py", "def f():\n    from scratchgan import nn"),
+        ("backends/vocabulary.py", "import scratchgan.nn.linear as linear"),
+        ("backends/vocabulary.py", "from ..nn import Layer"),
+        ("backends/vocabulary.py", "from .. import nn"),
+        ("backends/vocabulary.py", "from scratchgan import Linear"),
+        ("backends/vocabulary.py", "def f():\n    from scratchgan import nn"),
         ("theory/game.py", "from scratchgan.backends import Stream"),
         ("theory/game.py", "def f():\n    from scipy import integrate"),
         ("nn/linear.py", "from scratchgan.gan import Trainer"),
@@ -132,10 +205,15 @@ def test_all_files_are_looked_at():
         ("plots.py", "import matplotlib.pyplot as plt"),
         ("plots.py", "from matplotlib import pyplot"),
         ("cli.py", "import matplotlib"),
-        ("cli/train.py", "from tqdm import tqdm"),
+        ("cli.py", "from tqdm import tqdm"),
         ("errors.py", "import numpy as np"),
         ("errors.py", "from scratchgan.backends import Array"),
         ("__init__.py", "import numba"),
+        ("runs/session.py", "from scratchgan.workshop.bench.timing import measure"),
+        ("metrics/evaluation.py", "from scratchgan.runs import RunFolder"),
+        ("metrics/evaluation.py", "def f():\n    from scratchgan.runs.folder import RunFolder"),
+        ("course/claims.py", "from scratchgan import workshop"),
+        ("api.py", "from scratchgan.cli import main"),
     ],
 )
 def test_a_forbidden_import_is_found(path, source):
@@ -151,7 +229,7 @@ def test_a_forbidden_import_is_found(path, source):
         ),
         (
             "backends/cpu/gemm.py",
-            "from . import elementwise\nfrom .. import base\nfrom .x import y",
+            "from . import elementwise\nfrom .. import vocabulary\nfrom .x import y",
         ),
         ("nn/linear.py", "import numpy as np\nfrom scratchgan.backends import Array"),
         ("gan/trainer.py", "from scratchgan.nn import Network\nfrom scratchgan.optim import Adam"),
@@ -161,7 +239,10 @@ def test_a_forbidden_import_is_found(path, source):
             "import numpy\nif TYPE_CHECKING:\n    from matplotlib.axes import Axes",
         ),
         ("plots.py", "import matplotlib\ndef show():\n    import matplotlib.pyplot as plt"),
-        ("cli.py", "from scratchgan import gan, runs, plots\nfrom scratchgan.data import mnist"),
+        (
+            "cli.py",
+            "from scratchgan import __version__, gan, runs\nfrom scratchgan.data import mnist",
+        ),
         ("testing/check.py", "import hypothesis\nfrom scratchgan.gradcheck import gradcheck"),
     ],
 )

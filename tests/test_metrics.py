@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scratchgan.data import Dataset, load
+from scratchgan.data import load
 from scratchgan.metrics import classifier_confidence, evaluate, mode_coverage
 
 MEANS = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0], [4.0, 4.0]])
@@ -70,13 +70,19 @@ class TestModeCoverage:
             ((MEANS, MEANS, "0.1"), "std is '0.1'"),
             ((MEANS, MEANS, [0.1, 0.2]), "std is "),
             ((MEANS, MEANS, 0.1, [1.0]), r"weights has shape \(1,\); expected \(4,\)"),
-            ((MEANS, MEANS, 0.1, [2.5] * 4), "weights lie from 2.5 to 2.5 and sum to 10; expected"),
+            (
+                (MEANS, MEANS, 0.1, [2.5] * 4),
+                "weights are from 2.5 to 2.5 and their sum is 10; expected",
+            ),
             (
                 (MEANS, MEANS, 0.1, [1.0, 1.0, -0.5, -0.5]),
-                "weights lie from -0.5 to 1 and sum to 1;",
+                "weights are from -0.5 to 1 and their sum is 1;",
             ),
             ((MEANS, MEANS, 0.1, [0.25, 0.25, 0.25, np.nan]), "weights has 1 values that are NaN"),
-            ((MEANS, MEANS, 0.1, [0.25, 0.25, 0.25, 0.2499]), "and sum to 0.9999; expected shares"),
+            (
+                (MEANS, MEANS, 0.1, [0.25, 0.25, 0.25, 0.2499]),
+                "their sum is 0.9999; expected weights",
+            ),
         ],
     )
     def test_refuses(self, arguments, said):
@@ -140,8 +146,3 @@ class TestEvaluate:
         mean, std = evaluate(load("gaussian-1d").x[:2500], load("gaussian-1d")).measures
         assert abs(float(mean.generated) - 3) <= 0.05
         assert abs(float(std.real) - 0.5) <= 0.05
-
-    def test_your_own_array(self):
-        x = np.random.default_rng(0).normal(size=(50, 3))
-        data = Dataset.from_array(x, name="mine")
-        assert len(evaluate(data.x, data).measures) == 2

@@ -84,7 +84,7 @@ def test_what_is_not_finite_or_overflows_is_nan(name, row, value):
     assert np.isfinite(measured(name, a)).all()
     a[row, 1] = value
     if name in ("score", "labels") and value == value:
-        with pytest.raises(ValueError, match="expected rows of values ≥ 0 that sum to 1"):
+        with pytest.raises(ValueError, match="expected values ≥ 0 and rows with sum 1"):
             measured(name, a)
     elif name == "confidence" and math.isfinite(value):
         assert np.isfinite(measured(name, a))  # it measures no distance
@@ -138,7 +138,7 @@ class Table:
 @every_array
 def test_what_is_no_array_of_numbers(name):
     a = good(name)
-    with pytest.raises(ShapeError, match=r"give \.to_numpy\(\) of it"):
+    with pytest.raises(ShapeError, match=r"convert it with \.to_numpy\(\)"):
         measured(name, Table(a))
     for wrong in (None, "abc", a.astype(str), a.astype(complex), a.astype(object), {}):
         with pytest.raises(ShapeError, match=r"expected (a NumPy array|real numbers)"):
@@ -173,7 +173,7 @@ def test_lists_and_other_numbers_are_measured(name):
         (lambda: classifier_score(P, 41), "from 1 to 40, the number of samples"),
         (lambda: parzen_log_likelihood(X, X, X, 0.1), r"sigmas has shape \(\); expected \(any,\)"),
         (lambda: parzen_log_likelihood(X, X, X, "abc"), "sigmas is 'abc'; expected a NumPy array"),
-        (lambda: parzen_log_likelihood(X, X, X, [1e-200]), "sigmas are .*widths above 0"),
+        (lambda: parzen_log_likelihood(X, X, X, [1e-200]), "sigmas are .*widths from 1e-100"),
         (lambda: label_agreement(P, LABELS.astype(str)), "labels is .*expected real numbers"),
         (lambda: label_agreement(P, np.ma.masked_equal(LABELS, 1)), "labels is a masked array"),
         (lambda: classifier_confidence(Half(), X, 1.5), "threshold is 1.5"),

@@ -8,13 +8,12 @@ import pytest
 
 from scratchgan.backends import get_backend
 from scratchgan.optim import (
+    OPTIMIZER,
     SGD,
     Adam,
     Cosine,
     ExponentialDecay,
     LinearRamp,
-    optimizer_from_config,
-    optimizer_to_config,
     value_at,
 )
 
@@ -57,10 +56,10 @@ def test_adam_counts_its_updates():
 
 def test_defaults():
     """Kingma & Ba's, and plain descent."""
-    assert optimizer_to_config(Adam()) == {
+    assert Adam().to_plain() == {
         "name": "adam", "rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8,
     }  # fmt: skip
-    assert optimizer_to_config(SGD(0.1)) == {
+    assert SGD(0.1).to_plain() == {
         "name": "sgd", "rate": 0.1, "momentum": 0.0, "nesterov": False,
     }  # fmt: skip
     assert vars(ExponentialDecay(0.1, 1.5)) == {
@@ -99,9 +98,9 @@ def test_numpy_numbers_are_numbers_and_are_kept_plain(three):
         SGD(LinearRamp(three, three, three), nesterov=np.True_),
         Adam(Cosine(three, three, three)),
     ]
-    configs = [optimizer_to_config(optimizer) for optimizer in made]
+    configs = [optimizer.to_plain() for optimizer in made]
     assert json.loads(json.dumps(configs)) == configs
-    assert [optimizer_from_config(config) for config in configs] == made
+    assert [OPTIMIZER.from_plain("optimizer", config) for config in configs] == made
     for config in configs:
         for value in config["rate"].values() if isinstance(config["rate"], dict) else [0.0]:
             assert type(value) in (str, int, float)
@@ -172,7 +171,7 @@ def test_schedules_reach_the_update():
     ],
 )
 def test_config_round_trip(optimizer):
-    assert optimizer_from_config(optimizer_to_config(optimizer)) == optimizer
+    assert OPTIMIZER.from_plain("optimizer", optimizer.to_plain()) == optimizer
 
 
 @pytest.mark.parametrize(
@@ -203,16 +202,22 @@ def test_config_round_trip(optimizer):
         (lambda: ExponentialDecay(0.1, 0.5), "factor is 0.5; expected a number at least 1"),
         (lambda: ExponentialDecay(0.1, 1.5, -1e-9), "floor is -1e-09"),
         (lambda: ExponentialDecay(0.1, 1.01, period=0), "period is 0; expected a whole number"),
-        (lambda: optimizer_to_config(Adam(lambda t: 0.1)), "expected a schedule of this file"),
+        (lambda: Adam(lambda t: 0.1).to_plain(), "expected a schedule of scratchgan.optim"),
         (
-            lambda: optimizer_from_config("adam"),
-            "optimizer is 'adam'; expected a table with a name",
+            lambda: OPTIMIZER.check("", "optimizer", OPTIMIZER.from_plain("optimizer", "adam")),
+            "optimizer is 'adam'; expected an optimizer, such as Adam.., or a table",
         ),
-        (lambda: optimizer_from_config({"name": ["adam"]}), "unknown optimizer"),
-        (lambda: optimizer_from_config({"name": "adm"}), "did you mean 'adam'"),
-        (lambda: optimizer_from_config({"name": "adam", "lr": 1}), "unknown setting of adam 'lr'"),
-        (lambda: optimizer_from_config({"name": "sgd"}), "sgd: .*rate"),
-        (lambda: optimizer_from_config({"name": "sgd", "rate": {"name": "cos"}}), "schedule 'cos'"),
+        (lambda: OPTIMIZER.from_plain("optimizer", {"name": ["adam"]}), "unknown optimizer"),
+        (lambda: OPTIMIZER.from_plain("optimizer", {"name": "adm"}), "did you mean 'adam'"),
+        (
+            lambda: OPTIMIZER.from_plain("optimizer", {"name": "adam", "lr": 1}),
+            "unknown setting of adam 'lr'",
+        ),
+        (lambda: OPTIMIZER.from_plain("optimizer", {"name": "sgd"}), "sgd: .*rate"),
+        (
+            lambda: OPTIMIZER.from_plain("optimizer", {"name": "sgd", "rate": {"name": "cos"}}),
+            "schedule 'cos'",
+        ),
     ],
 )
 def test_refuses(make, message):

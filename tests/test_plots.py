@@ -306,7 +306,7 @@ def density(x):
         (lambda: plots.label_grid(IMAGES, np.arange(4), (2, 3), "abcd", 0), "columns is 0"),
         (lambda: plots.label_grid(IMAGES, np.arange(4), (2, 3), [0, 1, 2, 3]), "label's name is 0"),
         (lambda: plots.label_grid(IMAGES, None, (2, 3), "abcd"), "labels is None"),
-        (lambda: plots.sample_scatter(POINTS[:, 0]), r"one feature is a column"),
+        (lambda: plots.sample_scatter(POINTS[:, 0]), r"a single feature as a column"),
         (lambda: plots.sample_scatter(POINTS[:0]), "0 rows"),
         (
             lambda: plots.sample_scatter(POINTS, IMAGES),
@@ -397,6 +397,20 @@ def test_what_the_density_plot_holds():
     assert right.get_ylim() == (0, 1.05)
     labels = [text.get_text() for text in left.get_legend().get_texts()]
     assert sorted(labels) == ["D(x)", "G(z), histogram", "p_data"]
+
+
+def test_points_far_from_0_fill_the_picture(rng):
+    data = rng.uniform(size=(100, 2)) * [30, 2] + [150, -1]  # the second axis has 0 in it
+    axes = plots.sample_scatter(data, data).axes[0]
+    (low, high), other = axes.get_xlim(), axes.get_ylim()
+    assert 140 <= low <= 150 <= 180 <= high <= 190
+    assert other[0] == -other[1]
+
+
+def test_a_histogram_beside_the_data(rng):
+    axes = plots.histogram(rng.normal(size=(50, 1)), rng.normal(size=(90, 1)), "a title").axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["data", "G(z)"]
+    assert axes.get_title() == "a title"
 
 
 def test_a_histogram_has_area_1():

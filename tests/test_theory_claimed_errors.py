@@ -231,7 +231,10 @@ def test_masked_arrays_are_refused(p):
         (lambda: theory.kl(Normal, Normal()), "p is the class Normal; .*call the class"),
         (lambda: theory.total_variation(None, Normal()), "p is None; expected a density"),
         (lambda: theory.value(3, Normal(), Normal()), "logit is 3; expected a function"),
-        (lambda: theory.optimal_logit(Normal(), theory.ring()), "p_g has dimension 2; expected 1"),
+        (
+            lambda: theory.optimal_logit(Normal(), theory.ring()),
+            "p_data has dimension 1 and p_g has dimension 2",
+        ),
         (lambda: theory.sample_gradient([0.0], [1.0], "gan"), "game is 'gan'; expected a game"),
         (lambda: theory.sample_gradient([0.0], [1.0], Minimax), "game is the class Minimax"),
         (lambda: Normal().sample(10**30, np.random.default_rng(0)), "n is 10+; expected a whole"),
@@ -241,7 +244,10 @@ def test_masked_arrays_are_refused(p):
             r"f has shape \(9, 1\) at 15 points",
         ),
         (lambda: Normal().expect(lambda x: x), r"f has shape \(\d+, 1\) at \d+ points"),
-        (lambda: theory.js(*2 * [GaussianMixture([[0.0, 0, 0]], 1)]), "dimension 3: integrals are"),
+        (
+            lambda: theory.js(*2 * [GaussianMixture([[0.0, 0, 0]], 1)]),
+            "dimension 3; integrals expect",
+        ),
         (lambda: integrate(3, [0, 1]), "integrate: f is 3; expected a function"),
         (lambda: integrate(np.sin, "ab"), "integrate: points is 'ab'; expected a NumPy array"),
     ],

@@ -50,9 +50,12 @@ def backend_names() -> tuple[str, ...]:
 _loaded: dict[str, Backend | str] = {}  # by name: the backend, or why it does not work here
 
 
-def get_backend(name: str) -> Backend:
+def get_backend(name: str | Backend | None = None) -> Backend:
     """
-    Return a backend by its name; it is loaded at the first call.
+    Return a backend by its name, loaded at the first call.
+
+    A backend is returned as it is, and the default one for None: this is how every argument
+    called ``backend`` is read.
 
     Raises
     ------
@@ -61,6 +64,10 @@ def get_backend(name: str) -> Backend:
     BackendUnavailableError
         If it does not work here, with the reason and the remedy.
     """
+    if name is None:
+        return default_backend()
+    if isinstance(name, Backend):
+        return name
     one_of("backend", name, _HOMES)
     if name not in _loaded:
         _loaded.setdefault(name, _load(name))  # the same one for all threads

@@ -1,1 +1,1 @@
-"""What the notebooks stand on."""
+"""Helpers that the notebooks use."""

@@ -1,10 +1,10 @@
-"""Dataset: examples as rows of one float32 array, and what is known about them."""
+"""Dataset: examples as rows of a float32 array, with labels, image shape, range and source."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,32 +13,39 @@ from scratchgan import checks
 from scratchgan.errors import DataError, ShapeError
 from scratchgan.theory.densities import Density
 
-__all__ = ["Dataset"]
+__all__ = ["Dataset", "Examples"]
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int32]
 
 
+class Examples(NamedTuple):
+    """Some examples of a data set."""
+
+    x: Floats
+    labels: Labels | None
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """
-    A data set, checked when it is made; its arrays cannot be written to.
+    A data set, which is checked when it is made. Its arrays are read-only.
 
     Attributes
     ----------
     name : str
     x : float32 array (n, features), C-contiguous
     labels : int32 array (n,) or None
-        Classes 0, …, classes − 1, with an example of each.
+        Classes 0, …, classes − 1; each has at least one example.
     label_names : tuple of str
-        One for each class; empty where there are no labels.
+        One for each class; empty without labels.
     image_shape : tuple of int or None
-        (height, width) where a row of x is an image.
+        (height, width) if a row of x is an image.
     value_range : tuple of float
-        (low, high), between which all values lie.
+        (low, high); all values lie between these bounds.
     source, licence : str
     density : Density or None
-        The density that x was drawn from, where it is known.
+        The density that x was drawn from, if it is known.
     x_test : float32 array (n_test, features) or None
         Examples held out from training.
     labels_test : int32 array (n_test,) or None
@@ -46,8 +53,8 @@ class Dataset:
     Raises
     ------
     DataError
-        If the arrays are empty, of another shape, not floating point or not finite,
-        or if labels, names, image shape or range do not fit them.
+        If an array is empty, has a wrong shape, is not floating point or is not finite; or if
+        the labels, names, image shape or range do not match the arrays.
     ValueError
         If another argument is of the wrong kind.
     """
@@ -89,8 +96,8 @@ class Dataset:
             checks.instance(self._owner, "density", self.density, Density, "a Density, or None")
             if self.density.dim != self.features:
                 raise self._error(
-                    f"the density is {self.density.dim}-dimensional and x has {self.features}"
-                    " features"
+                    f"the density has dimension {self.density.dim} and x has {self.features}"
+                    " features; expected the same number"
                 )
         self._set("value_range", self._checked_range())
         low, high = self.value_range
@@ -116,18 +123,18 @@ class Dataset:
         density: Density | None = None,
     ) -> Dataset:
         """
-        Make a data set of your own array; the values are copied.
+        Make a data set from your own array; the values are copied.
 
         Parameters
         ----------
         x : floating-point array (n, features), or (n, height, width) for images
         name : str
         labels : integer array (n,), optional
-            Classes from 0, with an example of each.
+            Classes from 0; each must have at least one example.
         label_names : tuple of str, optional
-            "0", "1", … unless given.
+            "0", "1", … by default.
         image_shape, value_range, source, licence, density : optional
-            As the attributes; the range is that of the values unless given.
+            The attributes of the same name; the default range is that of the values.
 
         Raises
         ------
@@ -166,21 +173,34 @@ class Dataset:
 
     @property
     def n(self) -> int:
-        """How many examples there are to train on."""
+        """Number of training examples."""
         return len(self.x)
 
     @property
     def features(self) -> int:
-        """How many numbers an example has."""
+        """Number of features of an example."""
         return int(self.x.shape[1])
 
     @property
     def classes(self) -> int:
-        """How many classes there are; 0 without labels."""
+        """Number of classes; 0 without labels."""
         return len(self.label_names)
 
+    def split(self, validation: int) -> tuple[Examples, Examples]:
+        """
+        Return the examples to train on, and the last ``validation`` ones, which are held back.
+
+        Raises
+        ------
+        ValueError
+            If that is no whole number from 0, or leaves nothing to train on.
+        """
+        n = self.n - checks.whole(self._owner, "validation", validation, 0, self.n - 1)
+        labels = (None, None) if self.labels is None else (self.labels[:n], self.labels[n:])
+        return Examples(self.x[:n], labels[0]), Examples(self.x[n:], labels[1])
+
     def describe(self) -> str:
-        """Return a text for a person: shape, range, labels, source and licence."""
+        """Return a readable summary: shape, range, labels, source and licence."""
         kind = f"{self.features} feature{'s' if self.features > 1 else ''}"
         if self.image_shape is not None:
             kind = f"{' × '.join(map(str, self.image_shape))} pixels"
@@ -202,7 +222,7 @@ class Dataset:
         labels = getattr(self, which)
         if not split:
             return _read_only(checks.labels(self._owner, which, labels, len(x), self.classes))
-        # Of a class there may be no example among those held out.
+        # A class need not have an example among the held-out ones.
         labels = _as_array(self.name, which, labels)
         if labels.shape != (len(x),):
             raise self._error(
@@ -214,7 +234,7 @@ class Dataset:
             )
         if not (labels.min() >= 0 and labels.max() < self.classes):
             raise self._error(
-                f"{which} lies from {labels.min()} to {labels.max()}; expected 0 to"
+                f"{which} has values from {labels.min()} to {labels.max()}; expected 0 to"
                 f" {self.classes - 1}, one class for each of the {self.classes} label_names"
             )
         return _read_only(np.ascontiguousarray(labels, np.int32))
@@ -255,7 +275,7 @@ class Dataset:
         return f"data set '{self.name}'"
 
     def _set(self, field: str, value: Any) -> None:
-        object.__setattr__(self, field, value)  # the class is frozen for everyone else
+        object.__setattr__(self, field, value)  # the class is frozen for its users
 
     def _error(self, what: str) -> DataError:
         return DataError(f"{self._owner}: {what}")
@@ -275,18 +295,18 @@ def _examples(name: str, which: str, values: Any) -> Floats:
     if x.dtype.kind != "f":
         remedy = "give .astype(np.float32)"
         if x.dtype.kind in "iu":
-            remedy += ", divided by the greatest value if they are pixels"
+            remedy += ", and divide pixels by the largest possible value"
         raise DataError(f"{where} has dtype {x.dtype}; expected floating point ({remedy})")
     if x.ndim != 2:
         raise DataError(
-            f"{where} has shape {x.shape}; expected (n, features): reshape it, to (n, 1)"
-            " where an example is one number"
+            f"{where} has shape {x.shape}; expected (n, features): reshape it (to (n, 1)"
+            " if an example is one number)"
         )
     if x.size == 0:
         raise DataError(f"{where} is empty, of shape {x.shape}; give at least one example")
-    with np.errstate(over="ignore"):  # too great for float32: infinite, and reported below
+    with np.errstate(over="ignore"):  # values too large for float32 become infinite; see below
         x32: Floats = np.ascontiguousarray(x, np.float32)
-    # A NaN passes through min and max, so this reads x twice and copies nothing.
+    # min and max return NaN if there is one, so this needs no copy of x.
     if not (np.isfinite(x32.min()) and np.isfinite(x32.max())):
         row, column = np.argwhere(~np.isfinite(x32))[0]
         bad = int(np.count_nonzero(~np.isfinite(x32)))
@@ -298,6 +318,6 @@ def _examples(name: str, which: str, values: Any) -> Floats:
 
 
 def _read_only(a: NDArray[Any]) -> NDArray[Any]:
-    view = a.view()  # so that the flag of the caller's own array stays as it is
+    view = a.view()  # leaves the flag of the caller's array unchanged
     view.flags.writeable = False
     return view

@@ -1,4 +1,4 @@
-"""Digits: scikit-learn's embedded 8 × 8 handwritten digits; no network is needed."""
+"""Digits: the handwritten digits of 8 × 8 pixels that scikit-learn contains; no download."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ def digits() -> Dataset:
     """
     Return the 1,797 digits of Alpaydin & Kaynak 1998, scaled from 0 … 16 to [0, 1].
 
-    Every sixth image of each class is held out, whatever the seed: 1,493 are to
-    train on and 304 to test with, and both have the classes in the same proportions.
+    Every sixth image of each class is held out, independently of the seed. So there are 1,493
+    training images and 304 test images, with the classes in the same proportions.
 
     Returns
     -------
     Dataset
         x is (1493, 64), x_test is (304, 64); image_shape is (8, 8).
     """
-    from sklearn.datasets import load_digits  # slow to import, and used nowhere else here
+    from sklearn.datasets import load_digits  # slow to import, so only imported when needed
 
     pixels, labels = load_digits(return_X_y=True)
     x = (pixels / 16).astype(np.float32)

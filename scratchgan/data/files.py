@@ -1,17 +1,17 @@
 """
-The files of a distribution: found in a folder or downloaded, and always checked.
+Find or download the files of a data set, and check them.
 
-Where a file comes from, the first that there is:
+If ``$SCRATCHGAN_DATA_DIR`` is set, a file is searched only there: in the folder ``<name>/``, in
+the folder that torchvision makes (``MNIST/raw/``), and in the data folder itself. Otherwise the
+first of these places that has the file is used:
 
-1. ``$SCRATCHGAN_DATA_DIR``, if that variable is set, and nowhere else: its folder ``<name>/``,
-   the one that torchvision makes (``MNIST/raw/``), or that folder itself;
-2. the cache, ``pooch.os_cache("scratchgan")/<name>/``;
-3. a folder in which the system's own packages put it;
-4. the mirrors, in order; the file is then kept in the cache.
+1. the cache, ``pooch.os_cache("scratchgan")/<name>/``;
+2. a folder into which packages of the operating system install it;
+3. the mirrors, in order; the file is then kept in the cache.
 
-A file may be compressed or plain, and be called train-images-idx3-ubyte or
-train-images.idx3-ubyte; so the checksum, of the decompressed contents (distributions compress
-anew), says whether it is the right one.
+A file may be compressed or plain, and its name may be train-images-idx3-ubyte or
+train-images.idx3-ubyte. The checksum decides whether it is the right file. It is that of the
+decompressed contents, because distributors compress the files again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from scratchgan.data.idx import contents, parse_idx
 from scratchgan.errors import DataError
-from scratchgan.limits import open_regular
+from scratchgan.files import open_regular, write_atomically
 
 __all__ = ["DATA_DIR", "Distribution", "IdxFile", "find"]
 
@@ -40,7 +40,7 @@ DATA_DIR = "SCRATCHGAN_DATA_DIR"
 
 @dataclass(frozen=True)
 class IdxFile:
-    """One file: its name without ".gz", what it holds, and the SHA-256 of that."""
+    """One file: its name without ".gz", and the shape and SHA-256 of its contents."""
 
     name: str
     shape: tuple[int, ...]
@@ -48,37 +48,37 @@ class IdxFile:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that the file goes by, its own first."""
+        """All names that the file may have, the usual name first."""
         names = (self.name, self.name.replace("-idx", ".idx"))
         return tuple(f"{name}{suffix}" for name in names for suffix in (".gz", ""))
 
     @property
     def most(self) -> int:
-        """How many bytes it has at most, compressed or not; gzip may add a little."""
+        """Largest number of bytes, compressed or not; gzip may add a little."""
         plain = 4 + 4 * len(self.shape) + math.prod(self.shape)
         return plain + plain // 100 + (1 << 16)
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """A data set's name, which its folder has too, and where its files are offered."""
+    """A data set's name, which is also its folder's name, and the places of its files."""
 
     name: str
     mirrors: tuple[str, ...]  # base URLs, each with its final slash
-    other_folders: tuple[str, ...] = ()  # further names of the folder in SCRATCHGAN_DATA_DIR
+    other_folders: tuple[str, ...] = ()  # other names of the folder in SCRATCHGAN_DATA_DIR
     system: tuple[Path, ...] = ()
 
 
 def find(distribution: Distribution, file: IdxFile) -> NDArray[np.uint8]:
     """
-    Return what a file of a distribution holds, from the first place that has it.
+    Return the contents of a file, from the first place that has it.
 
     Raises
     ------
     DataError
-        If no place has it, a folder cannot be read or written, or the file in
-        SCRATCHGAN_DATA_DIR is damaged. (A damaged file of the cache is downloaded
-        anew, with a warning.)
+        If no place has the file, a folder cannot be read or written, or the file in
+        SCRATCHGAN_DATA_DIR is damaged. (A damaged file in the cache is downloaded again, with
+        a warning.)
     """
     given = os.environ.get(DATA_DIR)
     if given:
@@ -103,7 +103,7 @@ def _from_data_dir(data_dir: Path, distribution: Distribution, file: IdxFile) ->
 
 
 def _from_cache(distribution: Distribution, file: IdxFile) -> NDArray[np.uint8]:
-    import pooch  # only where a file may have to be downloaded
+    import pooch  # needed only if a file may have to be downloaded
 
     cache = Path(pooch.os_cache("scratchgan")) / distribution.name
     problems = []
@@ -118,7 +118,7 @@ def _from_cache(distribution: Distribution, file: IdxFile) -> NDArray[np.uint8]:
             warnings.warn(f"{error}. Looking for another copy.", stacklevel=2)
             problems.append(str(error))
 
-    # Into memory first: a download that breaks off or is wrong never touches the disk.
+    # Download into memory first, so that an incomplete or wrong file is never on the disk.
     download = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=1 << 16)
     for base in distribution.mirrors:
         url = f"{base}{file.name}.gz"
@@ -131,7 +131,7 @@ def _from_cache(distribution: Distribution, file: IdxFile) -> NDArray[np.uint8]:
             values = _checked(buffer, url, file)
         except DataError as error:
             problems.append(str(error))
-        except OSError as error:  # all that goes wrong in requests
+        except OSError as error:  # all errors of requests
             problems.append(f"{url}: {type(error).__name__}: {error}")
         else:
             _write(cache / f"{file.name}.gz", buffer.getvalue(), distribution)
@@ -148,7 +148,7 @@ def _from_cache(distribution: Distribution, file: IdxFile) -> NDArray[np.uint8]:
 
 
 class _Limited(io.BytesIO):
-    """What is downloaded; no more of it is taken than a right file has."""
+    """A buffer for a download; it raises DataError if the download is longer than the file."""
 
     def __init__(self, url: str, most: int) -> None:
         super().__init__()
@@ -157,7 +157,7 @@ class _Limited(io.BytesIO):
 
     def write(self, part: Any) -> int:
         if self.tell() + len(part) > self.most:
-            raise DataError(f"{self.url} is too long: more than {self.most:,} bytes follow")
+            raise DataError(f"{self.url} is too long: it has more than {self.most:,} bytes")
         return super().write(part)
 
 
@@ -166,7 +166,7 @@ def _paths(folders: list[Path], file: IdxFile) -> list[Path]:
 
 
 def _open(path: Path) -> IO[bytes] | None:
-    """Open a file, or return None where there is none: an archive may make a folder of its name."""
+    """Open a file; return None if there is none, or if a folder has its name."""
     try:
         return open_regular(path)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -185,24 +185,19 @@ def _checked(stream: IO[bytes], where: str, file: IdxFile) -> NDArray[np.uint8]:
     if sha256 != file.sha256:
         raise DataError(
             f"{where} is damaged or belongs to another data set: the SHA-256 of its decompressed"
-            f" contents is {sha256}, expected {file.sha256}; fetch it again"
+            f" contents is {sha256}, expected {file.sha256}; download it again"
         )
     return values
 
 
 def _write(path: Path, raw: bytes, distribution: Distribution) -> None:
     """Put a file into the cache: whole or not at all."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(raw)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(
+
+    def explain(error: OSError, path: Path) -> DataError:
+        return DataError(
             f"cannot write {path}: {error.strerror or error}; free some space there or make the"
             f" folder writable, or put the files into a folder {distribution.name}/ elsewhere and"
             f" set {DATA_DIR} to the folder that holds this one"
-        ) from error
+        )
+
+    write_atomically(path, lambda stream: stream.write(raw), explain=explain)

@@ -1,11 +1,11 @@
 """
-The IDX format, in which MNIST is distributed: a small header, then the numbers.
+The IDX format of the MNIST files: a small header, then the numbers.
 
-    bytes 0–1          0, 0
-    byte 2             type of the numbers; 0x08 is uint8
-    byte 3             how many dimensions there are
-    4 bytes for each   its size, big-endian
-    the rest           the numbers, the last dimension fastest
+    bytes 0–1                    0, 0
+    byte 2                       type of the numbers; 0x08 is uint8
+    byte 3                       number of dimensions
+    4 bytes for each dimension   its size, big-endian
+    the rest                     the numbers, in row-major order
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from numpy.typing import NDArray
 
 from scratchgan import checks
 from scratchgan.errors import DataError
-from scratchgan.limits import open_regular
+from scratchgan.files import open_regular
 
 __all__ = ["contents", "parse_idx", "read_idx"]
 
 _UINT8 = 0x08
 _GZIP = b"\x1f\x8b"
-_DIMENSIONS = 32  # NumPy's own limit for long
-_BLOCK = 1 << 20  # bytes that are unpacked at once
+_DIMENSIONS = 32  # the limit of older versions of NumPy
+_BLOCK = 1 << 20  # bytes that are decompressed at once
 
 
 def read_idx(path: str | Path, shape: tuple[int | None, ...] | None = None) -> NDArray[np.uint8]:
     """
-    Read an IDX file of bytes, compressed with gzip or plain.
+    Read an IDX file of bytes, with or without gzip compression.
 
     Parameters
     ----------
     path : str or Path
     shape : tuple of int or None, optional
-        What the file must hold; None stands for a size that may be any.
+        The required shape; None stands for any size.
 
     Returns
     -------
@@ -49,8 +49,8 @@ def read_idx(path: str | Path, shape: tuple[int | None, ...] | None = None) -> N
     Raises
     ------
     DataError
-        If the file is missing or unreadable, is no IDX file of bytes, is damaged,
-        longer or shorter than its header says, or of another shape.
+        If the file is missing or unreadable, is not an IDX file of bytes, is damaged, is longer
+        or shorter than its header says, or has another shape.
     """
     checks.instance("read_idx", "path", path, (str, os.PathLike), "a path")
     try:
@@ -66,11 +66,11 @@ def read_idx(path: str | Path, shape: tuple[int | None, ...] | None = None) -> N
 
 def contents(stream: IO[bytes], name: str, shape: tuple[int | None, ...] | None = None) -> bytes:
     """
-    Return the bytes of an IDX file, unpacked where it is compressed with gzip.
+    Return the bytes of an IDX file, decompressed if it is a gzip file.
 
-    The first bytes decide: browsers are known to unpack a file and leave it its ".gz". Its
-    header says how long it is, and nothing is read beyond one byte more: two megabytes of gzip
-    may hold gigabytes.
+    The first bytes decide whether it is one, because some browsers decompress a file and keep
+    its ending ".gz". The header gives the length of the contents, and at most one byte more is
+    read: two megabytes of gzip may hold gigabytes.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def contents(stream: IO[bytes], name: str, shape: tuple[int | None, ...] | None 
     Raises
     ------
     DataError
-        If the compressed file is cut short or damaged, or as ``parse_idx`` for the header.
+        If the compressed file is truncated or damaged, or if its header is invalid.
     """
     packed = stream.read(2) == _GZIP
     stream.seek(0)
@@ -97,7 +97,7 @@ def contents(stream: IO[bytes], name: str, shape: tuple[int | None, ...] | None 
             missing -= len(block)
     except (EOFError, OSError, zlib.error) as error:
         kind = "a damaged or incomplete gzip file" if packed else "a file that cannot be read"
-        raise DataError(f"{name} is {kind} ({error}); fetch it again") from error
+        raise DataError(f"{name} is {kind} ({error}); download it again") from error
     return bytes(found)
 
 
@@ -105,14 +105,14 @@ def parse_idx(
     content: bytes, name: str, shape: tuple[int | None, ...] | None = None
 ) -> NDArray[np.uint8]:
     """
-    Return the array that the bytes of an IDX file describe; as ``read_idx``.
+    Return the array in the bytes of an IDX file; errors are those of ``read_idx``.
 
     Parameters
     ----------
     content : bytes
-        Not compressed.
+        The decompressed contents.
     name : str
-        Of the file, for messages.
+        Name of the file for messages.
     shape : as for ``read_idx``
 
     Examples
@@ -125,10 +125,10 @@ def parse_idx(
     if values != math.prod(sizes):
         state, many = "too long", "more"
         if values < math.prod(sizes):
-            state, many = "cut short", f"{values:,}"
+            state, many = "truncated", f"{values:,}"
         raise DataError(
             f"{name} is {state}: its header declares shape {sizes}, {math.prod(sizes):,} bytes,"
-            f" and {many} follow; fetch it again"
+            f" and {many} follow; download it again"
         )
     return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(sizes)
 
@@ -136,10 +136,10 @@ def parse_idx(
 def _header(
     content: bytes | bytearray, name: str, shape: tuple[int | None, ...] | None
 ) -> tuple[int, tuple[int, ...]]:
-    """Return how long the header is, and the sizes that it declares; both are then right."""
+    """Return the length of the header and the sizes that it declares, both checked."""
     if len(content) < 4 or content[:2] != b"\0\0":
         raise DataError(
-            f"{name} is no IDX file: it begins with {bytes(content[:4])!r}; expected two zero"
+            f"{name} is not an IDX file: it begins with {bytes(content[:4])!r}; expected two zero"
             " bytes, the type and the number of dimensions (is it a web page or another format?)"
         )
     if content[2] != _UINT8:
@@ -150,8 +150,8 @@ def _header(
     header = 4 + 4 * dimensions
     if dimensions == 0 or len(content) < header:
         raise DataError(
-            f"{name} is cut short: {len(content)} bytes do not hold the header of"
-            f" {dimensions} dimensions; fetch it again"
+            f"{name} is truncated: {len(content)} bytes are too few for the header of"
+            f" {dimensions} dimensions; download it again"
         )
     if dimensions > _DIMENSIONS:
         raise DataError(f"{name} declares {dimensions} dimensions; expected at most {_DIMENSIONS}")

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: 60,000 images of 28 × 28 in ten classes, and 10,000 held out."""
+"""MNIST and Fashion-MNIST: 60,000 training and 10,000 test images of 28 × 28, in ten classes."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def mnist() -> Dataset:
     Raises
     ------
     DataError
-        If its files can be neither found nor downloaded, or are damaged; where they
-        are looked for is said in ``scratchgan.data.files``.
+        If its files can neither be found nor downloaded, or are damaged.
+        ``scratchgan.data.files`` lists the places that are searched.
     """
     return _load(
         _MNIST,
@@ -59,7 +59,7 @@ def mnist() -> Dataset:
 
 def fashion_mnist() -> Dataset:
     """
-    Return Fashion-MNIST, the articles of clothing of Xiao, Rasul & Vollgraf 2017, as ``mnist``.
+    Return Fashion-MNIST, the clothes of Xiao, Rasul & Vollgraf 2017, in the form of ``mnist``.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def _load(
 
 
 def _scaled(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Rows of pixels (n, 784) in [0, 1]."""
+    """Return rows of pixels (n, 784) in [0, 1]."""
     x = images.reshape(len(images), -1).astype(np.float32)
     x /= 255
     return x

@@ -1,4 +1,4 @@
-"""Toy sets: points drawn from a density that is known exactly, so that p_g has an examiner."""
+"""Toy sets: points from a known density, so that p_g can be compared with the true p_data."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ TOYS: dict[str, Callable[[], Density]] = {
     "swiss-roll": SwissRoll,
     "two-moons": TwoMoons,
 }
-"""Each toy set's name and the density that makes it."""
+"""The names of the toy sets, with functions that return their densities."""
 
 
 def toy(name: str, n: int = 65_536, seed: int = 0) -> Dataset:
     """
-    Draw n points of a toy density, the same for the same seed.
+    Draw n points from a toy density; the same seed gives the same points.
 
     Parameters
     ----------
@@ -40,20 +40,20 @@ def toy(name: str, n: int = 65_536, seed: int = 0) -> Dataset:
     Returns
     -------
     Dataset
-        Its ``density`` is the one that the points were drawn from.
+        Its ``density`` is the density of the points.
 
     Raises
     ------
     UnknownNameError
-        For another name.
+        If the name is unknown.
     ValueError
-        If n or the seed is no such number, or n more than memory holds.
+        If n or the seed is not a whole number in its range, or n points do not fit in memory.
     """
     owner = f"data set '{checks.one_of('toy data set', name, TOYS)}'"
     n = checks.whole(owner, "n", n, 1)
     seed = checks.seed(owner, "seed", seed)
     density = TOYS[name]()
-    # Twice in float64, as it is drawn and shuffled, and in float32, as it is kept.
+    # 20 bytes a number: two float64 copies while drawing, and the float32 copy that is kept.
     require_memory(n * density.dim * 20, f"{owner}: {n:,} points")
     return Dataset.from_array(
         density.sample(n, np.random.default_rng(seed)),

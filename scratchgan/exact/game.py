@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from scratchgan import checks
+from scratchgan.backends import get_backend
 from scratchgan.errors import ShapeError
 from scratchgan.exact.knots import g_and_dg, knots_1d
-from scratchgan.games import Exact, Game
+from scratchgan.games import Game
 from scratchgan.gan import Noise, Trainer
 from scratchgan.nn import Network
 from scratchgan.theory import (
     Density,
+    DiscriminatorGap,
     Estimate,
     Normal,
     Uniform,
@@ -21,24 +24,28 @@ from scratchgan.theory import (
 from scratchgan.theory.densities import Points
 from scratchgan.theory.pushforward import Pushforward, pushforward_1d
 
+if TYPE_CHECKING:
+    from scratchgan.games.game import Output
+
 __all__ = ["ExactGame", "exact_density", "exact_game", "exact_output"]
 
 
 class ExactGame(NamedTuple):
     """What ``exact_game`` returns; divergences in nats."""
 
-    game: Game  # that D was trained for last
+    game: Game  # that D has played last
+    value: Estimate | None  # V(G, D), where the game knows it
     js: Estimate  # JSD(p_data‖p_g)
+    gap: DiscriminatorGap | None  # from D to D*, where the game knows both
     js_average: Estimate | None  # JSD of the moving average of G, where there is one
-    exact: Exact | None  # V(G, D) and the gap from D to D*, where the game knows them
 
     def __str__(self) -> str:
         lines = [f"JSD            {self.js}   (0 where p_g = p_data, log 2 = 0.693 where apart)"]
-        if self.exact is not None:
-            value, gap = self.exact
-            lines.insert(0, f"V(G, D)        {value}{self._at_the_optimum()}")
-            lines.append(f"V(G, D*) − V   {gap.value:.3g} ± {gap.error:.1g}")
-            lines.append(f"mean |D − D*|  {gap.distance:.3g}")
+        if self.value is not None:
+            lines.insert(0, f"V(G, D)        {self.value}{self._at_the_optimum()}")
+        if self.gap is not None:
+            lines.append(f"V(G, D*) − V   {self.gap.value:.3g} ± {self.gap.error:.1g}")
+            lines.append(f"mean |D − D*|  {self.gap.distance:.3g}")
         if self.js_average is not None:
             lines.append(f"JSD, average G {self.js_average}   (of the moving average of G)")
         return "\n".join(lines)
@@ -77,8 +84,30 @@ def exact_game(trainer: Trainer, p_data: Density) -> ExactGame:
     if G.average_flat is not None:
         average = G.network.in_float64(G.average_flat)
         averaged = js(p_data, exact_density(average, trainer.noise))
-    return ExactGame(
-        game, js(p_data, p_g), averaged, game.exact(exact_output(D.network), p_data, p_g)
+    output = exact_output(D.network)
+    value = game.exact_value(output, p_data, p_g)
+    gap = None if value is None else _gap(game, output, value, p_data, p_g)
+    return ExactGame(game, value, js(p_data, p_g), gap, averaged)
+
+
+def _gap(
+    game: Game, D: Output, reached: Estimate, p_data: Density, p_g: Density
+) -> DiscriminatorGap | None:
+    """Return what D misses of V, and how far what is read from it is from that of D*."""
+    best = game.optimal_d(p_data, p_g)
+    most = None if best is None else game.exact_value(best, p_data, p_g)
+    if best is None or most is None:
+        return None
+
+    def read(output: Points) -> Points:
+        return np.asarray(game.reading.of(output[:, None], get_backend("reference")))[:, 0]
+
+    def off(x: Points) -> Points:
+        return np.abs(read(D(x)) - read(best(x)))
+
+    one, two = p_data.expect(off, p_g.landmarks()), p_g.expect(off, p_data.landmarks())
+    return DiscriminatorGap(
+        most.value - reached.value, (one.value + two.value) / 2, most.error + reached.error
     )
 
 
@@ -95,7 +124,7 @@ def exact_density(G: Network, noise: Noise) -> Pushforward:
     return pushforward_1d(g_and_dg(G), p_z, knots=knots_1d(G, low, high))
 
 
-def exact_output(D: Network) -> Callable[[Points], Points]:
+def exact_output(D: Network) -> Output:
     """Return D's first output as a function in float64, which quadrature needs to be smooth."""
     network = checks.instance("exact_output", "D", D, Network, "a Network").in_float64()
     return lambda x: network(x)[:, 0]

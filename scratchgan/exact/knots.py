@@ -7,9 +7,9 @@ takes functions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from itertools import combinations
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +25,7 @@ from scratchgan.nn.linear import Linear
 from scratchgan.nn.maxout import Maxout
 from scratchgan.nn.network import Network
 from scratchgan.nn.sequential import Sequential
+from scratchgan.nn.trees import leaves, rebuilt
 
 __all__ = ["g_and_dg", "knots_1d"]
 
@@ -270,25 +271,6 @@ def _insert(path: _Path, row: NDArray[np.intp], t: _Float) -> _Path:
 def _float64(network: Network, params: Params | None) -> Params:
     """Copy a tree to the host in float64; it must be one of the network's layout."""
     checks.instance("g_and_dg", "network", network, Network, "a Network")
-
-    def cast(tree: Any, own: Any, path: str) -> Any:
-        if isinstance(own, Mapping):
-            if not isinstance(tree, Mapping) or set(tree) != set(own):
-                raise other(tree, path, f"a mapping of {', '.join(own) or 'nothing'}")
-            return {name: cast(tree[name], leaf, f"{path}.{name}") for name, leaf in own.items()}
-        if isinstance(own, tuple):
-            if not isinstance(tree, tuple) or len(tree) != len(own):
-                raise other(tree, path, f"a tuple of {len(own)}")
-            return tuple(
-                cast(t, o, f"{path}[{i}]") for i, (t, o) in enumerate(zip(tree, own, strict=True))
-            )
-        if getattr(tree, "shape", None) != own.shape:
-            raise other(tree, path, f"an array of shape {tuple(own.shape)}")
-        return network.ops.to_numpy(tree).astype(np.float64)
-
-    def other(tree: Any, path: str, expected: str) -> ShapeError:
-        return ShapeError(
-            f"g_and_dg: {path} is {checks.shown(tree)}; expected {expected}, as in network.params"
-        )
-
-    return cast(network.params if params is None else params, network.params, "params")
+    params = network.params if params is None else params
+    network.layout.require(params)
+    return rebuilt(params, (network.ops.to_numpy(a).astype(np.float64) for a in leaves(params)))

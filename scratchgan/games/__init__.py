@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from scratchgan import checks
-from scratchgan.games.game import PROBABILITY, SCORE, Exact, Game, Labels, Optimum, Reading
+from scratchgan.games.game import PROBABILITY, SCORE, Game, Labels, Optimum, Reading
 from scratchgan.games.minimax import Minimax
 from scratchgan.games.non_saturating import NonSaturating
 
@@ -14,7 +14,6 @@ __all__ = [
     "GAMES",
     "PROBABILITY",
     "SCORE",
-    "Exact",
     "Game",
     "Games",
     "Labels",

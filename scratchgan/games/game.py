@@ -36,15 +36,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from scratchgan.backends import Array, Backend
 
 if TYPE_CHECKING:
-    from scratchgan.theory import Density, DiscriminatorGap, Estimate
+    from scratchgan.theory import Density, Estimate
     from scratchgan.theory.densities import Points
 
-__all__ = ["PROBABILITY", "SCORE", "Exact", "Game", "Labels", "Optimum", "Reading"]
+    Output: TypeAlias = Callable[[Points], Points]
+
+__all__ = ["PROBABILITY", "SCORE", "Game", "Labels", "Optimum", "Reading"]
 
 
 class Reading(NamedTuple):
@@ -103,13 +105,6 @@ class Optimum(NamedTuple):
 
 def _shown(number: float) -> str:
     return f"{number:.4g}".replace("-", "−")
-
-
-class Exact(NamedTuple):
-    """A D held against the best one, p_data and p_g being known."""
-
-    value: Estimate  # V(G, D)
-    gap: DiscriminatorGap  # to V(G, D*), and to D*
 
 
 class Labels(NamedTuple):
@@ -185,10 +180,14 @@ class Game(ABC):
         G does not change the real examples.
         """
 
-    def exact(self, D: Callable[[Points], Points], p_data: Density, p_g: Density) -> Exact | None:
+    def exact_value(self, D: Output, p_data: Density, p_g: Density) -> Estimate | None:
         """
-        Hold D, a function of points (n, dim) to its first output (n,), against the best D.
+        Return V(G, D) by quadrature, where ``d`` has means over minibatches; None if not known.
 
-        By default None: not known.
+        D is a function of points (n, dim) to its first output (n,).
         """
+        return None
+
+    def optimal_d(self, p_data: Density, p_g: Density) -> Output | None:
+        """Return D*, a function of points (n, dim) to its first output (n,); None if not known."""
         return None

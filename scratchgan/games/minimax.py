@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from scratchgan.backends import Array, Backend, default_backend
-from scratchgan.games.game import PROBABILITY, Exact, Game, Optimum
+from scratchgan.games.game import PROBABILITY, Game, Optimum
 
 if TYPE_CHECKING:
-    from scratchgan.theory import Density
-    from scratchgan.theory.densities import Points
+    from scratchgan.games.game import Output
+    from scratchgan.theory import Density, Estimate
 
 __all__ = ["Minimax"]
 
@@ -60,8 +59,14 @@ class Minimax(Game):
         value, d_fake = ops.log_sigmoid_mean(fake, -1.0)
         return value, d_fake, None
 
-    def exact(self, D: Callable[[Points], Points], p_data: Density, p_g: Density) -> Exact | None:
-        """Hold D's logit against that of D*, by quadrature; nats."""
-        from scratchgan.theory import discriminator_gap, value
+    def exact_value(self, D: Output, p_data: Density, p_g: Density) -> Estimate:
+        """Return V(G, D) for D's logit; nats."""
+        from scratchgan.theory import value
 
-        return Exact(value(D, p_data, p_g), discriminator_gap(D, p_data, p_g))
+        return value(D, p_data, p_g)
+
+    def optimal_d(self, p_data: Density, p_g: Density) -> Output:
+        """Return the logit of D*: log p_data − log p_g."""
+        from scratchgan.theory import optimal_logit
+
+        return optimal_logit(p_data, p_g)

@@ -4,6 +4,7 @@ from scratchgan.gan.generator import Generator
 from scratchgan.gan.interpolation import interpolate
 from scratchgan.gan.noise import Noise
 from scratchgan.gan.player import Player
+from scratchgan.gan.settings import Settings
 from scratchgan.gan.steps import discriminator_step, generator_step, simultaneous_step
 from scratchgan.gan.trainer import Trainer
 
@@ -11,6 +12,7 @@ __all__ = [
     "Generator",
     "Noise",
     "Player",
+    "Settings",
     "Trainer",
     "discriminator_step",
     "generator_step",

@@ -1,8 +1,9 @@
 """
-A replayed iteration against one that is run: when they are compared, and where they part.
+Compare a replayed iteration with the same iteration run directly: when, and where they differ.
 
-What a recorder cannot see may begin to matter at any iteration. So replay and run are compared
-again and again, ever more rarely, at iterations that no regular habit of a layer keeps missing.
+The recorder cannot see everything that an iteration depends on. So replay and run are compared
+repeatedly, with growing distances. The iterations are random, so that the checks do not miss a
+change that happens at regular intervals.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ __all__ = ["Watcher", "check_at", "where_they_part", "who_asks"]
 
 def check_at(seed: int, number: int) -> int:
     """
-    Return after how many replayed iterations check ``number`` (0, 1, …) is made.
+    Return the number of replayed iterations after which check ``number`` (0, 1, …) is made.
 
-    It is a random one of 8 … 63, then of 64 … 511, of 512 … 4,095, and from then on of each
-    4,096. Random, since at a fixed distance the checks might always miss what a layer does at
-    every 16th iteration; from the seed and a counter, so that a training comes out the same
-    each time.
+    It is a random number from 8 to 63, then from 64 to 511, then from 512 to 4,095, and then one
+    from each further block of 4,096. At a fixed distance the checks might always miss what a
+    layer does at every 16th iteration. The seed and ``number`` determine it, so that a training
+    can be repeated exactly.
 
     Examples
     --------
@@ -53,12 +54,12 @@ class _Seen(NamedTuple):
     """An operation that was run."""
 
     name: str
-    written: list[tuple[Any, int]]  # of each array its shape and a digest
-    asked: FrameType  # where it was asked for
+    written: list[tuple[Any, int]]  # shape and digest of each array
+    asked: FrameType  # the frame that called it
 
 
 class Watcher(Recorder):
-    """Knows what each operation of an iteration writes, and who asks for it."""
+    """Notes what each operation of an iteration writes, and which object called it."""
 
     def __init__(self, trainer: Trainer) -> None:
         super().__init__({})
@@ -69,18 +70,18 @@ class Watcher(Recorder):
         self.seen.append(_Seen(row.name, self.digests(row.writes), sys._getframe(1)))
 
     def digests(self, arrays: Iterable[Array]) -> list[tuple[Any, int]]:
-        """Return what is compared of arrays: the sum of their words costs next to nothing."""
+        """Return shapes and digests of arrays. A digest is the sum of the words, which is fast."""
         return [(a.shape, _words(self._trainer.ops.to_numpy(a))) for a in arrays]
 
     def owner(self, r: int) -> str:
-        """Say who asked for operation r."""
+        """Return a description of the object that called operation r."""
         return who_asks(self._trainer, self.seen[r].asked)
 
     def allocated(self, a: Array) -> None:
-        """Nothing is laid out."""
+        """Do nothing: no arena is planned."""
 
     def refuse(self, what: str) -> None:
-        """Nothing is made of it."""
+        """Do nothing: no program is made."""
 
 
 def _words(a: NDArray[Any]) -> int:
@@ -89,24 +90,24 @@ def _words(a: NDArray[Any]) -> int:
 
 def where_they_part(program: Program, watcher: Watcher, run: Callable[[Program], None]) -> str:
     """
-    Say at which row a program first does something else than what was seen.
+    Return a description of the first row at which a program differs from the watched iteration.
 
-    ``run(program)`` makes one step of a program from where the seen iteration began. The program
-    that ends with a row is run for each row, and what that row writes is compared.
+    ``run(program)`` runs one step of a program from the state before the watched iteration. For
+    each row, the program is run up to that row, and what the row writes is compared.
     """
     for r, (row, seen) in enumerate(zip(program.rows, watcher.seen, strict=False)):
         if seen.name != row.name:
-            return f"row {r} is {row.name}, and {seen.name} is run, for {watcher.owner(r)}"
+            return f"row {r} is {row.name}, but {seen.name} is run, for {watcher.owner(r)}"
         run(program.first(r + 1))
         if watcher.digests(program.written(r)) != seen.written:
             return f"the first row that differs is {r}, {row.name}, for {watcher.owner(r)}"
     if len(program.rows) != len(watcher.seen):
-        return f"{len(program.rows)} rows are replayed and {len(watcher.seen)} are run"
-    return "all rows agree, and an array is changed besides"
+        return f"{len(program.rows)} rows are replayed, but {len(watcher.seen)} are run"
+    return "all rows agree, but something else changes an array"
 
 
 def who_asks(trainer: Trainer, asked: FrameType | None = None) -> str:
-    """Say for whom something is done, now or where ``asked``: for which object, of which player."""
+    """Return the object and player for which the code in frame ``asked`` (by default now) works."""
     owner = player = step = ""
     frame = asked or sys._getframe(1)
     while frame is not None and not step:

@@ -1,4 +1,4 @@
-"""A generator in use: noise in, samples out."""
+"""A trained generator: it turns noise into samples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scratchgan.nn.layer import Params
 
 __all__ = ["Generator", "checked_stream"]
 
-MOST = 2**32 - 1  # samples of one stream: it numbers them by 32 bits
+MOST = 2**32 - 1  # samples of one stream, because row numbers have 32 bits
 
 
 class Generator:
@@ -31,18 +31,18 @@ class Generator:
     classes : int
         Number of labels of a conditional G; 0 otherwise.
     params : Params, optional
-        A tree to use instead of the network's own, its moving average for instance.
+        A tree to use instead of the network's own, such as its moving average.
     temperature : float
-        How many times as far from its mean z is drawn as in training, above 0 and at most
-        a million. Above 1 samples differ more and more of them are bad, below 1 the reverse:
-        it trades precision for recall.
-        (Kingma & Dhariwal 2018, arXiv 1807.03039, §6; the truncation of Brock et al. 2019, arXiv
-        1809.11096, is kin to it.)
+        The factor by which z's distance from its mean is multiplied, above 0 and at most a
+        million; 1 is as in training. A higher temperature gives more varied samples, and more of
+        them are bad; a lower one the reverse. So it trades precision for recall. (Kingma &
+        Dhariwal 2018, arXiv 1807.03039, §6; the truncation of Brock et al. 2019, arXiv 1809.11096,
+        is similar.)
 
     Raises
     ------
     ValueError
-        If a part is of another kind, or the temperature is not a number above 0.
+        If an argument has the wrong type, or the temperature is not a number above 0.
     """
 
     def __init__(
@@ -61,25 +61,25 @@ class Generator:
 
     def sample(self, n: int, stream: Stream, label: int | None = None) -> NDArray[Any]:
         """
-        Return G(z) for the z of ``stream``, (n, features), on the host.
+        Return G(z) for n draws of z from ``stream``, (n, features), on the host.
 
-        Where G has dropout that is always on, its masks are of this stream too. A conditional G
-        is asked for labels 0, 1, … in turn, or for ``label`` alone.
+        Dropout in G that is always on draws its masks from this stream too. A conditional G gets
+        the labels 0, 1, … in turn, or ``label`` for all samples.
         """
         n = checks.whole("sample", "n", n, 1, MOST)
         stream = checked_stream("sample", stream)
         require_memory(self._bytes(n), f"{n:,} samples at once")
         labels = self.labels_for(n, label)
         z = self.draw_noise(n, stream)
-        return self._samples(z, labels, stream.at(1))  # z itself is drawn at 0
+        return self._samples(z, labels, stream.at(1))  # z is drawn at 0
 
     def draw_noise(self, n: int, stream: Stream) -> Array:
-        """Return the z from which ``sample`` makes its samples, (n, noise features)."""
+        """Return the z that ``sample`` uses, (n, noise features)."""
         network = self.network
         return self.noise.sample(network.ops, n, stream, network.dtype, self.temperature)
 
     def _bytes(self, n: int) -> int:
-        """Return how much memory n samples take as they are drawn: z, and what layers give."""
+        """Return the memory that drawing n samples takes, for z and the layers' outputs."""
         weights = [e.shape for e in self.network.layout.entries if len(e.shape) > 1]
         numbers = self.noise.features + self.classes + sum(shape[-1] for shape in weights)
         size: int = n * numbers * np.dtype(self.network.dtype).itemsize
@@ -87,24 +87,24 @@ class Generator:
 
     def at(self, z: NDArray[Any], labels: NDArray[Any] | None = None) -> NDArray[Any]:
         """
-        Return G(z) for a z of your own, (n, features), on the host.
+        Return G(z) for your own z, (n, features), on the host.
 
-        Where G has dropout that is always on, the masks are the same at every call, and
-        another for every row.
+        Dropout in G that is always on has the same masks in every call, and a different mask for
+        each row.
 
         Parameters
         ----------
         z : array (n, noise features)
-            Computed in the network's dtype.
+            It is converted to the network's dtype.
         labels : integer array (n,), optional
-            What a conditional G is asked for; 0, 1, … in turn unless given.
+            The labels for a conditional G; by default 0, 1, … in turn.
 
         Raises
         ------
         ShapeError
             If ``z`` or ``labels`` has another shape.
         ValueError
-            If a label is no class, or G is not conditional.
+            If a label is not a class, or if labels are given and G is not conditional.
         """
         z = checks.array("", "z", z)
         if z.ndim != 2 or z.shape[1] != self.noise.features or len(z) == 0:
@@ -112,7 +112,7 @@ class Generator:
         if labels is None:
             labels = self.labels_for(len(z), None)
         elif not self.classes:
-            raise ValueError("this generator is not conditional: it takes no labels")
+            raise ValueError("labels are given, but this generator is not conditional; omit them")
         else:
             labels = self._checked(checks.array("", "labels", labels), len(z))
         return self._samples(self.network.ops.asarray(z, self.network.dtype), labels)
@@ -121,7 +121,7 @@ class Generator:
         """Return the labels of n samples: 0, 1, … in turn, or ``label``; None without classes."""
         if not self.classes:
             if label is not None:
-                raise ValueError("this generator is not conditional: it takes no label")
+                raise ValueError("a label is given, but this generator is not conditional; omit it")
             return None
         if label is None:
             return np.arange(n, dtype=np.int32) % self.classes
@@ -140,7 +140,7 @@ class Generator:
             )
         if labels.min() < 0 or labels.max() >= self.classes:
             raise ValueError(
-                f"labels lie from {labels.min()} to {labels.max()}; expected 0 … {self.classes - 1}"
+                f"labels are from {labels.min()} to {labels.max()}; expected 0 … {self.classes - 1}"
             )
         return labels.astype(np.int32)
 
@@ -155,7 +155,7 @@ class Generator:
 
 
 def checked_stream(owner: str, stream: object) -> Stream:
-    """Return an address of random numbers as plain whole numbers, each in its range."""
+    """Return a stream with its parts checked and converted to plain whole numbers."""
     address = checks.instance(owner, "stream", stream, Stream, "a Stream, such as Stream(seed)")
     bits = {"seed": 64, "step": 32, "substep": 16, "operation": 16, "row": 32}
     return Stream(**{

@@ -1,4 +1,4 @@
-"""From one z to another in equal steps: what lies between two samples."""
+"""Interpolate in z: samples along the straight line between two points."""
 
 from __future__ import annotations
 
@@ -20,35 +20,34 @@ def interpolate(
     """
     Return G along straight lines between pairs of z, as in Fig. 3 of Goodfellow et al. 2014.
 
-    z(t) = (1 − t) z₀ + t z₁ with t from 0 to 1. Where the pictures between are as good as those
-    at the ends, and change smoothly, G has not learned a list of examples by heart. It shows no
-    more than that, and only for the lines that were drawn.
+    z(t) = (1 − t) z₀ + t z₁ with t from 0 to 1. If the images between the ends are as good as
+    those at the ends, and change smoothly, then G has not memorised a list of examples. The
+    figure shows only this, and only for the lines that were drawn.
 
-    Between two normals in many dimensions, the middle is shorter by √2 than any z that G has been
-    trained on; between uniforms it is nearer to 0 too, but never outside the prior's support.
+    Between two normal z in many dimensions, the middle is shorter than the z of training by a
+    factor of √2. Between uniform z it is also nearer to 0, but within the prior's support.
 
     Parameters
     ----------
     generator : Generator
     n_pairs : int
     steps : int
-        Samples along each line, both ends among them; at least 2.
+        Number of samples along each line, including both ends; at least 2.
     stream : Stream
-        z₀ of line i is row 2i of its noise, z₁ is row 2i + 1.
+        z₀ of line i is row 2i of its noise, and z₁ is row 2i + 1.
     label : int, optional
-        Of a conditional G. A label stays the same along a line: ``label``, or unless given
-        0, 1, … in turn for the lines.
+        The label of all lines, for a conditional G. By default the lines have the labels 0, 1,
+        … in turn.
 
     Returns
     -------
     array (n_pairs · steps, features)
-        Line after line, so that a grid with ``steps`` columns has one line a row.
+        One line after another, so that a grid with ``steps`` columns shows a line in each row.
 
     Raises
     ------
     ValueError
-        If there is no pair, or fewer than 2 steps, or the label is no class; or for what is
-        no generator or stream.
+        If there is no pair, if there are fewer than 2 steps, or if another argument is invalid.
     """
     checks.instance("interpolate", "generator", generator, Generator, "a Generator")
     n_pairs = checks.whole("interpolate", "n_pairs", n_pairs, 1, MOST // 2)

@@ -1,15 +1,15 @@
 """
-Signals wait while iterations are made, so that none is ever left half made.
+Delay signals during training iterations, so that no iteration is left half done.
 
-Python calls the handlers of signals in the main thread, between any two of its instructions. What
-a handler raises, as that of Ctrl-C raises KeyboardInterrupt, then comes out of wherever the main
-thread is: between the update of an array and the count of it, or between a record and a
-callback that are both due. Nothing in Python code is safe from that, for the next handler may be
-called while an ``except`` or a ``finally`` sets right what the last one left. So no handler is
-called there at all: while iterations are made, a stand-in takes the place of each and only notes
-which signal has come, and the handlers are called where the trainer says so, between iterations.
+Python calls signal handlers in the main thread, between any two instructions. A handler may
+raise an exception there: the handler of Ctrl-C raises KeyboardInterrupt. The exception may then
+separate an array's update from the update's count, or a record from its callback. ``except`` and
+``finally`` do not protect against it, because another handler may raise inside them.
 
-Other threads are never interrupted by a signal; there, nothing is done.
+So no handler is called during iterations. A stand-in replaces each handler and only notes that
+its signal has come. The trainer then calls the handlers between iterations.
+
+Signals never interrupt other threads, so there nothing needs to be done.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from _signal import getsignal  # type: ignore[import-not-found]  # signal's is ten times as slow
+from _signal import getsignal  # type: ignore[import-not-found]  # ten times faster than signal's
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -28,22 +28,22 @@ Handler = Callable[[int, FrameType | None], Any]
 
 NUMBERS = tuple(map(int, signal.valid_signals()))
 
-_outermost: SignalsWait | None = None  # for whom signals wait: handlers are the process's
+_outermost: SignalsWait | None = None  # the active one; a process has only one set of handlers
 
 
 class SignalsWait:
     """
-    Holds back the handlers of signals, all that are Python functions, within a ``with``.
+    Delays all signal handlers that are Python functions, within a ``with`` block.
 
-    ``honour()`` calls those whose signal has come, and so does the end of the ``with``. A signal
-    that comes several times meanwhile is one, as it is for the operating system. Where one
-    ``with`` is inside another, as that of a trainer which a callback of another trainer drives,
-    signals wait for the outer one.
+    ``honour()`` and the end of the block call the handlers of the signals that have come. A
+    signal that comes several times meanwhile counts once, as in the operating system. If one
+    block is inside another (a callback of one trainer may run another trainer), signals wait for
+    the outer block.
     """
 
     def __init__(self) -> None:
-        self._handlers: dict[int, Handler] = {}  # those that ours stands in for
-        self._heard: dict[int, FrameType | None] = {}
+        self._handlers: dict[int, Handler] = {}  # the handlers that ``_note`` replaces
+        self._heard: dict[int, FrameType | None] = {}  # the signals that have come
 
     def __enter__(self) -> SignalsWait:
         global _outermost
@@ -51,8 +51,8 @@ class SignalsWait:
             try:
                 _outermost = self
                 self._take()
-            except BaseException:  # of a handler that no stand-in has replaced yet
-                self._leave()
+            except BaseException:  # from a handler that is not replaced yet
+                self._restore()
                 raise
         return self
 
@@ -61,16 +61,16 @@ class SignalsWait:
             try:
                 self._call()
             finally:
-                self._leave()
+                self._restore()
 
     def honour(self) -> None:
-        """Call the handlers of the signals that have come; what they raise comes out here."""
+        """Call the handlers of the signals that have come; their exceptions are raised here."""
         if _outermost is self:
             self._call()
             self._take()  # a handler, or a callback, may have set another one
 
     def acquire(self, lock: Any) -> None:
-        """Wait for a lock that another thread may hold for long, and honour signals meanwhile."""
+        """Wait for a lock, which another thread may hold for long, and honour signals meanwhile."""
         while not lock.acquire(timeout=0.1):
             self.honour()
 
@@ -81,33 +81,38 @@ class SignalsWait:
                 self._handlers[number] = handler
                 signal.signal(number, self._note)
 
-    def _leave(self) -> None:
-        """Give the handlers back. From the first line on, one of them may be called and raise."""
+    def _restore(self) -> None:
+        """Restore the handlers. One may be called and raise at any line: then try again."""
         global _outermost
-        try:
-            _outermost = None
-            for number, handler in self._handlers.items():
-                if getsignal(number) == self._note:  # else another one has been set meanwhile
-                    signal.signal(number, handler)
-            self._call()
-        except BaseException:
-            self._leave()
-            raise
+        raised = None
+        restored = False
+        while not restored:
+            try:
+                _outermost = None
+                for number, handler in self._handlers.items():
+                    if getsignal(number) == self._note:  # else another handler was set meanwhile
+                        signal.signal(number, handler)
+                self._call()
+                restored = True
+            except BaseException as error:
+                raised = error
+        if raised is not None:
+            raise raised
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        """Stand in for a handler."""
+        """Replace a handler: note that its signal has come."""
         self._heard[number] = frame
-        if _outermost is not self:  # this handler has yet to be given back
+        if _outermost is not self:  # the block has ended, but this handler is not restored yet
             self._call()
 
     def _call(self) -> None:
-        while self._heard:  # if one raises, the others are called on the way out
+        while self._heard:  # if a handler raises, ``_restore`` calls the others
             number = next(iter(self._heard))
             self._handlers[number](number, self._heard.pop(number))
 
 
 def _forget() -> None:
-    """Let a forked child hear its signals at once: it may never come back to the trainer."""
+    """Stop delaying signals in a forked child, which may never return to the trainer."""
     global _outermost
     _outermost = None
 

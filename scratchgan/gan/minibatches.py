@@ -1,4 +1,4 @@
-"""Minibatches without state: minibatch number n follows from n and the seed."""
+"""Minibatches without state: n and the seed determine minibatch number n."""
 
 from __future__ import annotations
 
@@ -17,19 +17,17 @@ __all__ = ["Minibatches"]
 
 class Minibatches:
     """
-    A data set on the backend, cut into shuffled minibatches, a new order each epoch.
+    A data set on the backend, cut into minibatches in a new random order each epoch.
 
-    The examples that do not fill a last minibatch wait for another epoch's order.
+    If the last examples of an epoch do not fill a minibatch, the epoch leaves them out.
 
     Parameters
     ----------
     x : array (n, features), float32 or float64
     batch_size : int
     labels : integer array (n,), optional
-        With them each minibatch is a pair (x, y), y one-hot. The classes are 0, 1, … with an
-        example of each.
-    classes : int, optional
-        Number of classes; by default as many as there are in ``labels``.
+        With labels, each minibatch is a pair (x, y) with one-hot y. The classes are 0, 1, …, and
+        each must have an example.
 
     Raises
     ------
@@ -44,28 +42,37 @@ class Minibatches:
         batch_size: int,
         seed: int,
         labels: NDArray[Any] | None = None,
-        classes: int = 0,
         dtype: Any = np.float32,
     ) -> None:
         x = _own(_examples(x), dtype)
         self.ops = ops
         self.dtype = dtype
         self.n, self.features = x.shape
-        self.batch_size = _size(batch_size, self.n)
-        self.per_epoch = self.n // self.batch_size
         self._x = ops.asarray(x, dtype)
-        self._labels, self.classes = None, _named(classes, labels)
+        self._labels, self.classes = None, 0
         if labels is not None:
-            known = checks.labels("", "labels", labels, self.n, self.classes or None)
+            known = checks.labels("", "labels", labels, self.n)
             self._labels, self.classes = ops.asarray(known), int(known.max()) + 1
-        self._stream = Stream(checks.seed("", "seed", seed)).purpose(Purpose.SHUFFLE)
-        # The orders of two epochs, one behind the other: this one's and the next one's, so
-        # that a recorded step reads one buffer, at a start that changes.
+        # The orders of this epoch and of the next one are in one buffer, so that a recorded step
+        # reads the same buffer every time, at a start that changes.
         self._orders = ops.zeros((2 * self.n,), np.int32)
-        self._epoch_in = [-1, -1]  # which epoch each half holds
+        self._order(_size(batch_size, self.n), checks.seed("", "seed", seed))
+
+    def _order(self, batch_size: int, seed: int) -> None:
+        self.batch_size, self.seed = batch_size, seed
+        self.per_epoch = self.n // batch_size
+        self._stream = Stream(seed).purpose(Purpose.SHUFFLE)
+        self._epoch_in = [-1, -1]  # which epoch each half of the orders holds
+
+    def change(self, batch_size: int, seed: int) -> bool:
+        """Cut other minibatches from now on; return whether they are others."""
+        other = (_size(batch_size, self.n), seed) != (self.batch_size, self.seed)
+        if other:
+            self._order(batch_size, seed)
+        return other
 
     def __getitem__(self, number: int) -> Any:
-        """Minibatch ``number``, counted over all epochs: x, or the pair (x, y)."""
+        """Return minibatch ``number``, counted over all epochs: x, or the pair (x, y)."""
         epoch, place = divmod(number, self.per_epoch)
         start = self._fill(epoch) + place * self.batch_size
         x = self.ops.gather_rows(self._x, self._orders, start, self.batch_size)
@@ -76,10 +83,10 @@ class Minibatches:
 
     def starts(self, number: int, count: int) -> NDArray[np.int64]:
         """
-        Where minibatches ``number``, ``number`` + 1, … begin in the buffer of orders.
+        Return the positions in the buffer of orders at which minibatches start.
 
-        Up to ``count`` of them, but no further than the next epoch; after this call
-        their orders are in the buffer.
+        They are those of minibatch ``number`` and of the following ones: ``count`` in all, or
+        fewer at the end of the next epoch. This call also writes their orders to the buffer.
         """
         epoch = number // self.per_epoch
         count = min(count, (epoch + 2) * self.per_epoch - number)
@@ -89,12 +96,12 @@ class Minibatches:
         return starts
 
     def buffers(self) -> dict[str, Array]:
-        """Return the arrays of which minibatches are made, by name."""
+        """Return the arrays from which minibatches are made, by name."""
         named = {"x": self._x, "labels": self._labels, "orders": self._orders}
         return {name: a for name, a in named.items() if a is not None}
 
     def _fill(self, epoch: int) -> int:
-        """Return where an epoch's order begins in the buffer; compute it if it is not there."""
+        """Return the start of an epoch's order in the buffer; compute the order if needed."""
         half = epoch % 2
         if self._epoch_in[half] != epoch:
             words = self.ops.random_words((self.n, 2), self._stream._replace(step=epoch))
@@ -110,14 +117,17 @@ def _own(x: NDArray[Any], dtype: Any) -> NDArray[Any]:
     with np.errstate(over="ignore"):
         own = x.astype(dtype, copy=x.flags.writeable)
     if not np.isfinite(own).all():
-        raise DataError(f"the data reach {np.abs(x).max():.3g}, too far for {np.dtype(dtype)}")
+        raise DataError(
+            f"the data have values up to {np.abs(x).max():.3g}, which overflow in"
+            f" {np.dtype(dtype)}; scale them first"
+        )
     return own
 
 
 def _examples(value: object) -> NDArray[Any]:
     x = checks.array("", "x", value)
     if x.ndim != 2 or 0 in x.shape:
-        raise DataError(f"the data are {x.shape}; expected an array (examples, features)")
+        raise DataError(f"the data have shape {x.shape}; expected (examples, features)")
     if not np.issubdtype(x.dtype, np.floating):
         raise DataError(
             f"the data are {x.dtype}; expected floats: scale them first, such as"
@@ -127,7 +137,7 @@ def _examples(value: object) -> NDArray[Any]:
     if not finite.all():
         row = int(np.argwhere(~finite)[0, 0])
         raise DataError(
-            f"the data hold {int((~finite).sum())} values that are NaN or infinite, the first in"
+            f"the data have {int((~finite).sum())} values that are NaN or infinite, the first in"
             f" row {row}; remove or replace them"
         )
     return x
@@ -141,10 +151,3 @@ def _size(value: object, examples: int) -> int:
             f"batch_size is {checks.shown(value)} and the data have {examples} examples; expected"
             f" a whole number, 1 ≤ batch_size ≤ {examples}"
         ) from None
-
-
-def _named(value: object, labels: object) -> int:
-    classes = checks.whole("", "classes", value, 0)
-    if classes and labels is None:
-        raise DataError(f"classes is {checks.shown(value)} and there are no labels; give labels")
-    return classes

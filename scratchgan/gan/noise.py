@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from scratchgan import checks
 from scratchgan.backends import Array, Backend, Stream
+from scratchgan.fields import Checked, Number, OneOf, Whole, setting
 
 __all__ = ["Noise"]
 
@@ -15,7 +15,7 @@ FARTHEST = 1e9  # of a bound: beyond it G's first layer alone is out of all prop
 
 
 @dataclass(frozen=True)
-class Noise:
+class Noise(Checked):
     """
     p_z, independent in each of ``features`` dimensions.
 
@@ -34,20 +34,14 @@ class Noise:
         If a value is none of these.
     """
 
-    features: int
-    kind: str = "normal"
-    low: float = -1.0
-    high: float = 1.0
+    features: int = setting(Whole(1, WIDEST))
+    kind: str = setting(OneOf("noise", ("normal", "uniform")), "normal")
+    low: float = setting(Number(-FARTHEST, FARTHEST), -1.0)
+    high: float = setting(Number(-FARTHEST, FARTHEST), 1.0)
 
-    def __post_init__(self) -> None:
-        kind = checks.one_of("noise", self.kind, ("normal", "uniform"))
-        features = checks.whole("Noise", "features", self.features, 1, WIDEST)
-        low = checks.number("Noise", "low", self.low, -FARTHEST, FARTHEST)
-        high = checks.number("Noise", "high", self.high, -FARTHEST, FARTHEST)
-        if not low < high:
-            raise ValueError(f"Noise: low {low:g} must be below high {high:g}")
-        for name, value in (("features", features), ("kind", kind), ("low", low), ("high", high)):
-            object.__setattr__(self, name, value)  # plain, so that config.json is plain JSON
+    def _check_together(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"Noise: low {self.low:g} must be below high {self.high:g}")
 
     def sample(
         self, ops: Backend, rows: int, stream: Stream, dtype: Any, temperature: float = 1.0
@@ -58,7 +52,3 @@ class Noise:
             return ops.normal(shape, stream, 0.0, temperature, dtype)
         inwards = (1 - temperature) * (self.high - self.low) / 2
         return ops.uniform(shape, stream, self.low + inwards, self.high - inwards, dtype)
-
-    def to_config(self) -> dict[str, Any]:
-        """Return the noise as plain data."""
-        return asdict(self)

@@ -1,4 +1,4 @@
-"""A player of the game: a network, its gradient, and what its optimiser keeps."""
+"""A player of the game: a network with its gradient and the state of its optimiser."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ["Player"]
 
 class Player:
     """
-    D or G: a network and all that one update of it needs.
+    D or G: a network and everything that its updates need.
 
     Parameters
     ----------
     network : Network
     optimizer : Optimizer
     ema : float, optional
-        Decay of an exponential moving average of the parameters (Polyak averaging),
-        in [0, 1); without it, no average is kept.
+        Decay of an exponential moving average of the parameters (Polyak averaging), in [0, 1).
+        None keeps no average.
 
     Attributes
     ----------
@@ -39,21 +39,34 @@ class Player:
 
     def __init__(self, network: Network, optimizer: Optimizer, ema: float | None = None) -> None:
         checks.instance("Player", "network", network, Network, "a Network")
-        checks.instance("Player", "optimizer", optimizer, Optimizer, "an optimizer")
         self.network = network
-        self.optimizer = optimizer
-        self.ema = None if ema is None else checks.number("", "ema", ema, 0, 1, below=True)
-        self.t = 0
         self.grads_flat, self.grads = network.new_buffer()
-        self.slots = tuple(network.new_buffer()[0] for _ in optimizer.slots)
+        self.slots: tuple[Array, ...] = ()
         self.average_flat: Array | None = None
         self.average: Any = None
-        if ema is not None:
-            self.average_flat, self.average = network.new_buffer()
-            network.ops.copy_(self.average_flat, network.flat)
+        self._kept: tuple[str, ...] | None = None  # what the slots are
+        self.change(optimizer, ema)
+
+    def change(self, optimizer: Optimizer, ema: float | None = None) -> None:
+        """
+        Go on with another optimiser or moving average.
+
+        An optimiser that keeps other arrays begins anew: t and moments are 0.
+        """
+        checks.instance("Player", "optimizer", optimizer, Optimizer, "an optimizer")
+        self.ema = None if ema is None else checks.number("", "ema", ema, 0, 1, below=True)
+        self.optimizer = optimizer
+        if optimizer.slots != self._kept:
+            self.t, self._kept = 0, optimizer.slots
+            self.slots = tuple(self.network.new_buffer()[0] for _ in optimizer.slots)
+        if ema is None:
+            self.average_flat = self.average = None
+        elif self.average_flat is None:
+            self.average_flat, self.average = self.network.new_buffer()
+            self.network.ops.copy_(self.average_flat, self.network.flat)
 
     def __call__(self, x: Any) -> Any:
-        """Return the network's y for x, dropout and the like off."""
+        """Return the network's y for x, not in training (dropout is off)."""
         return self.network(x)
 
     def forward(self, x: Any, ctx: Context) -> tuple[Array, Cache]:
@@ -67,7 +80,7 @@ class Player:
         )
 
     def input_gradient(self, cache: Cache, dy: Array, ctx: Context) -> Any:
-        """Return the gradient by the input; ``grads`` is left alone."""
+        """Return the gradient by the input; ``grads`` does not change."""
         return self.network.layer.backward(self.network.params, cache, dy, ctx, grads=None)
 
     def zero_grads(self) -> None:
@@ -75,11 +88,11 @@ class Player:
         self.network.ops.fill_(self.grads_flat, 0.0)
 
     def ascend(self) -> None:
-        """Make one update that raises the value whose gradient is in ``grads``."""
+        """Make one update that increases the value whose gradient is in ``grads``."""
         self._update(ascend=True)
 
     def descend(self) -> None:
-        """Make one update that lowers the value whose gradient is in ``grads``."""
+        """Make one update that decreases the value whose gradient is in ``grads``."""
         self._update(ascend=False)
 
     def _update(self, ascend: bool) -> None:

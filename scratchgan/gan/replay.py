@@ -1,12 +1,13 @@
 """
-The trainer's iteration, recorded and replayed.
+Record the trainer's iteration and replay it.
 
-The first iteration is run and recorded. The second is replayed, then run again from
-the same point, and the two must agree to the bit: only then are the following ones
-replayed, many a call. Before each call it is seen whether anything has changed that can be
-seen (``fingerprint.py``), and now and then replay and run are compared again
-(``comparison.py``). What cannot be recorded is run step by step as before, and
-``StepRecorder.refusal`` says why.
+The first iteration is run and recorded. The second is replayed, then run again from the same
+state, and the results must agree to the bit. Only then are the following iterations replayed,
+many in one call.
+
+Before each call, ``fingerprint.py`` detects changes of everything that it can see. Now and then
+replay and run are compared again (``comparison.py``). A game that cannot be recorded is run step
+by step, and ``StepRecorder.refusal`` gives the reason.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from numpy.typing import NDArray
 from scratchgan.backends import Array, Stream
 from scratchgan.backends.program import Program, Recorder, Varying, address
 from scratchgan.errors import NotRecordableError, ReplayError
+from scratchgan.fields import settings_in
 from scratchgan.gan.comparison import Watcher, check_at, where_they_part, who_asks
 from scratchgan.gan.fingerprint import Node, difference, fingerprint
+from scratchgan.gan.settings import Settings
 from scratchgan.gan.state import Moment
 from scratchgan.gan.steps import DStep, GStep
 from scratchgan.optim import SGD, Adam, Schedule
@@ -35,27 +38,33 @@ if TYPE_CHECKING:
 
 __all__ = ["StepRecorder"]
 
+# The settings that an iteration rests on. Which of several games is played is told apart from them.
+PLAYED = [
+    each.name
+    for each in settings_in(Settings).values()
+    if each.bits and not each.run and each.name != "objective"
+]
 MOST = 4096  # steps of one call
-LAST = 2**32  # the first iteration that a stream has no number for
+LAST = 2**32  # iterations from here on have no number in a stream
 STEP_BY_STEP = "the training is run step by step, not replayed:"
-LONGEST = 0.05  # seconds of one call: so long may Ctrl-C, ``stop`` and a view have to wait
+LONGEST = 0.05  # seconds of one call: the longest delay of Ctrl-C, ``stop`` and a view
 
 
 class StepRecorder:
     """
-    Makes a trainer's iterations: the first ones by running them, the others by replay.
+    Makes a trainer's iterations: it runs the first ones and replays the others.
 
     Attributes
     ----------
     enabled : bool
-        Whether iterations are recorded and replayed. Set it to False to have each one run.
+        Whether iterations are recorded and replayed. Set it to False to run every iteration.
     program : Program or None
         The recorded iteration; ``print(program)`` lists it.
     refusal : str or None
-        Why iterations are not replayed.
+        The reason why iterations are not replayed.
     stream : type of Stream
-        What the trainer makes streams of; while an iteration is recorded, one that notes
-        whether somebody reads which iteration it is.
+        The class of the trainer's streams. During a recording it is a class that notes whether
+        any code reads the iteration's number.
     """
 
     def __init__(self, trainer: Trainer, play: Callable[[], None]) -> None:
@@ -67,20 +76,20 @@ class StepRecorder:
         self._forget(None)
 
     def _forget(self, refusal: str | None) -> None:
-        """Begin anew, or not at all."""
+        """Discard the recording; ``refusal`` is the reason not to make another one."""
         self.refusal = refusal
         self._ops: Any = self._trainer.ops  # not every backend records
         self.program: Program | None = None
         self._replay: Any = None
         self._sources: _Sources | None = None
-        self._checks = 0  # how often replay and run have agreed
-        self._agreed = 0  # the iteration at which they did so last
-        self._replayed = 0  # iterations since they did so first
-        self._due = 0  # how many of these there are when they are compared again
+        self._checks = 0  # number of checks in which replay and run agreed
+        self._agreed = 0  # the iteration of the latest of these checks
+        self._replayed = 0  # iterations replayed since the first of these checks
+        self._due = 0  # the value of ``_replayed`` at which the next check is made
         self._seconds = LONGEST
 
     def iterate(self, most: int) -> int:
-        """Make at least one iteration and at most ``most``; return how many."""
+        """Make from one to ``most`` iterations; return how many were made."""
         trainer = self._trainer
         if not (self.enabled and hasattr(trainer.ops, "recording")):
             off = f"the backend '{trainer.ops.name}' does not record"
@@ -95,7 +104,7 @@ class StepRecorder:
             self._settings = settings
             self._refuse(self._foreseen())
         if self._checks and trainer.iteration < LAST:
-            self._agreed = min(self._agreed, trainer.iteration)  # somebody may have gone back
+            self._agreed = min(self._agreed, trainer.iteration)  # the state may have been reset
             if self._replayed < self._due:
                 return self._run(min(most, self._due - self._replayed))
             self._compare()
@@ -117,18 +126,18 @@ class StepRecorder:
         return 1
 
     def _refuse(self, refusal: str | None) -> None:
-        """Where there is a reason not to replay, warn of it; the training is only slower."""
+        """Warn if there is a reason not to replay; training is then only slower."""
         if refusal is not None:
             self._forget(refusal)
             warnings.warn(f"{STEP_BY_STEP} {refusal}", stacklevel=5)
 
     def _foreseen(self) -> str | None:
-        """Return why recording need not be tried."""
+        """Return a reason not to try a recording, or None."""
         trainer = self._trainer
-        if trainer.k > trainer.data.per_epoch:  # it may span three; two are in memory
+        if trainer.k > trainer.data.per_epoch:  # it may span three epochs, but two are in memory
             return "an iteration takes more minibatches than an epoch has"
         for player in (trainer.D, trainer.G):
-            if type(player.optimizer) not in (SGD, Adam):  # it may look at t, or at values
+            if type(player.optimizer) not in (SGD, Adam):  # another one may read t, or values
                 return f"{type(player.optimizer).__name__} is not an optimiser of scratchgan"
         return None
 
@@ -136,7 +145,7 @@ class StepRecorder:
 
     def _record(self) -> None:
         trainer = self._trainer
-        trainer.data.starts(trainer.minibatch, trainer.k)  # a new epoch's order is no part of it
+        trainer.data.starts(trainer.minibatch, trainer.k)  # writes the order before the recording
         before, recorder = Moment(trainer), _recorder(trainer)
         readers: list[str] = []
         try:
@@ -152,8 +161,8 @@ class StepRecorder:
         program = Program(recorder, self._seen())
         if readers:
             raise NotRecordableError(
-                f"{readers[0]} reads which iteration it is (the step of its stream), and may"
-                " compute something else at another one"
+                f"{readers[0]} reads the number of the iteration (the step of its stream), so it"
+                " may compute something different at another iteration"
             )
         before.restore()
         try:
@@ -164,7 +173,7 @@ class StepRecorder:
         self.program, self._replay = program, self._ops.replay(program, MOST)
 
     def _agree(self, program: Program) -> None:
-        """Hold the values that cells are expected to have against those that were recorded."""
+        """Compare the values that varying cells should have with those that were recorded."""
         assert self._sources is not None
         starts = self._trainer.data.starts(self._trainer.minibatch, self._trainer.k)
         expected = self._sources.values(np.zeros(1, np.int64), starts)
@@ -172,13 +181,13 @@ class StepRecorder:
             if value != varying.value:
                 name = program.rows[varying.row].name
                 raise NotRecordableError(
-                    f"{name} has {varying.name} = {varying.value}, where {value} was expected"
+                    f"{name} has {varying.name} = {varying.value}; expected {value}"
                 )
 
     # -- comparing ------------------------------------------------------------------------------
 
     def _check(self) -> None:
-        """Replay an iteration, then run it: the first time, before a replay is believed."""
+        """Make the first check: replay an iteration, then run it, and compare."""
         trainer, before = self._trainer, Moment(self._trainer)
         try:
             self._run(1)
@@ -190,9 +199,9 @@ class StepRecorder:
             raise
         if not replayed.same_as(Moment(trainer)):
             raise NotRecordableError(
-                "a replayed iteration has other bits than one that is run: a layer, the game"
-                " or a schedule computes outside the vocabulary of operations, or changes from"
-                " step to step"
+                "a replayed iteration and the same iteration run directly have different bits: a"
+                " layer, the game or a schedule computes outside the vocabulary of"
+                " operations, or changes from step to step"
             )
         self._replayed = 0
         self._have_agreed()
@@ -203,7 +212,7 @@ class StepRecorder:
         self._checks += 1
 
     def _compare(self) -> None:
-        """Run an iteration, then replay it: later on; what is left is what a replay leaves."""
+        """Make a later check: run an iteration, then replay it, and keep the replay's state."""
         trainer, before, watcher = self._trainer, Moment(self._trainer), Watcher(self._trainer)
         trainer.data.starts(trainer.minibatch, trainer.k)
         try:
@@ -217,26 +226,30 @@ class StepRecorder:
             raise
         if run.same_as(Moment(trainer)):
             self._have_agreed()
-            watcher.seen.clear()  # the arrays of all its passes
+            watcher.seen.clear()  # frees the arrays of all its passes
             return
         assert self.program is not None
         where = where_they_part(self.program, watcher, functools.partial(self._one_step, before))
         before.restore()
         last, now = self._agreed, trainer.iteration + 1
         self._forget(
-            f"iteration {now} computes something else when it is run than when it is replayed:"
+            f"iteration {now} gives different results when it is run and when it is replayed:"
             f" {where}. So something that the recorder cannot see has changed"
         )
-        doubtful = f"iterations {last + 1} to {now - 1}" if last + 1 < now else "none before"
+        doubtful = (
+            f"iterations {last + 1} to {now - 1} may be wrong"
+            if last + 1 < now
+            else "no earlier iteration is wrong"
+        )
         raise ReplayError(
-            f"{self.refusal}. Replay and run agreed last at iteration {last}; wrong may be:"
-            f" {doubtful}. Go back to a state of iteration {last} or earlier, or begin anew, with"
-            " trainer.recorder.enabled = False, which runs every iteration; or keep what changes"
-            " where it is seen, in an attribute of the layer (docs/recorded-step.md)"
+            f"{self.refusal}. Replay and run last agreed at iteration {last}; {doubtful}. Go back"
+            f" to a state of iteration {last} or earlier, or start again. Then either set"
+            " trainer.recorder.enabled = False, which runs every iteration, or keep what changes"
+            " in an attribute of the layer, where it is seen (docs/recorded-step.md)"
         )
 
     def _one_step(self, before: Moment, program: Program) -> None:
-        """Make one step, from ``before``, of a program that is the beginning of ours."""
+        """Run one step, from ``before``, of a program that consists of our program's first rows."""
         assert self._sources is not None
         before.restore()
         starts = self._trainer.data.starts(self._trainer.minibatch, self._trainer.k)
@@ -264,7 +277,7 @@ class StepRecorder:
         return done
 
     def _count(self, iterations: int) -> None:
-        """Count iterations that a replay has made."""
+        """Add replayed iterations to the counters."""
         trainer, updates = self._trainer, iterations * self._trainer.k
         trainer.iteration += iterations
         trainer.minibatch += updates
@@ -277,11 +290,11 @@ class StepRecorder:
 
 
 def _settings(trainer: Trainer, game: Game) -> Node:
-    """What a recorded iteration rests on; if it changes, it is recorded again."""
+    """Return a value of everything that a recorded iteration depends on, to detect changes."""
     of_data = {
         name: value
         for name, value in vars(trainer.data).items()
-        if name not in ("_x", "_labels", "_orders", "_epoch_in")  # arrays, and what is in them
+        if name not in ("_x", "_labels", "_orders", "_epoch_in")  # arrays and their contents
     }
     arrays = (
         *trainer.data.buffers().values(),
@@ -298,16 +311,16 @@ def _settings(trainer: Trainer, game: Game) -> Node:
             "D's optimizer": trainer.D.optimizer,
             "G's optimizer": trainer.G.optimizer,
             "objective": game,
-            "noise": trainer.noise,
+            "settings": {name: getattr(trainer.settings, name) for name in PLAYED},
+            "averages": (trainer.D.ema, trainer.G.ema),
             "data": of_data,
-            "trainer": (trainer.k, trainer.updates, trainer.seed, trainer.D.ema, trainer.G.ema),
         },
         [*arrays, trainer.D, trainer.G, trainer.data, trainer.ops],
     )
 
 
 def _watched_stream(trainer: Trainer, readers: list[str]) -> type[Stream]:
-    """Return a kind of Stream that lists who reads its step, but for the backend's own use."""
+    """Return a Stream class that lists who reads its step; the backend's own reads do not count."""
 
     class Watched(Stream):
         @property
@@ -322,7 +335,7 @@ def _watched_stream(trainer: Trainer, readers: list[str]) -> type[Stream]:
 
 
 def _recorder(trainer: Trainer) -> Recorder:
-    """Return a recorder that knows all arrays that outlive an iteration, and their names."""
+    """Return a recorder that knows the names of all arrays that outlive an iteration."""
     buffers = {f"data.{name}": a for name, a in trainer.data.buffers().items()}
     parts: dict[str, dict[int, str]] = {}
     for letter, player in (("D", trainer.D), ("G", trainer.G)):
@@ -341,7 +354,7 @@ def _recorder(trainer: Trainer) -> Recorder:
 
 
 class _Sources:
-    """For each varying cell, a function from the numbers of steps ahead to its values."""
+    """For each varying cell, a function that returns its values for the given future steps."""
 
     def __init__(self, trainer: Trainer, program: Program) -> None:
         self._trainer = trainer
@@ -361,7 +374,7 @@ class _Sources:
         if varying.name == "start":
             starts = trainer.data.starts(trainer.minibatch, k).tolist()
             if varying.value not in starts:
-                raise NotRecordableError("a minibatch is gathered that is not the trainer's")
+                raise NotRecordableError("a minibatch is read that is not the trainer's")
             j = starts.index(varying.value)
             return lambda steps: self._starts[k * steps + j]
         return self._of_optimizer(varying)

@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 from scratchgan import checks
 from scratchgan.backends import Purpose, Stream
 from scratchgan.errors import ShapeError
+from scratchgan.fields import fill_docstring, settings_in, signature_with
 from scratchgan.games import Game, Games, game_at, objectives_by_start
 from scratchgan.gan import report, state
-from scratchgan.gan.fit import require_fit, require_outputs
+from scratchgan.gan.fit import require_fit
 from scratchgan.gan.generator import Generator
 from scratchgan.gan.interrupts import SignalsWait
 from scratchgan.gan.minibatches import Minibatches
-from scratchgan.gan.noise import Noise
 from scratchgan.gan.player import Player
 from scratchgan.gan.replay import StepRecorder
+from scratchgan.gan.settings import MOST_UPDATES, Settings
 from scratchgan.gan.steps import (
     DStep,
     GStep,
@@ -29,14 +30,25 @@ from scratchgan.gan.steps import (
     simultaneous_step,
 )
 from scratchgan.nn import Network
-from scratchgan.optim import Optimizer
 
-__all__ = ["UPDATES", "Trainer"]
+__all__ = ["Trainer"]
 
-UPDATES = ("alternating", "simultaneous")
-G_TURN = 0xFFFF  # the substep of G's update; D's updates of an iteration are 0, 1, …
+G_TURN = MOST_UPDATES  # the substep of G's update; D's updates of an iteration are 0, 1, …
 LONGEST = 2**32 - 1  # iterations: a stream numbers them by 32 bits
 NEVER = 2**63 - 1  # iterations between two records, or two calls of a callback
+
+
+class _Attribute:
+    """A setting that is an attribute of the trainer, too; to set it is to ``change`` it."""
+
+    def __set_name__(self, owner: type[Trainer], name: str) -> None:
+        self._name = name
+
+    def __get__(self, trainer: Trainer, owner: object = None) -> Any:
+        return self if trainer is None else getattr(trainer.settings, self._name)
+
+    def __set__(self, trainer: Trainer, value: object) -> None:
+        trainer.change(**{self._name: value})
 
 
 class Trainer:
@@ -49,33 +61,23 @@ class Trainer:
         G ends in a sample, D in the outputs that the game reads. On one backend and of one dtype.
     x : array (examples, features)
         The data.
-    noise : Noise
-        p_z; its width is what G takes.
-    optimizer_g, optimizer_d : Optimizer
-    objective : str, Game, or mapping of them by the iteration from which each is played
-    batch_size, k : int
-    updates : str
-        ``"alternating"`` (Algorithm 1) or ``"simultaneous"`` (the 2014 code; k = 1).
-    ema : float, optional
-        Decay of a moving average of G, from which samples are then drawn.
+    settings : Settings, optional
+        Those of a recipe, for instance; what is of a run alone (``data``, ``steps``, …) is not
+        looked at.
     labels : integer array (examples,), optional
         Classes 0, 1, … with an example of each. With them the game is conditional: G takes
         (z, y), D takes (x, y), y one-hot. G is asked for all labels equally often, whatever
         p(y) of the data is; that shifts D's logit by log p(y)/q(y), and leaves G's optimum
         where it is (notebook 07).
-    classes : int, optional
-        Number of classes, by default as many as there are in ``labels``.
-    seed : int
-        For minibatches, noise and dropout (the networks have their own).
-    log_every : int
-        Iterations between records in ``history``; there the values are also
-        looked at, and the training stops if one is no longer finite.
     callbacks : iterable of callable
         Each is called as ``callback(trainer)`` after every iteration; see also
         ``call_every``.
+    {settings}
 
     Attributes
     ----------
+    settings : Settings
+        What is played now; ``change`` puts others in their place.
     games : dict
         The games by the iteration from which each is played; ``objective`` is this iteration's.
     iteration : int
@@ -107,35 +109,18 @@ class Trainer:
         G: Network,
         D: Network,
         x: NDArray[Any],
+        settings: Settings | None = None,
         *,
-        noise: Noise,
-        optimizer_g: Optimizer,
-        optimizer_d: Optimizer,
-        objective: Games = "non_saturating",
-        batch_size: int = 64,
-        k: int = 1,
-        updates: str = "alternating",
-        ema: float | None = None,
         labels: NDArray[Any] | None = None,
-        classes: int = 0,
-        seed: int = 0,
-        log_every: int = 100,
         callbacks: Iterable[Callable[[Trainer], object]] = (),
+        **changes: Any,
     ) -> None:
         for name, network in (("G", G), ("D", D)):
             checks.instance("Trainer", name, network, Network, "a Network, such as Network(layer)")
         if G is D:
             raise ValueError("G and D are one network; expected two, each with its parameters")
-        for name, optimizer in (("optimizer_g", optimizer_g), ("optimizer_d", optimizer_d)):
-            checks.instance("Trainer", name, optimizer, Optimizer, "an optimizer, such as Adam()")
-        self.games = objectives_by_start(objective)
-        self.noise = checks.instance("Trainer", "noise", noise, Noise, "a Noise, such as Noise(16)")
-        self.k = checks.whole("Trainer", "k", k, 1, G_TURN)
-        self.updates = checks.one_of("kind of updates", updates, UPDATES)
-        if updates == "simultaneous" and k != 1:
-            raise ValueError(f"k is {k}; simultaneous updates need k = 1")
-        self.seed = checks.seed("Trainer", "seed", seed)
-        self.log_every = checks.whole("Trainer", "log_every", log_every, 1, NEVER)
+        self.settings = _changed(settings, changes)
+        self.games = objectives_by_start(self.settings.objective)
         lists = (Sequence, Iterator)
         checks.instance("Trainer", "callbacks", callbacks, lists, "a list of functions")
         self.callbacks = [
@@ -143,10 +128,12 @@ class Trainer:
             for callback in callbacks
         ]
         self.ops, self.dtype = G.ops, G.dtype
-        self.data = Minibatches(self.ops, x, batch_size, self.seed, labels, classes, self.dtype)
-        require_fit(G, D, noise, self.data, self.games)
-        self.G = Player(G, optimizer_g, ema)
-        self.D = Player(D, optimizer_d)
+        self.data = Minibatches(
+            self.ops, x, self.settings.batch_size, self.settings.seed, labels, self.dtype
+        )
+        require_fit(G, D, self.settings.noise, self.data, self.games)
+        self.G = Player(G, self.settings.optimizer_g, self.settings.ema)
+        self.D = Player(D, self.settings.optimizer_d)
         self.iteration = 0
         self.minibatch = 0  # drawn so far
         self.history: list[dict[str, float]] = []
@@ -156,6 +143,14 @@ class Trainer:
         self._lock = threading.RLock()
         self._stop = False
 
+    # -- settings -------------------------------------------------------------------------------
+
+    k = _Attribute()
+    updates = _Attribute()
+    seed = _Attribute()
+    noise = _Attribute()
+    log_every = _Attribute()
+
     @property
     def objective(self) -> Game:
         """What is played at this iteration; what it is set to is played from now on."""
@@ -163,9 +158,33 @@ class Trainer:
 
     @objective.setter
     def objective(self, objective: Games) -> None:
-        games = objectives_by_start(objective)
-        require_outputs(self.D.network, self.data, games)
-        self.games = games
+        self.change(objective=objective)
+
+    def change(self, **changes: Any) -> None:
+        """
+        Play on with other settings, such as ``change(k=2, optimizer_g={"rate": 1e-4})``.
+
+        An optimizer of another kind begins with its schedules and moments of 0, a moving average
+        that is new begins at G, and another ``batch_size`` or ``seed`` begins the epoch anew.
+
+        Raises
+        ------
+        ShapeError, DataError, ValueError
+            If a setting cannot be, or does not fit the networks or the data; nothing is changed
+            then.
+        """
+        with SignalsWait() as signals, self._turn(signals):
+            new = _changed(self.settings, changes)
+            if self.substep and new.updates != "alternating":
+                raise ValueError("D has moved in this iteration; call step_g() before updates")
+            games = objectives_by_start(new.objective)
+            require_fit(self.G.network, self.D.network, new.noise, self.data, games)
+            epoch = self.minibatch // self.data.per_epoch
+            if self.data.change(new.batch_size, new.seed):
+                self.minibatch = epoch * self.data.per_epoch
+            self.G.change(new.optimizer_g, new.ema)
+            self.D.change(new.optimizer_d)
+            self.games, self.settings = games, new
 
     @property
     def played(self) -> Game:
@@ -405,3 +424,20 @@ class Trainer:
             state.put_counters(self, found)
             self.last = (None, None)
             self.history = [r for r in self.history if r["step"] <= self.iteration]
+
+
+GAME = [each for each in settings_in(Settings).values() if not each.run]  # not of a run alone
+
+
+def _changed(settings: Settings | None, changes: dict[str, Any]) -> Settings:
+    """Return settings with those that a trainer's keywords give in their place."""
+    for name in changes:
+        checks.one_of("setting of a Trainer", name, [each.name for each in GAME])
+    if settings is None:
+        return Settings.from_plain(changes)
+    expected = "Settings, such as get_recipe('digits').settings"
+    return checks.instance("Trainer", "settings", settings, Settings, expected).changed(**changes)
+
+
+fill_docstring(Trainer, GAME)
+Trainer.__signature__ = signature_with(Trainer, GAME)  # type: ignore[attr-defined]

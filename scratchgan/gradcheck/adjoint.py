@@ -1,4 +1,8 @@
-"""jvp and backward against each other, and jvp against differences: they may be wrong together."""
+"""
+Compare jvp with backward, and jvp with measured differences.
+
+The second comparison is needed because jvp and backward may have the same error.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from scratchgan import checks
-from scratchgan.gradcheck.differences import Settings, check
+from scratchgan.gradcheck.differences import Measurement, check
 from scratchgan.gradcheck.problem import Arrays, LayerAt, Problem, dot
 from scratchgan.nn import Context, Layer
 
@@ -26,36 +30,36 @@ def assert_adjoint(
     seed: int = 0,
 ) -> None:
     """
-    Hold a layer's jvp to be the derivative of its forward, and its backward the transpose.
+    Assert that jvp is the derivative of a layer's forward, and that backward is its transpose.
 
-    For random u and v, with J = ∂y/∂x: ⟨u, J v⟩ from ``jvp`` equals ⟨Jᵀ u, v⟩ from
-    ``backward`` to rounding, and J v equals the measured derivative of y along v.
+    Let J = ∂y/∂x, and u and v be random. Then ⟨u, J v⟩ from ``jvp`` must equal ⟨Jᵀ u, v⟩ from
+    ``backward`` to rounding, and J v must equal the measured derivative of y along v.
 
     Parameters
     ----------
     layer : Layer
-    x : array (batch, in_features), float64, or a pair of such for ``Concat``
+    x : array (batch, in_features), float64, or a pair of such arrays for ``Concat``
     params : Params, optional
-        In float64; the initial ones, shifted a little off their zeros, otherwise.
+        Parameters in float64. The default is the initial parameters plus small random numbers.
     ctx : Context, optional
-        Where and how the layer runs; the reference backend without training otherwise.
+        Where and how the layer runs. The default is the reference backend, not in training.
     method : {"central", "complex"}
         How the derivative of y along v is measured.
     rtol : float
-        Of the identity, relative to the sum of the absolute values of its terms.
+        Tolerance of the identity, relative to the sum of the absolute values of its terms.
     directions : int
-        How many pairs (u, v) are tried.
+        Number of pairs (u, v).
     seed : int
-        For params, u and v.
+        Seed for params, u and v.
 
     Raises
     ------
     AssertionError
-        If they disagree, or (for central differences) x is too near a kink to tell.
+        If they disagree, or if x is too near a kink for central differences.
     ShapeError
-        If an array is not float64, or jvp or dx has another shape than y or x.
+        If an array is not float64, or if the shape of jvp's result or dx is wrong.
     ValueError
-        For an argument that is none of its kind.
+        If an argument is invalid.
 
     Examples
     --------
@@ -81,13 +85,13 @@ def assert_adjoint(
                 f" ⟨u, jvp(v)⟩ = {left:.17g}, ⟨backward(u), v⟩ = {right:.17g}"
             )
         along = _along(at, u, v, left)
-        report = check(along, Settings(method=method), rng)
+        report = check(along, Measurement(method=method), rng)
         if not report.ok:
             raise AssertionError(str(report))
 
 
 def _along(at: LayerAt, u: Any, v: Arrays, slope: float) -> Problem:
-    """t → ⟨u, y(x + t v)⟩, whose derivative at 0 the layer says is ⟨u, jvp(v)⟩."""
+    """Return the problem t → ⟨u, y(x + t v)⟩ at t = 0, with the claimed derivative ``slope``."""
 
     def value(arrays: Arrays) -> Any:
         moved = {name: at.point[name] + arrays["t"] * v[name] for name in v}

@@ -1,12 +1,12 @@
 """
-Measured derivatives against claimed ones: central differences and the complex step.
+Compare claimed derivatives with measured ones: central differences and the complex step.
 
-Central differences (``ladder``) work for any function and leave some 11 digits. The complex step,
-Im f(x + ih) / h, subtracts nothing, so h may be 1e-30 and all digits remain (Squire & Trapp 1998,
-"Using complex variables to estimate derivatives of real functions").
+Central differences (``ladder``) work for any function and give about 11 digits. The complex step,
+Im f(x + ih) / h, has no subtraction, so h may be 1e-30 and all digits are kept (Squire & Trapp
+1998, "Using complex variables to estimate derivatives of real functions").
 
-Each entry is compared on its own scale, and a comparison that could not have seen a fault is none:
-it is inconclusive.
+Each entry is compared on its own scale. A comparison that is too coarse to detect an error is
+inconclusive.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from scratchgan.gradcheck.ladder import EPS, RATIO, START, Ladder, Measured, rou
 from scratchgan.gradcheck.problem import Arrays, Problem, dot
 from scratchgan.gradcheck.report import GradcheckReport, Status, TensorReport
 
-__all__ = ["LEAST_STEP", "Settings", "check"]
+__all__ = ["LEAST_STEP", "Measurement", "check"]
 
 STEP = 1e-30  # of the complex step
-LEAST_STEP = 1e-300  # times a derivative, still a number with all its digits
-RTOL = {"central": 1e-9, "complex": 1e-10}  # float32 keeps 6e-8: a cast to it is seen
-OWN = 64 * EPS  # rounding of a right backward pass, relative to its tensor
-PRECISE = 1e-6  # of an entry or its tensor: what differences resolve unless f is large
-COARSE = 5e-3  # of an entry: with less, a fault of 1 % would pass
-NOTHING = 1e-12  # a gradient as small beside the others is 0 but for their rounding
-SINGLE = 2.0**-21  # of an entry: errors as small are those of float32
-HIDDEN = 1000  # how much larger than their joint jump the error of several kinks may be
-LINES = 4  # along which rounding is measured
+LEAST_STEP = 1e-300  # smaller steps times a derivative would lose digits
+RTOL = {"central": 1e-9, "complex": 1e-10}  # rejects a cast to float32, whose rounding is 6e-8
+OWN = 64 * EPS  # rounding of a correct backward pass, relative to its tensor
+PRECISE = 1e-6  # relative to an entry or its tensor: differences reach it unless f is large
+COARSE = 5e-3  # relative to an entry: a coarser measurement could hide an error of 1 %
+NOTHING = 1e-12  # a gradient this small, compared with the others, is 0 up to rounding
+SINGLE = 2.0**-21  # relative to an entry: the errors of float32 are this small
+HIDDEN = 1000  # largest ratio of the error of several kinks to their combined jump
+LINES = 4  # number of lines on which rounding is measured
 
 
-class Settings(NamedTuple):
+class Measurement(NamedTuple):
     """How to measure; the arguments of ``gradcheck``."""
 
     mode: str = "full"
@@ -51,13 +51,13 @@ class Probe(NamedTuple):
 
     where: tuple[int, ...]  # the entry, or the number of the direction
     claimed: float  # ⟨gradient, v⟩
-    relative: float  # what rtol is a part of: |g| of an entry, at least the rms along a direction
+    relative: float  # multiplied by rtol: |g| of an entry; along a direction, at least the rms
     size: float  # of x along v
     moved: Callable[[complex], NDArray[Any]]  # t → x + t·v
 
 
 class Comparison(NamedTuple):
-    """What came out along one line."""
+    """The result along one line."""
 
     where: tuple[int, ...]
     status: str
@@ -66,29 +66,29 @@ class Comparison(NamedTuple):
     error: float
     tolerance: float
     step: float
-    coarseness: float = 0.0  # of the measurement: its error relative to the entry or its tensor
-    unresolved: bool = False  # inconclusive, because no difference is precise enough
+    coarseness: float = 0.0  # error of the measurement relative to the entry or its tensor
+    unresolved: bool = False  # inconclusive because no difference is precise enough
 
 
-def check(problem: Problem, settings: Settings, rng: np.random.Generator) -> GradcheckReport:
+def check(problem: Problem, how: Measurement, rng: np.random.Generator) -> GradcheckReport:
     """Compare every gradient of ``problem`` with its measured derivatives."""
     again = problem.value(problem.point)
     f0 = problem.value(problem.point)
     if abs(again - f0) > 8 * EPS * problem.magnitude:
         raise ValueError(
-            f"{problem.title} gave {again!r} and then {f0!r} at the same point; it must be a"
-            " function of its inputs alone: fix its random numbers (a dropout mask, for one)"
+            f"{problem.title} gave {again!r} and then {f0!r} at the same point; expected the same"
+            " value: fix its random numbers (such as a dropout mask)"
         )
     scales = _scales(problem.gradients)
-    with np.errstate(all="ignore"):  # a step may leave f's domain: the next one is smaller
+    with np.errstate(all="ignore"):  # a step may leave f's domain; the next step is smaller
         tensors = [
-            _Tensor(problem, f0, name, scales[name], settings).report(rng) for name in problem.point
+            _Tensor(problem, f0, name, scales[name], how).report(rng) for name in problem.point
         ]
-    return GradcheckReport(problem.title, settings.method, settings.mode, tuple(tensors))
+    return GradcheckReport(problem.title, how.method, how.mode, tuple(tensors))
 
 
 def _scales(gradients: Arrays) -> dict[str, float]:
-    """Each tensor's rms, or, of a tensor that is 0 but for rounding, the largest tensor's."""
+    """Return each tensor's rms; for a tensor that is 0 up to rounding, the largest rms of all."""
     scales = {}
     for name, gradient in gradients.items():
         finite = gradient[np.isfinite(gradient)]
@@ -101,32 +101,32 @@ class _Tensor:
     """The comparisons of one tensor."""
 
     def __init__(
-        self, problem: Problem, f0: float, name: str, scale: float, settings: Settings
+        self, problem: Problem, f0: float, name: str, scale: float, how: Measurement
     ) -> None:
         self.problem, self.f0, self.name, self.scale = problem, f0, name, scale
-        self.settings = settings
-        self.rtol = RTOL[settings.method] if settings.rtol is None else settings.rtol
+        self.how = how
+        self.rtol = RTOL[how.method] if how.rtol is None else how.rtol
         self._rounding: float | None = None
 
     def report(self, rng: np.random.Generator) -> TensorReport:
         x, gradient = self.problem.point[self.name], self.problem.gradients[self.name]
-        if self.settings.mode == "full":
+        if self.how.mode == "full":
             probes = _entries(x, gradient)
         else:
-            probes = _directions(x, gradient, self.settings.directions, rng)
+            probes = _directions(x, gradient, self.how.directions, rng)
         self.probes = probes
-        compare = {"central": self._central, "complex": self._complex}[self.settings.method]
+        compare = {"central": self._central, "complex": self._complex}[self.how.method]
         return _summary(self.name, x.shape, self.scale, [compare(probe) for probe in probes])
 
     def _central(self, probe: Probe) -> Comparison:
         """
-        Compare with central differences; where they disagree, find out whether a kink is why.
+        Compare with central differences; if they disagree, find out whether a kink is the cause.
 
         Most entries agree at the first pair of steps. For the others the most precise pair is
-        looked for. On a kink that lies within the steps R is wrong by half the jump of the slope,
-        and the jump is measured beside it: it does not shrink with h, as on a smooth function.
-        Several kinks at once can hide each other's jumps in part; where the layer knows of one
-        within reach, a much smaller jump will do.
+        searched. If a kink lies within the steps, the result R is wrong by half the jump of the
+        slope. The jump is measured too: at a kink it does not shrink with h, but on a smooth
+        function it does. The jumps of several kinks may partly cancel. So if the layer reports a
+        kink within reach, a much smaller jump counts as the cause.
         """
         least = EPS * self.problem.magnitude
         ladder = self._ladder(probe)
@@ -138,7 +138,7 @@ class _Tensor:
         if compared.status == Status.OK and first.error <= enough:
             return compared
         rounding = max(least, self._measured_rounding())
-        widen = self.settings.step is None
+        widen = self.how.step is None
         best = ladder.best(rounding, enough, widen=widen)
         compared = self._compare(probe, best)
         allowed = HIDDEN if self.problem.margin <= RATIO * best.step else 1
@@ -147,19 +147,19 @@ class _Tensor:
         return compared
 
     def _complex(self, probe: Probe) -> Comparison:
-        """Compare with the complex step. It stays on one side of a kink: the side f itself took."""
-        h = STEP * max(1.0, probe.size) if self.settings.step is None else self.settings.step
+        """Compare with the complex step, which stays on the side of a kink on which f is."""
+        h = STEP * max(1.0, probe.size) if self.how.step is None else self.how.step
         try:
             value = self._f(probe.moved(1j * h))
         except Exception as refusal:
             raise TypeError(
-                f"{self.problem.title} does not take complex numbers ({refusal}); the complex step"
-                " needs that (a layer needs the reference backend for it). Take method='central'"
+                f"{self.problem.title} does not accept complex numbers ({refusal}), which the"
+                " complex step needs; use method='central' (or, for a layer, the reference backend)"
             ) from refusal
         if not isinstance(value, complex):
             raise TypeError(
                 f"{self.problem.title} gave a real value for complex inputs: abs, a cast or .real"
-                " lost the imaginary part, which carries the derivative. Take method='central'"
+                " removed the imaginary part, which holds the derivative; use method='central'"
             )
         rounding = 8 * EPS * self.problem.magnitude / max(1.0, probe.size)
         return self._compare(probe, Measured(value.imag / h, rounding, h, 0.0))
@@ -189,18 +189,18 @@ class _Tensor:
         )
 
     def _enough(self, probe: Probe) -> float:
-        """The error of a measurement below which no better one is looked for."""
+        """Return the error at which the search for a better measurement stops."""
         own = abs(probe.claimed)
-        if own <= OWN * self.scale:  # 0 but for rounding
+        if own <= OWN * self.scale:  # 0 up to rounding
             return PRECISE * self.scale
         return min(PRECISE * max(own, self.scale), COARSE * own)
 
     def _scale(self, probe: Probe) -> float:
-        """Of the tensor's derivatives; where all are claimed to be 0, that of f over x."""
+        """Return the size of the tensor's derivatives; if all are claimed to be 0, |f| / |x|."""
         return self.scale or self.problem.magnitude / max(1.0, probe.size)
 
     def _ladder(self, probe: Probe) -> Ladder:
-        start = START * max(1.0, probe.size) if self.settings.step is None else self.settings.step
+        start = START * max(1.0, probe.size) if self.how.step is None else self.how.step
         return Ladder(lambda t: self._f(probe.moved(t)), self.f0, start)
 
     def _measured_rounding(self) -> float:
@@ -210,7 +210,7 @@ class _Tensor:
         return self._rounding
 
     def _f(self, moved: NDArray[Any]) -> Any:
-        """Return f with this tensor moved; the others are complex where it is."""
+        """Return f with this tensor moved; if it is complex, the others become complex too."""
         others = {k: a.astype(moved.dtype, copy=False) for k, a in self.problem.point.items()}
         return self.problem.value({**others, self.name: moved})
 
@@ -241,7 +241,7 @@ def _summary(
 
 
 def _entries(x: NDArray[Any], gradient: NDArray[Any]) -> list[Probe]:
-    """One line along each entry."""
+    """Return a line along each entry."""
     probes = []
     for index in np.ndindex(x.shape):
 
@@ -258,7 +258,7 @@ def _entries(x: NDArray[Any], gradient: NDArray[Any]) -> list[Probe]:
 def _directions(
     x: NDArray[Any], gradient: NDArray[Any], count: int, rng: np.random.Generator
 ) -> list[Probe]:
-    """Lines along random signs, so that every entry weighs the same and none is overlooked."""
+    """Return lines along vectors of random signs, so that every entry has the same weight."""
     rms = float(np.sqrt(np.mean(gradient**2)))
     size = float(np.sqrt(np.mean(x**2)))
     probes = []
@@ -274,7 +274,7 @@ def _directions(
 
 
 def _badness(c: Comparison) -> tuple[int, float]:
-    """Order by verdict, then by error against tolerance, NaN last of all."""
+    """Return a key that sorts by verdict, then by error relative to tolerance, with NaN last."""
     order = [Status.OK, Status.INCONCLUSIVE, Status.FAILED].index(c.status)
     if math.isnan(c.error) or math.isnan(c.tolerance):
         return order, math.inf

@@ -1,14 +1,14 @@
 """
-The derivative along one line, measured at steps that fall by four.
+Measure the derivative along one line, with steps that fall by a factor of four.
 
-A central difference, D(h) = (f(x + h) − f(x − h)) / 2h, is wrong by h² f‴/6 from the curve and by
-ε |f| / h from rounding. Two of them cancel the first: R = (16 D(h) − D(4h)) / 15 is wrong by
-h⁴ times a fifth derivative (Richardson 1911), so that a step 2⁶ times wider than ε^⅓ will do and
-rounding costs that much less.
+A central difference, D(h) = (f(x + h) − f(x − h)) / 2h, has two errors: a truncation error of
+h² f‴/6 and a rounding error of ε |f| / h. Two steps cancel the truncation error: R = (16 D(h) −
+D(4h)) / 15 has an error of h⁴ times a fifth derivative (Richardson 1911). So the step can be
+2⁶ times wider than ε^⅓, and the rounding error is smaller by that factor.
 
-No one step is right for every f: ln x at 10⁻⁶ needs a tiny one, 10⁹ + x² a wide one. What R changes
-from one pair of steps to the next says how wrong it still is (as in Ridders 1982), and the pair
-with the least error in sum is taken.
+No single step is right for every f: ln x at 10⁻⁶ needs a tiny step, 10⁹ + x² a wide one. The
+change of R from one pair of steps to the next estimates its error (as in Ridders 1982). The pair
+with the smallest total error is used.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ __all__ = ["EPS", "RATIO", "START", "Ladder", "Measured", "rounding_of"]
 EPS = float(np.finfo(np.float64).eps)
 START = 2.0**-9  # the first step, in units of x
 RATIO = 4
-DEEPEST = 24  # the smallest step is START / RATIO²⁴ ≈ 10⁻¹⁷: below it x + h is x
-WIDEST = -8  # the widest is START · RATIO⁹ = 512, for an f that is large beside its changes
-TINIEST = 2.0**-1000  # a step that still divides
-SPREAD = 6  # rounding of R in units of σ/h: eight times its standard deviation, ¾ σ/h
+DEEPEST = 24  # the smallest step is START / RATIO²⁴ ≈ 10⁻¹⁷; below it x + h rounds to x
+WIDEST = -8  # the widest step is START · RATIO⁹ = 512, for an f much larger than its changes
+TINIEST = 2.0**-1000  # a smaller step would overflow when divided by
+SPREAD = 6  # bound on the rounding of R in units of σ/h: 8 times its standard deviation ¾ σ/h
 
 
-class Rung(NamedTuple):
+class Difference(NamedTuple):
     """One central difference."""
 
     step: float
     slope: float  # (f₊ − f₋) / 2h
-    jump: float  # (f₊ − 2 f + f₋) / h: of the slope, where a kink lies within the step
+    jump: float  # (f₊ − 2 f + f₋) / h: the jump of the slope if a kink lies within the step
     height: float  # the larger of |f₊| and |f₋|
 
 
 class Measured(NamedTuple):
-    """The derivative by one pair of steps."""
+    """The derivative from one pair of steps."""
 
     slope: float
-    error: float  # how wrong it may be
-    step: float  # the smaller of the two
-    jump: float  # of the slope, within the larger one
+    error: float  # estimated error of the slope
+    step: float  # the smaller step
+    jump: float  # jump of the slope within the larger step
 
 
 class Ladder:
     """
-    Central differences along one line, each taken once.
+    Central differences along one line; each is computed once.
 
     Parameters
     ----------
@@ -63,40 +63,40 @@ class Ladder:
 
     def __init__(self, f: Callable[[float], Any], f0: float, start: float) -> None:
         self._f, self._f0, self._start = f, f0, start
-        self._rungs: dict[int, Rung] = {}
+        self._rungs: dict[int, Difference] = {}
 
     def pair(self, k: int, rounding: float) -> Measured:
-        """Measure by steps k − 1 and k; the error is that of rounding alone."""
+        """Measure with the steps k − 1 and k; ``error`` is only that of rounding."""
         wide, narrow = self._rung(k - 1), self._rung(k)
         sigma = max(rounding, EPS * narrow.height)
         return Measured(
             (RATIO**2 * narrow.slope - wide.slope) / (RATIO**2 - 1),
             SPREAD * sigma / narrow.step,
             narrow.step,
-            abs(RATIO * narrow.jump - wide.jump) / (RATIO - 1),  # the bend f″h cancels
+            abs(RATIO * narrow.jump - wide.jump) / (RATIO - 1),  # the term f″h cancels
         )
 
     def best(self, rounding: float, enough: float, *, widen: bool) -> Measured:
         """
-        Measure as precisely as differences can, with the error that remains.
+        Return the most precise measurement that differences give, with its error.
 
         Parameters
         ----------
         rounding : float
-            σ of f.
+            Standard deviation σ of f's rounding.
         enough : float
-            An error that needs no wider steps.
+            Wider steps are tried only if the error is larger than this.
         widen : bool
-            Whether steps wider than the first may be taken.
+            Whether steps wider than the first may be used.
         """
         best, at = self._with_change(2, rounding), 2
         for k in range(2, DEEPEST):
             now = self._with_change(k, rounding)
             least = self.pair(k, rounding).error
-            if now.error < best.error or math.isnan(best.error):  # NaN: outside of f's domain
+            if now.error < best.error or math.isnan(best.error):  # NaN: outside f's domain
                 best, at = now, k
             if now.error <= 2 * least or least > best.error:
-                break  # smaller steps only add rounding
+                break  # smaller steps only increase the rounding error
         while widen and at > WIDEST + 1 and best.error > enough:
             now = self._with_change(at - 1, rounding)
             if not (abs(now.slope - best.slope) <= best.error and now.error < best.error):
@@ -105,11 +105,11 @@ class Ladder:
         return best
 
     def changes(self, claimed: float) -> list[float]:
-        """How much R changes from each pair to the next, times h, so that rounding is one size."""
+        """Return the change of R from each pair to the next, times h, so that rounding is equal."""
         found = []
         for k in range(2, DEEPEST):
             now, wider = self.pair(k, 0.0), self.pair(k - 1, 0.0)
-            if now.slope != 0 or claimed == 0:  # else f is a flight of stairs, or the claim wrong
+            if now.slope != 0 or claimed == 0:  # else f is a step function, or the claim is wrong
                 found.append(abs(now.slope - wider.slope) * now.step)
         return found
 
@@ -118,16 +118,16 @@ class Ladder:
         change = abs(now.slope - self.pair(k - 1, rounding).slope)
         return now._replace(error=now.error + change)
 
-    def _rung(self, k: int) -> Rung:
+    def _rung(self, k: int) -> Difference:
         if k not in self._rungs:
             h = max(self._start / RATIO**k, TINIEST)
             plus, minus = self._value(h), self._value(-h)
             slope, jump = (plus - minus) / (2 * h), (plus - 2 * self._f0 + minus) / h
-            self._rungs[k] = Rung(h, slope, jump, max(abs(plus), abs(minus)))
+            self._rungs[k] = Difference(h, slope, jump, max(abs(plus), abs(minus)))
         return self._rungs[k]
 
     def _value(self, t: float) -> float:
-        """f(t), NaN where a step leaves f's domain."""
+        """Return f(t), or NaN if t is outside f's domain."""
         try:
             return float(self._f(t))
         except (ArithmeticError, ValueError):
@@ -136,11 +136,11 @@ class Ladder:
 
 def rounding_of(lines: Iterable[tuple[Ladder, float]]) -> float:
     """
-    σ of the rounding of f, which is larger than ε |f| where f cancels large numbers.
+    Return σ of the rounding of f, which exceeds ε |f| if large numbers cancel in f.
 
-    Where steps are small enough, R changes from pair to pair by rounding alone; before that, by
-    the curve or a kink. The median over steps, and over lines with the derivatives claimed along
-    them, is that of rounding: 0.67 σ.
+    At small steps, R changes from pair to pair only by rounding; at wider steps also by truncation
+    or a kink. The median change, over all steps and all lines (each with its claimed derivative),
+    is one of rounding: 0.67 σ.
     """
     changes = np.array([change for ladder, claimed in lines for change in ladder.changes(claimed)])
     changes = changes[np.isfinite(changes)]

@@ -1,8 +1,8 @@
 """
-What is to be checked: a scalar function of named arrays, and the gradients claimed for it.
+The problem to check: a scalar function of named arrays, with the gradients claimed for it.
 
-A layer becomes one by weighting its output: f = ⟨u, y⟩ for a fixed random u, of
-which backward(u) must give the gradient.
+A layer becomes a scalar function by weighting its output: f = ⟨u, y⟩ for a fixed random u.
+backward(u) must then give the gradient of f.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scratchgan import checks
 from scratchgan.backends import get_backend
 from scratchgan.errors import ShapeError
-from scratchgan.gradcheck.trees import leaves, names, rebuilt
 from scratchgan.nn import Context, Layer, Layout
+from scratchgan.nn.trees import leaves, rebuilt, walk
 
 __all__ = ["Arrays", "LayerAt", "Problem", "dot", "function_problem", "some_params"]
 
@@ -32,13 +32,13 @@ class Problem:
     title: str
     point: Arrays  # float64
     value: Callable[[Arrays], Any]  # f
-    gradients: Arrays  # what is claimed of ∂f/∂input, each of its input's shape
-    magnitude: float  # ε · magnitude is the rounding of f: |f|, or the size of its summands
-    margin: float = float("inf")  # how far an input may move before a known kink
+    gradients: Arrays  # the claimed ∂f/∂input, each with its input's shape
+    magnitude: float  # |f|, or the sum of its terms' sizes; ε · magnitude is the rounding of f
+    margin: float = float("inf")  # distance that an input may move before a known kink
 
 
 def function_problem(f: Callable[..., Any], inputs: Mapping[str, Any]) -> Problem:
-    """Take a function ``f(**inputs) -> (value, gradients)`` at the point ``inputs``."""
+    """Return the problem of a function ``f(**inputs) -> (value, gradients)`` at ``inputs``."""
     name = getattr(f, "__name__", type(f).__name__)
     if not isinstance(inputs, Mapping):
         raise TypeError(
@@ -46,10 +46,10 @@ def function_problem(f: Callable[..., Any], inputs: Mapping[str, Any]) -> Proble
             ' names to arrays, such as {"x": x, "w": w}'
         )
     if not inputs:
-        raise ShapeError(f"inputs of {name} are empty; there is nothing to check")
+        raise ShapeError(f"inputs of {name} are empty; expected at least one array to check")
     point = {key: _float64(key, a) for key, a in inputs.items()}
     for a in point.values():
-        a.flags.writeable = False  # so that a function which changes its input says so
+        a.flags.writeable = False  # a function that changes its input then raises an error
 
     value, gradients = _answer(name, f(**point))
     if not isinstance(gradients, Mapping) or set(gradients) != set(point):
@@ -64,7 +64,7 @@ def function_problem(f: Callable[..., Any], inputs: Mapping[str, Any]) -> Proble
 
 class LayerAt:
     """
-    A layer at a point: its passes as functions of named NumPy arrays, on its backend.
+    A layer at a point. Its passes are functions of named NumPy arrays and run on its backend.
 
     Attributes
     ----------
@@ -89,10 +89,10 @@ class LayerAt:
             layout.require(params)
         self._params = some_params(layer, rng) if params is None else params
         self._x = x
-        self.inputs = list(names(x, "x"))
+        self.inputs = ["x" + "".join(f"[{i}]" for i in path) for path, _ in walk(x)]
         paths = [entry.path for entry in layout.entries]
         if set(self.inputs) & set(paths):
-            raise ValueError(f"{layer!r} has a parameter 'x'; rename it: the input is called so")
+            raise ValueError(f"{layer!r} has a parameter 'x', the name of the input; rename it")
         here = [self._host(a) for a in (*leaves(x), *leaves(self._params))]
         named = zip([*self.inputs, *paths], here, strict=True)
         self.point: Arrays = {name: _float64(name, a) for name, a in named}
@@ -105,14 +105,16 @@ class LayerAt:
         return y
 
     def backward(self, u: NDArray[Any]) -> Arrays:
-        """Return the gradients of ⟨u, y⟩ that the layer claims, each by its name."""
+        """Return the gradients of ⟨u, y⟩ that the layer claims, by name."""
         ops = self.ctx.ops
         zeros = (ops.zeros(a.shape, a.dtype) for a in leaves(self._at))
         grads = rebuilt(self._at, zeros)
         dx = self.layer.backward(self._at, self._cache, ops.asarray(u.copy()), self.ctx, grads)
         claimed = [*leaves(dx), *leaves(grads)]
         if dx is None or len(claimed) != len(self.point):
-            raise ShapeError(f"{self.layer!r}: backward gave a dx unlike x, {checks.shown(dx)}")
+            raise ShapeError(
+                f"{self.layer!r}: backward returned dx = {checks.shown(dx)}; expected arrays like x"
+            )
         title = f"backward of {self.layer!r}"
         return {
             name: _gradient(title, name, self._host(g), a)
@@ -137,13 +139,13 @@ class LayerAt:
         )
 
     def margin(self) -> float:
-        """How far one entry may move before the layer's nearest kink, to first order."""
+        """Return how far one entry may move before it reaches a kink, to first order."""
         x = rebuilt(self._x, (self.ctx.ops.asarray(self.point[name]) for name in self.inputs))
         largest = max([1.0, *(float(abs(a).max()) for a in self.point.values())])
         return self.layer.kink_margin(self._at, x, self.ctx) / largest
 
     def _forward(self, arrays: Arrays) -> tuple[Any, Any, Any]:
-        """Return params, y and cache; the arrays are copied, so a layer cannot change them."""
+        """Return params, y and cache; the arrays are copied, so that a layer cannot change them."""
         dtype = np.result_type(*arrays.values())
         here = (self.ctx.ops.asarray(np.array(arrays[name], dtype)) for name in self.point)
         x = rebuilt(self._x, here)
@@ -151,32 +153,32 @@ class LayerAt:
         return params, *self.layer.forward(params, x, self.ctx)
 
     def _host(self, a: Any) -> Any:
-        """Bring an array of the backend to the host; of all else the checks say what it is."""
+        """Copy a backend's array to the host; later checks report anything else."""
         return a if self._on_host or isinstance(a, np.ndarray) else self.ctx.ops.to_numpy(a)
 
 
 def some_params(layer: Layer, rng: np.random.Generator) -> Any:
     """
-    Draw parameters to check a layer at: its initial ones, shifted by N(0, 0.1²).
+    Draw parameters for the check of a layer: its initial ones plus noise from N(0, 0.1²).
 
-    At the initial ones biases are often zero. A unit whose inputs dropout has all set
-    to zero then sits on ReLU's kink, and a wrong bias may go unseen.
+    Initial biases are often zero. If dropout sets all inputs of a unit to zero, the unit is then
+    at ReLU's kink, and a wrong bias may go unnoticed.
     """
     params = layer.init(rng, np.float64)
     return rebuilt(params, (a + rng.normal(0, 0.1, a.shape) for a in leaves(params)))
 
 
 def dot(u: NDArray[Any], y: NDArray[Any]) -> Any:
-    """⟨u, y⟩ = Σ u y, without conjugation, so that it stays analytic in a complex step."""
+    """Return ⟨u, y⟩ = Σ u y, without conjugation, so that it is analytic for a complex step."""
     return (u * y).sum().item()
 
 
 def _answer(name: str, answer: Any) -> tuple[Any, Any]:
-    """Take what a function returned apart: its value as a Python number, and its gradients."""
+    """Return a function's value as a Python number, and its gradients."""
     if not isinstance(answer, tuple) or len(answer) != 2:
         raise TypeError(
-            f"{name} returned a {type(answer).__name__}; expected (value, gradients), the"
-            " gradients by the names of the arguments"
+            f"{name} returned a {type(answer).__name__}; expected (value, gradients), with a"
+            " mapping of the arguments' names to gradients"
         )
     value = np.asarray(answer[0])
     if value.size != 1 or value.dtype not in (np.float64, np.complex128):
@@ -191,8 +193,8 @@ def _gradient(title: str, name: str, g: Any, a: NDArray[Any]) -> NDArray[Any]:
     array = checks.array(title, f"{name}'s derivative", g)
     if array.dtype.kind == "f" and array.dtype.itemsize < 8:
         raise ShapeError(
-            f"{title}: {name}'s derivative is {array.dtype}, which keeps too few digits to be"
-            " checked; look for a cast in the backward pass"
+            f"{title}: {name}'s derivative is {array.dtype}, which has too few digits for the"
+            " check; expected float64: look for a cast in the backward pass"
         )
     if array.shape != a.shape:
         raise ShapeError(f"{title}: {name}'s derivative is {array.shape}; expected {a.shape}")
@@ -205,10 +207,9 @@ def _float64(name: str, a: Any) -> NDArray[Any]:
     array = checks.array("gradcheck", name, a) if dtype is None or dtype.kind not in "c" else a
     if array.dtype != np.float64:
         raise ShapeError(
-            f"{name} is {array.dtype}; gradients are checked in float64: differences in float32"
-            " are wrong by 1e-4, too much to tell a bug from rounding."
-            " Give .astype(np.float64) and a float64 network"
+            f"{name} is {array.dtype}; expected float64 (differences in float32 have errors of"
+            " 1e-4, which hide bugs). Give .astype(np.float64) and a float64 network"
         )
     if array.size == 0:
-        raise ShapeError(f"{name} is empty, of shape {array.shape}; there is nothing to check")
+        raise ShapeError(f"{name} is empty, of shape {array.shape}; expected at least one number")
     return np.array(checks.array("gradcheck", name, array, finite=True))

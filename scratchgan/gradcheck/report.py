@@ -1,4 +1,4 @@
-"""What a gradient check found: one line for each tensor, and the worst place in it."""
+"""The report of a gradient check: one line for each tensor, with its worst entry."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["GradcheckReport", "Status", "TensorReport"]
 
 
 class Status:
-    """The three verdicts on an entry, a tensor and a report."""
+    """The three verdicts: for an entry, a tensor and a report."""
 
     OK = "ok"
     FAILED = "FAILED"
@@ -26,22 +26,23 @@ class TensorReport:
         ``x`` (``x[0]`` in a pair) or the parameter's path, such as ``2.weight``.
     shape : tuple of int
     status : str
-        ``ok``, ``FAILED`` or ``inconclusive``: the worst of its entries'.
+        ``ok``, ``FAILED`` or ``inconclusive``: the worst status of its entries.
     checked, failed, inconclusive : int
-        How many entries (or directions) were compared, and how many were not ok.
+        Number of entries (or directions) that were compared, that failed, and that were
+        inconclusive.
     worst_index : tuple of int
-        The entry with the largest error relative to its tolerance; in directional
-        mode the number of the direction, as a tuple of one.
+        The entry with the largest error relative to its tolerance. In directional mode, the
+        number of the direction, as a tuple with one element.
     analytic, numeric, error, tolerance, step : float
-        At that entry: the derivative given, the one measured, their distance, what
-        was allowed, and the step of the difference.
+        At that entry: the claimed derivative, the measured derivative, their difference, the
+        allowed difference, and the step of the measurement.
     unresolved : int
-        How many of the inconclusive were compared with a tolerance too coarse to be a
-        check; a kink explains the others.
+        Number of inconclusive entries whose tolerance was too coarse for a check. The other
+        inconclusive entries are near a kink.
     coarseness : float
         The largest error of a measurement, relative to its entry or to the tensor's rms.
     narrow : bool
-        Whether it failed by no more than what a cast to float32 loses.
+        Whether the errors are so small that a cast to float32 may be the cause.
     """
 
     name: str
@@ -64,7 +65,7 @@ class TensorReport:
 @dataclass(frozen=True)
 class GradcheckReport:
     """
-    The check of all tensors of one function; ``print`` it. It is true where all are ok.
+    The check of all tensors of one function; ``print`` it. It is true if all tensors are ok.
 
     Attributes
     ----------
@@ -82,7 +83,7 @@ class GradcheckReport:
 
     @property
     def ok(self) -> bool:
-        """Whether every tensor is ok: an inconclusive one has not been shown to be right."""
+        """Whether every tensor is ok. An inconclusive tensor is not, because nothing was shown."""
         return all(t.status == Status.OK for t in self.tensors)
 
     @property
@@ -92,7 +93,7 @@ class GradcheckReport:
 
     @property
     def inconclusive(self) -> tuple[TensorReport, ...]:
-        """The tensors without a wrong entry, but with one that could not be told."""
+        """The tensors with at least one inconclusive entry and no wrong one."""
         return tuple(t for t in self.tensors if t.status == Status.INCONCLUSIVE)
 
     def __bool__(self) -> bool:
@@ -105,8 +106,8 @@ class GradcheckReport:
         Raises
         ------
         AssertionError
-            With the whole report as its text. (An inconclusive tensor does not raise;
-            ``assert report`` refuses it too.)
+            With the whole report as its text. (An inconclusive tensor does not raise an error
+            here; ``assert report`` fails for it too.)
         """
         if self.failed:
             raise AssertionError(str(self))
@@ -129,25 +130,25 @@ class GradcheckReport:
         return "\n".join(lines)
 
 
-COARSE = 1e-6  # of an entry: a measurement less precise than this is said to be
+COARSE = 1e-6  # relative to an entry: a note is printed for less precise measurements
 _NUMBERS = ["analytic", "numeric", "error", "tolerance", "step"]
 _HEADER = ["tensor", "shape", "status", "worst", *_NUMBERS]
 _KINK_NOTE = (
-    "inconclusive: a kink or a tie lies within the step, so that a difference measures neither"
-    " slope.\nMove the point away from it, or take method='complex', which does not step."
+    "inconclusive: a kink or a tie lies within the step, so the difference measures neither"
+    " slope.\nMove the point away from the kink, or use method='complex', which needs no step."
 )
 _PRECISION_NOTE = (
-    "inconclusive: the tolerance is not small beside the derivative, so that this was no check."
-    "\nRounding of f over the step is too large (take a wider step, or subtract what is large and"
-    " constant\nin f), or rtol is."
+    "inconclusive: the tolerance is too large, compared with the derivative, for a check.\nEither"
+    " rtol is too large, or the rounding of f over the step is: use a wider step, or\nsubtract"
+    " large constants from f."
 )
 _COARSE_NOTE = (
-    "precision: f is large beside its changes, so that differences resolve no more than {:.0e} of a"
-    " derivative.\nSubtract what is large and constant in f, or take method='complex'."
+    "precision: f is large compared with its changes, so differences resolve only {:.0e} of a"
+    " derivative.\nSubtract large constants from f, or use method='complex'."
 )
 _NARROW_NOTE = (
-    "precision: the errors are as small as those of float32; look for a cast to it in the backward"
-    " pass."
+    "precision: the errors have the size of float32 rounding; look for a cast to float32 in the"
+    " backward pass."
 )
 
 

@@ -1,4 +1,4 @@
-"""How good are the samples: measures with their papers and their failings."""
+"""Measures of sample quality, each with its paper and its limitations."""
 
 from scratchgan.metrics.classifier import Classifier, trained_classifier
 from scratchgan.metrics.classifier_score import (

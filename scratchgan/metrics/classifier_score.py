@@ -1,4 +1,4 @@
-"""What a classifier says of samples: the classifier score, and whether labels are obeyed."""
+"""Measures from a classifier's probabilities: the classifier score and the label agreement."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ __all__ = ["ClassifierScore", "LabelAgreement", "classifier_score", "label_agree
 
 
 class ClassifierScore(NamedTuple):
-    """What ``classifier_score`` returns; all from 1 to the number of classes."""
+    """The result of ``classifier_score``. Scores lie between 1 and the number of classes."""
 
-    mean: float  # over the splits, as published
+    mean: float  # over the splits, as in the paper
     std: float  # over the splits
     splits: int
-    whole: float  # of all samples together
+    whole: float  # score of all samples together
 
     def __str__(self) -> str:
         return f"{self.mean:.2f} ± {self.std:.2f} ({self.splits} splits; {self.whole:.2f} whole)"
 
 
 class LabelAgreement(NamedTuple):
-    """What ``label_agreement`` returns."""
+    """The result of ``label_agreement``."""
 
-    share: float  # of the samples whose most probable class is the asked one
-    error: float  # its standard error, √(share (1 − share) / n)
-    by_class: tuple[float, ...]  # the share among those asked to be of a class; NaN if none were
-    asked: tuple[int, ...]  # how many were asked to be of each class
+    share: float  # share of samples whose most probable class is their label
+    error: float  # standard error of the share, √(share (1 − share) / n)
+    by_class: tuple[float, ...]  # share among the samples with each label; NaN if there are none
+    asked: tuple[int, ...]  # number of samples with each label
 
     def __str__(self) -> str:
         return f"{100 * self.share:.1f} ± {100 * self.error:.1f} %"
@@ -42,38 +42,41 @@ class LabelAgreement(NamedTuple):
 
 def classifier_score(probabilities: NDArray[Any], splits: int = 10) -> ClassifierScore:
     """
-    exp E KL(p(y|x) ‖ p(y)): high where each sample is surely of one class, and all classes occur.
+    Return exp E KL(p(y|x) ‖ p(y)): high if each sample clearly has a class and all classes occur.
 
-    Salimans et al. 2016, "Improved techniques for training GANs", §4, where the classifier is an
-    Inception network and the score is named after it. p(y) is the mean of p(y|x) over the
-    samples. As published, the samples are cut into 10 splits in the order in which they stand, and
-    mean and standard deviation over the splits are given; the score of them all stands beside.
+    It is the score of Salimans et al. 2016, "Improved techniques for training GANs", §4, named
+    after its classifier there, an Inception network. p(y) is the mean of p(y|x) over the
+    samples. As in the paper, the samples are cut into 10 splits in their order, and the result
+    has the mean and standard deviation over the splits. It also has the score of all samples.
 
-    Its failings (Barratt & Sharma 2018, "A note on the Inception score"). It never looks at real
-    examples: one perfect image a class, or anything that the classifier is sure about, gets the
-    highest score. It rests on the classifier: compare only with the same one, and with the score
-    of real held-out examples. p(y) is estimated from the samples themselves, so a split
-    scores lower on average than the whole, and samples sorted by class lie in splits of one class:
-    shuffle them, or read ``whole``.
+    Its limitations (Barratt & Sharma 2018, "A note on the Inception score"):
+
+    - It does not use real examples. One perfect image for each class gets the highest score,
+      and so does anything about which the classifier is confident.
+    - It depends on the classifier. Compare only scores from the same classifier, and with the
+      score of real held-out examples.
+    - p(y) is estimated from the samples, so the score of a split is lower on average than the
+      score of all samples. If samples are sorted by class, each split holds one class: shuffle
+      them, or use ``whole``.
 
     Parameters
     ----------
     probabilities : array (n, classes)
-        p(y|x), one row a sample. Computed in float64; where p = 0, p log p is its limit 0.
+        p(y|x), one row for each sample. Computed in float64, with p log p = 0 for p = 0.
     splits : int
         At least 1.
 
     Returns
     -------
     ClassifierScore
-        NaN where a probability is NaN.
+        NaN if a probability is NaN.
 
     Raises
     ------
     ShapeError
-        If ``probabilities`` is no matrix, or is empty.
+        If ``probabilities`` is not a matrix, or is empty.
     ValueError
-        If rows are no probabilities, or there are fewer samples than splits.
+        If a row does not hold probabilities, or there are fewer samples than splits.
 
     Examples
     --------
@@ -94,30 +97,30 @@ def classifier_score(probabilities: NDArray[Any], splits: int = 10) -> Classifie
 
 def label_agreement(probabilities: NDArray[Any], labels: NDArray[Any]) -> LabelAgreement:
     """
-    How often a classifier finds that a conditional generator made what it was asked for.
+    Return how often a classifier agrees with the labels given to a conditional generator.
 
-    The share of samples whose most probable class is their label: the classifier's accuracy, if
-    the labels are taken for the truth. That of real held-out examples is what to compare with. A
-    generator that makes one perfect image a label gets all of them right.
+    It is the share of samples whose most probable class is their label: the classifier's
+    accuracy if the labels were the truth. Compare with its accuracy on real held-out examples.
+    A generator that makes only one perfect image for each label reaches a share of 1.
 
     Parameters
     ----------
     probabilities : array (n, classes)
-        p(y|x), one row a sample.
+        p(y|x), one row for each sample.
     labels : integer array (n,)
-        The asked classes, 0 … classes − 1.
+        The labels given to the generator, 0 … classes − 1.
 
     Returns
     -------
     LabelAgreement
-        NaN where a probability is NaN.
+        NaN if a probability is NaN.
 
     Raises
     ------
     ShapeError
-        If the shapes do not fit.
+        If there is not one label for each row.
     ValueError
-        If rows are no probabilities, or a label is no class.
+        If a row does not hold probabilities, or a label is not a class.
 
     Examples
     --------
@@ -135,9 +138,9 @@ def label_agreement(probabilities: NDArray[Any], labels: NDArray[Any]) -> LabelA
         )
     if labels.min() < 0 or labels.max() >= classes:
         raise ValueError(
-            f"labels lie from {labels.min()} to {labels.max()}; expected 0 … {classes - 1}"
+            f"labels are from {labels.min()} to {labels.max()}; expected 0 … {classes - 1}"
         )
-    # A row with a NaN has no most probable class: argmax would name one all the same.
+    # A row with a NaN has no most probable class, but argmax would return one.
     agrees = np.where(np.isnan(p).any(axis=1), math.nan, p.argmax(axis=1) == labels)
     share = float(agrees.mean())
     return LabelAgreement(
@@ -157,18 +160,18 @@ def _score(p: Doubles) -> float:
 
 
 def _log(p: Doubles) -> Doubles:
-    """log p, and 0 for log 0: whatever it is multiplied by here is 0 too."""
+    """Return log p, with 0 for log 0; here it is always multiplied by p = 0."""
     return np.log(p, out=np.zeros_like(p), where=p != 0)
 
 
 def _probabilities(given: object) -> Doubles:
-    """Return checked rows, which sum to 1 in float64."""
+    """Return checked rows, normalised to sum to 1 in float64."""
     p = matrices(probabilities=given)[0].astype(np.float64)
     sums = p.sum(axis=1, keepdims=True)
     if (p < 0).any() or (np.abs(sums - 1) > 1e-3).any():
         raise ValueError(
-            f"probabilities: values from {p.min():.3g} to {p.max():.3g}, sums of rows from"
-            f" {sums.min():.3g} to {sums.max():.3g}; expected rows of values ≥ 0 that sum to 1"
-            " (logits want a softmax first)"
+            f"probabilities: values are from {p.min():.3g} to {p.max():.3g}, sums of rows from"
+            f" {sums.min():.3g} to {sums.max():.3g}; expected values ≥ 0 and rows with sum 1"
+            " (apply softmax to logits first)"
         )
     return np.asarray(p / sums)

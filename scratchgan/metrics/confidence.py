@@ -15,24 +15,24 @@ __all__ = ["Confidence", "classifier_confidence", "train_classifier"]
 
 
 class Confidence(NamedTuple):
-    """What ``classifier_confidence`` returns."""
+    """The result of ``classifier_confidence``."""
 
-    confident: float  # share of samples given to some class with at least the threshold
-    counts: tuple[int, ...]  # how many of those each class got
+    confident: float  # share of samples whose largest probability reaches the threshold
+    counts: tuple[int, ...]  # number of these samples in each class
 
 
 def train_classifier(x: NDArray[Any], labels: NDArray[Any], seed: int = 0) -> Any:
     """
     Train scikit-learn's MLP classifier (128 hidden units) on real examples.
 
-    At most 10,000 examples are used, which keeps it under half a minute.
+    At most 10,000 examples are used, so that training takes less than half a minute.
 
     Parameters
     ----------
     x : array (n, features)
         Finite.
     labels : integer array (n,)
-        Classes 0, 1, … with an example of each.
+        Classes 0, 1, …, each with at least one example.
     seed : int
 
     Returns
@@ -46,7 +46,7 @@ def train_classifier(x: NDArray[Any], labels: NDArray[Any], seed: int = 0) -> An
     labels = checks.labels("train_classifier", "labels", labels, len(x))
     seed = checks.seed("train_classifier", "seed", seed)
     chosen = np.random.default_rng(seed).permutation(len(x))[:10_000]
-    classifier = MLPClassifier((128,), max_iter=1000, random_state=seed % 2**32)  # all it takes
+    classifier = MLPClassifier((128,), max_iter=1000, random_state=seed % 2**32)  # 32 bits at most
     return classifier.fit(x[chosen], labels[chosen])
 
 
@@ -54,23 +54,24 @@ def classifier_confidence(
     classifier: Any, samples: NDArray[Any], threshold: float = 0.9
 ) -> Confidence:
     """
-    Share of samples that the classifier assigns to some class with ``threshold`` or more.
+    Return the share of samples to which the classifier gives a class with high probability.
 
-    It falls for samples between classes, and cannot see that all samples of a
-    class are alike. A classifier may also be sure of what is no digit at all, so
-    hold the figure against that of real held-out examples and of a control.
+    The share falls for samples between classes. It does not notice that all samples of a class
+    are the same. A classifier may also be confident about images that are not digits, so
+    compare with the share for real held-out examples and for a control.
 
     Parameters
     ----------
     classifier : fitted classifier with ``predict_proba``
     samples : array (n, features)
     threshold : float
-        In (0, 1].
+        The probability that counts as high, in (0, 1].
 
     Returns
     -------
     Confidence
-        Where a sample is NaN or infinite, the share is NaN, and it counts for no class.
+        If a sample has a NaN or infinite value, the share is NaN, and the sample counts for no
+        class.
     """
     (samples,) = matrices(samples=samples)
     threshold = checks.number("classifier_confidence", "threshold", threshold, 0, 1, above=True)

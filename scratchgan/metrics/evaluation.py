@@ -12,14 +12,20 @@ from scratchgan import checks
 from scratchgan.data import Dataset
 from scratchgan.metrics.classifier import SETTINGS, ClassifierSettings, trained_classifier
 from scratchgan.metrics.confidence import classifier_confidence, train_classifier
-from scratchgan.metrics.images import image_figures
+from scratchgan.metrics.frechet import frechet_distance
+from scratchgan.metrics.images import FEWEST, NEAREST, REFERENCE, image_figures
 from scratchgan.metrics.modes import mode_coverage
-from scratchgan.theory import GaussianMixture
+from scratchgan.metrics.neighbours import nearest
+from scratchgan.metrics.precision_recall import precision_recall
+from scratchgan.theory import Density, GaussianMixture
 
-__all__ = ["Evaluation", "Measure", "evaluate"]
+__all__ = ["Evaluation", "EvaluationLine", "evaluate"]
+
+WIDEST = 8  # features of points whose moments are written out
+BALLS = 3  # neighbours that a ball reaches to: the k of precision and recall
 
 
-class Measure(NamedTuple):
+class EvaluationLine(NamedTuple):
     """One row: the same measure of three sets of samples."""
 
     name: str
@@ -32,7 +38,7 @@ class Evaluation(NamedTuple):
     """What ``evaluate`` returns."""
 
     samples: int
-    measures: list[Measure]
+    measures: list[EvaluationLine]
     note: str  # what the columns hold, for a person
     figures: dict[str, Any] | None = (
         None  # of images: the same as plain data, by column and measure
@@ -58,9 +64,10 @@ def evaluate(
     """
     Measure samples in the way that suits the data, beside real ones.
 
-    Labelled images: all of ``image_figures``, by a classifier that is trained once and kept
-    in the cache. Mixtures of normals in the plane: mode
-    coverage. Otherwise: mean and standard deviation.
+    Labelled images with some held out: all of ``image_figures``, by a classifier that is trained
+    once and kept in the cache. Mixtures of normals: mode coverage. Other known densities: mean and
+    standard deviation. Otherwise, distances between the examples themselves: precision, recall,
+    the nearest training example, and of points mean, standard deviation and Fréchet distance.
 
     Parameters
     ----------
@@ -81,12 +88,15 @@ def evaluate(
     checks.instance("evaluate", "data", data, Dataset, "a Dataset, such as load('ring')")
     samples = checks.array("evaluate", "samples", samples, (None, data.features), rows=1)
     seed = checks.seed("evaluate", "seed", seed)
-    if data.labels is not None and data.x_test is not None:
+    if data.density is not None:
+        real = _fresh(data.density, len(samples), seed)
+        if isinstance(data.density, GaussianMixture):
+            return _evaluate_modes(samples, real, data.density)
+        return _evaluate_moments(samples, real)
+    held_out = 0 if data.x_test is None else len(data.x_test)
+    if data.labels is not None and data.image_shape is not None and held_out >= FEWEST:
         return _evaluate_images(samples, data, seed, asked, validation)
-    real = _fresh(data, len(samples), seed)
-    if isinstance(data.density, GaussianMixture):
-        return _evaluate_modes(samples, real, data.density)
-    return _evaluate_moments(samples, real)
+    return _evaluate_examples(samples, data, seed)
 
 
 def _evaluate_images(
@@ -104,15 +114,15 @@ def _evaluate_images(
     classifier = trained_classifier(data, SETTINGS.get(data.name) or _untuned(data))
     found = image_figures(samples, data, classifier, asked=asked, validation=validation, seed=seed)
 
-    def row(name: str, measure: str, show: Callable[[dict[str, Any]], str]) -> Measure:
-        return Measure(name, *(show(f[measure]) if measure in f else "" for f in found))
+    def row(name: str, measure: str, show: Callable[[dict[str, Any]], str]) -> EvaluationLine:
+        return EvaluationLine(name, *(show(f[measure]) if measure in f else "" for f in found))
 
     def percent(key: str) -> Callable[[dict[str, Any]], str]:
         return lambda f: f"{100 * f[key]:.1f} %"
 
     rows = [
-        Measure("classifier ≥ 0.9 sure", *(f"{100 * c.confident:.1f} %" for c in seen)),
-        Measure("classes seen", *(f"{np.count_nonzero(c.counts)}" for c in seen)),
+        EvaluationLine("classifier ≥ 0.9 sure", *(f"{100 * c.confident:.1f} %" for c in seen)),
+        EvaluationLine("classes seen", *(f"{np.count_nonzero(c.counts)}" for c in seen)),
         row("classifier score", "classifier_score", lambda f: f"{f['mean']:.2f}"),
         row("Fréchet distance", "frechet", lambda f: f"{f['value']:.2f}"),
         row("kernel distance", "kernel", lambda f: f"{f['value']:.3f} ± {f['error']:.3f}"),
@@ -150,6 +160,11 @@ def _untuned(data: Dataset) -> ClassifierSettings:
     )  # fmt: skip
 
 
+def _fresh(density: Density, n: int, seed: int) -> NDArray[Any]:
+    """Real samples that the training has not seen."""
+    return density.sample(n, np.random.default_rng([seed, 1]))
+
+
 def _evaluate_modes(
     samples: NDArray[Any], real: NDArray[Any], density: GaussianMixture
 ) -> Evaluation:
@@ -157,29 +172,66 @@ def _evaluate_modes(
     return Evaluation(
         len(samples),
         [
-            Measure("modes captured", *(f"{c.captured} of {c.modes}" for c in both)),
-            Measure("within 3 σ of a mode", *(f"{100 * c.high_quality:.1f} %" for c in both)),
-            Measure("reverse KL (nats)", *(f"{c.reverse_kl:.4f}" for c in both)),
+            EvaluationLine("modes captured", *(f"{c.captured} of {c.modes}" for c in both)),
+            EvaluationLine(
+                "within 3 σ of a mode", *(f"{100 * c.high_quality:.1f} %" for c in both)
+            ),
+            EvaluationLine("reverse KL (nats)", *(f"{c.reverse_kl:.4f}" for c in both)),
         ],
         f"{len(samples):,} samples each; the real ones are fresh draws from the density.",
     )
 
 
 def _evaluate_moments(samples: NDArray[Any], real: NDArray[Any]) -> Evaluation:
-    def row(name: str, measure: Any) -> Measure:
-        return Measure(
-            name, *(", ".join(f"{v:.3f}" for v in measure(x, axis=0)) for x in (samples, real))
-        )
-
     return Evaluation(
         len(samples),
-        [row("mean", np.mean), row("standard deviation", np.std)],
+        _moments(samples, real),
         f"{len(samples):,} samples each; the real ones are fresh draws from the density.",
     )
 
 
-def _fresh(data: Dataset, n: int, seed: int) -> NDArray[Any]:
-    """Real samples that the training has not seen, where the density is known."""
-    if data.density is not None:
-        return data.density.sample(n, np.random.default_rng([seed, 1]))
-    return data.x if data.x_test is None else data.x_test
+def _moments(*sets: NDArray[Any]) -> list[EvaluationLine]:
+    def row(name: str, measure: Any) -> EvaluationLine:
+        return EvaluationLine(
+            name, *(", ".join(f"{v:.3f}" for v in measure(x, axis=0)) for x in sets)
+        )
+
+    return [row("mean", np.mean), row("standard deviation", np.std)]
+
+
+def _evaluate_examples(samples: NDArray[Any], data: Dataset, seed: int) -> Evaluation:
+    """Where neither the density nor a classifier is known: by how near examples are to others."""
+    rng = np.random.default_rng(seed)
+    if data.x_test is None:
+        first, second = np.array_split(rng.permutation(data.n), 2)
+        reference, real = data.x[first], data.x[second if len(second) else first]
+        of_real = "the other half of the training examples: one half is what both are held against"
+    else:
+        reference, real = data.x[rng.permutation(data.n)], data.x_test
+        of_real = "examples held out; both are held against training examples"
+    images = data.image_shape is not None
+    count = min(len(samples), len(real), len(reference), REFERENCE)
+    sets = samples, real
+    rows = [] if images or data.features > WIDEST else _moments(*sets)
+
+    def row(name: str, of: Callable[[NDArray[Any]], float]) -> None:
+        rows.append(EvaluationLine(name, *(f"{of(x):.3g}" for x in sets)))
+
+    if count >= 2 and not images:
+        row("Fréchet distance", lambda x: frechet_distance(x[:count], reference))
+    if count > BALLS:
+        row("precision", lambda x: precision_recall(reference[:count], x[:count], BALLS).precision)
+        row("recall", lambda x: precision_recall(reference[:count], x[:count], BALLS).recall)
+    if len(reference):
+        near = "nearest training image" if images else "nearest training example"
+        row(near, lambda x: float(np.median(nearest(x[:NEAREST], reference).distances)))
+    note = (
+        f"{len(samples):,} generated samples; real: {len(real):,}, {of_real}. Precision and recall"
+        f" are of {count:,} of each. Nearest: median L2 distance."
+    )
+    if images:
+        note += (
+            "\nAll by pixels, where nearness is not likeness; with labels and ten examples held out"
+            " of them, a classifier would judge."
+        )
+    return Evaluation(len(samples), rows, note)

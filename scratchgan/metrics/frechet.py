@@ -1,4 +1,4 @@
-"""The Fréchet distance of two sets of features, each taken for a normal distribution."""
+"""The Fréchet distance between two sets of features, each treated as a normal distribution."""
 
 from __future__ import annotations
 
@@ -21,42 +21,48 @@ def frechet_distance(
     features_a: NDArray[Any], features_b: NDArray[Any], form: str = "full"
 ) -> float:
     """
-    Squared Fréchet distance between the normals that have the sets' means and covariances.
+    Return the squared Fréchet distance between normal distributions fitted to the two sets.
 
-    ‖μ_a − μ_b‖² + Tr(Σ_a + Σ_b − 2 (Σ_a Σ_b)^½): Heusel et al. 2017, "GANs trained by a two
-    time-scale update rule converge to a local Nash equilibrium", eq. 6; the formula is that of
-    Dowson & Landau 1982. On the features of an Inception network it is called FID.
+    It is ‖μ_a − μ_b‖² + Tr(Σ_a + Σ_b − 2 (Σ_a Σ_b)^½), with the means μ and covariances Σ of
+    the sets: Heusel et al. 2017, "GANs trained by a two time-scale update rule converge to a
+    local Nash equilibrium", eq. 6; the formula is from Dowson & Landau 1982. On the features
+    of an Inception network it is called FID.
 
-    Its failings. It sees two moments: sets of other shapes with the same mean and covariance
-    are 0 apart. It is biased upwards, the more so the fewer samples there are, and by an amount
-    that depends on the generator (Chong & Forsyth 2020): so only figures of the same numbers of
-    samples compare, and beside them belongs that of two sets of real examples. With fewer
-    samples than features the covariances are singular; the distance still exists, and most of
-    it may then be bias. And it depends on the network that the features come from.
+    Its limitations:
+
+    - It compares only two moments. Sets of different shapes with the same mean and covariance
+      have distance 0.
+    - It is biased upwards. The bias grows as the number of samples falls, and it depends on the
+      generator (Chong & Forsyth 2020). So compare only distances from equal numbers of samples,
+      and give the distance between two sets of real examples beside them.
+    - With fewer samples than features the covariances are singular. The distance still exists,
+      but most of it may be bias.
+    - It depends on the network that computes the features.
 
     Parameters
     ----------
     features_a, features_b : array (n, features), (m, features)
-        Of two examples or more each; computed in float64.
+        At least two examples each; computed in float64.
     form : str
-        ``"full"``; ``"diagonal"``, as if features were uncorrelated; ``"mean"``, ‖μ_a − μ_b‖²
-        alone. The last two are cheap with many features.
+        ``"full"``; ``"diagonal"``, which treats the features as uncorrelated; or ``"mean"``,
+        only ‖μ_a − μ_b‖². The last two are cheap with many features.
 
     Returns
     -------
     float
-        In the features' units, squared; NaN where a feature is NaN or infinite, or beyond 1e150.
+        In squared units of the features; NaN if a feature is NaN, infinite or beyond 1e150.
 
     Raises
     ------
     ShapeError
-        If the arrays are no matrices of one width, or have fewer than two rows.
+        If the arrays are not matrices with the same number of features, or have fewer than
+        two rows.
     UnknownNameError
         If there is no such form.
 
     Examples
     --------
-    On the line it is (μ_a − μ_b)² + (σ_a − σ_b)²; here σ is √2 and 3√2:
+    On the line the distance is (μ_a − μ_b)² + (σ_a − σ_b)²; here σ is √2 and 3√2:
 
     >>> round(frechet_distance(np.array([[-1.0], [1.0]]), np.array([[1.0], [7.0]])), 12)
     24.0
@@ -66,7 +72,7 @@ def frechet_distance(
     if min(len(features_a), len(features_b)) < 2:
         raise ShapeError(
             f"features_a {features_a.shape}, features_b {features_b.shape};"
-            " expected at least 2 examples in each, to have a covariance"
+            " expected at least 2 examples in each, because a covariance needs 2"
         )
     if not (measurable(features_a) and measurable(features_b)):
         return math.nan
@@ -77,11 +83,11 @@ def frechet_distance(
         distance += np.sum(a**2) + np.sum(b**2) - 2 * _trace_of_root(a, b)
     elif form == "diagonal":
         distance += np.sum((np.sqrt(np.sum(a**2, axis=0)) - np.sqrt(np.sum(b**2, axis=0))) ** 2)
-    return float(np.maximum(distance, 0))  # rounding may have brought it below
+    return float(np.maximum(distance, 0))  # rounding may give a value below 0
 
 
 def _centred(features: NDArray[Any]) -> tuple[Doubles, Doubles]:
-    """The mean, and A = (features − mean) / √(n − 1), whose AᵀA is the covariance Σ."""
+    """Return the mean, and A = (features − mean) / √(n − 1); AᵀA is the covariance Σ."""
     rows = features.astype(np.float64)
     mean: Doubles = rows.mean(axis=0)
     rows -= mean
@@ -91,12 +97,14 @@ def _centred(features: NDArray[Any]) -> tuple[Doubles, Doubles]:
 
 def _trace_of_root(a: Doubles, b: Doubles) -> float:
     """
-    Tr (Σ_a Σ_b)^½, for Σ_a = AᵀA and Σ_b = BᵀB.
+    Return Tr (Σ_a Σ_b)^½ for Σ_a = AᵀA and Σ_b = BᵀB.
 
     Σ_a Σ_b is not symmetric, but it has the eigenvalues of (A Bᵀ)(A Bᵀ)ᵀ, so the trace of its
-    root is the sum of the singular values of A Bᵀ. These are found without ever forming a root
-    of a covariance, which would turn its rounding errors of 1e-16 into 1e-8. A Bᵀ has as many
-    rows as there are samples; A = Q R leaves out Q, which changes no singular value.
+    root is the sum of the singular values of A Bᵀ. This avoids the root of a covariance, which
+    would turn rounding errors of 1e-16 into 1e-8.
+
+    A Bᵀ has one row for each sample. With A = Q R the factor Q is left out, because it does not
+    change the singular values.
     """
     r_a, r_b = (np.asarray(np.linalg.qr(x, mode="r")) for x in (a, b))
     return float(np.linalg.svd(r_a @ r_b.T, compute_uv=False).sum())

@@ -1,4 +1,4 @@
-"""All measures of generated images at once, each beside the same measure of real ones."""
+"""All measures of generated images at once, beside those of real images and of a control."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from scratchgan.metrics.precision_recall import precision_recall
 
 __all__ = ["ImageFigures", "image_figures"]
 
-REFERENCE = 10_000  # training images that sets are compared with
-FEWEST = 10  # samples: one for each split of the classifier score
-NEAREST = 1000  # images whose nearest neighbours are looked for
+REFERENCE = 10_000  # training images that each set is compared with
+FEWEST = 10  # samples at least: one for each split of the classifier score
+NEAREST = 1000  # images of each set whose nearest training image is searched
 
 Images = NDArray[Any]
 
 
 Figures: TypeAlias = dict[str, dict[str, Any]]
-"""Plain data by measure, such as ``figures["frechet"]["value"]``."""
+"""Plain data for each measure, such as ``figures["frechet"]["value"]``."""
 
 
 class ImageFigures(NamedTuple):
-    """What ``image_figures`` returns."""
+    """The result of ``image_figures``."""
 
     generated: Figures
-    real: Figures  # of the test images
-    control: Figures  # of images whose every pixel comes from another training image
+    real: Figures  # test images
+    control: Figures  # images that take each pixel from another training image
 
 
 def image_figures(
@@ -49,12 +49,12 @@ def image_figures(
     seed: int = 0,
 ) -> ImageFigures:
     """
-    Measure generated images; real held-out ones and a control in their place.
+    Measure three sets of images: generated images, real held-out images and a control.
 
-    Sets are compared with training images by the features of the classifier's last hidden
-    layer, as many of each set as there are of all, since a Fréchet distance falls with the
-    number. For Parzen's figure of real images, as many training images are the centres as
-    samples are otherwise.
+    Each set is compared with training images by the features of the classifier's last hidden
+    layer. All sets are cut to the size of the smallest, because the Fréchet distance falls as
+    sets grow. In the Parzen window of the real images, the centres are as many training images
+    as there are samples.
 
     Parameters
     ----------
@@ -63,40 +63,42 @@ def image_figures(
     data : Dataset
         Labelled images with a test set.
     classifier : Classifier
-        Trained on the same data.
+        A classifier trained on the same data.
     asked : integer array (n,), optional
-        The labels that a conditional generator was asked for.
+        The labels that were given to a conditional generator.
     validation : int
-        How many of the training images, the last ones, were held back from the GAN: Parzen's
-        width is chosen by the first 1,000 of them. By the last 1,000 training images if 0.
+        Number of training images, the last ones, that were held out from the GAN. The first
+        1,000 of them choose the width of the Parzen window; if 0, the last 1,000 training
+        images do.
     seed : int
-        For the choice of training images, and the control.
+        Seed for the choice of training images and for the control.
 
     Raises
     ------
     ShapeError
-        If the samples are no images of the data's width, or too few.
+        If the samples do not have the data's number of features, or are too few.
     DataError
         If the data have no labelled test images.
     ValueError
-        If ``validation`` or ``seed`` is none.
+        If ``validation`` or ``seed`` is not a whole number in its range.
     """
     if data.x_test is None or data.labels_test is None:
-        raise DataError(f"data set '{data.name}' has no labelled test images to measure beside")
+        raise DataError(
+            f"data set '{data.name}' has no labelled test images; image_figures compares with them"
+        )
     samples = checks.array("image_figures", "samples", samples, (None, data.features), rows=FEWEST)
-    validation = checks.whole("image_figures", "validation", validation, 0, data.n - 1)
     rng = np.random.default_rng(checks.seed("image_figures", "seed", seed))
-    seen = data.x[: data.n - validation]
+    (seen, _), (held_back, _) = data.split(validation)
     reference = seen[rng.permutation(len(seen))[:REFERENCE]]
     control = rng.permuted(reference[: len(samples)], axis=0)
-    held_back = data.x[-validation:] if validation else data.x[-FIRST:]
+    chosen_by = held_back if validation else data.x[-FIRST:]  # examples that choose σ
     features = classifier.features(reference)
     count = min(len(samples), len(data.x_test), len(control))
     sets = [
         _of_a_set(x, count, features, seen, classifier) for x in (samples, data.x_test, control)
     ]
     for figures, centres in zip(sets, (samples, reference[: len(samples)], control), strict=True):
-        found = parzen_log_likelihood(centres, data.x_test, held_back)
+        found = parzen_log_likelihood(centres, data.x_test, chosen_by)
         figures["parzen"] = {**found._asdict(), "curve": [list(point) for point in found.curve]}
     if asked is not None:
         for figures, x, labels in zip(

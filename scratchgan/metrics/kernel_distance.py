@@ -1,4 +1,4 @@
-"""The kernel distance (KID): an unbiased measure of how far two sets of features are apart."""
+"""The kernel distance (KID): an unbiased measure of the difference between sets of features."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from scratchgan.metrics.distances import Doubles, matrices, measurable
 
 __all__ = ["KernelDistance", "kernel_distance"]
 
-FARTHEST = np.float64(1e45)  # the sixth power of a feature, and a sum of many such, is a float64
+FARTHEST = np.float64(1e45)  # a sum of many sixth powers of it does not overflow float64
 
 
 class KernelDistance(NamedTuple):
-    """What ``kernel_distance`` returns."""
+    """The result of ``kernel_distance``."""
 
-    value: float  # unbiased, so it may be below 0 where the distributions are alike
+    value: float  # unbiased, so it may be below 0 for nearly equal distributions
     error: float  # standard error, from the spread over blocks; NaN with a single block
 
     def __str__(self) -> str:
@@ -31,49 +31,54 @@ def kernel_distance(
     features_a: NDArray[Any], features_b: NDArray[Any], block: int = 1000, seed: int = 0
 ) -> KernelDistance:
     """
-    Unbiased estimate of MMD², the squared maximum mean discrepancy, with its standard error.
+    Return an unbiased estimate of MMD², the squared maximum mean discrepancy, with its error.
 
     MMD² = E k(a, a′) + E k(b, b′) − 2 E k(a, b) with k(x, y) = (x·y / features + 1)³, where a
     and a′ are different examples (Bińkowski, Sutherland, Arbel & Gretton 2018, "Demystifying
-    MMD GANs", §4; the estimator is eq. 3 of Gretton et al. 2012). With the pairs a = a′ left
-    out, its mean over draws is MMD² for any number of samples; FID's is not.
+    MMD GANs", §4; the estimator is eq. 3 of Gretton et al. 2012). Because the pairs a = a′ are
+    left out, the mean of the estimate is MMD² for any number of samples. FID does not have this
+    property.
 
-    The sets are dealt at random into blocks, value is the mean over blocks and error their
-    standard deviation / √blocks. Blocks share no example, so the error is honest (Zaremba,
-    Gretton & Blaschko 2013; TF-GAN does the same). The authors' own code draws overlapping
-    subsets from the same examples, whose spread shows less than the whole uncertainty.
+    The sets are split at random into blocks. The value is the mean over the blocks, and the
+    error is their standard deviation / √blocks. Blocks share no example, so the error is valid
+    (Zaremba, Gretton & Blaschko 2013; TF-GAN does the same). The authors' own code draws
+    overlapping subsets of the same examples, and their spread is smaller than the true error.
 
-    Its failings. With this kernel it compares moments up to the third and no more: sets that
-    agree in those are 0 apart, whatever they look like. The error takes the examples of each set
-    to be drawn independently: where samples repeat, or were fitted to the other set, it is too
-    small. And all depends on the network that the features come from.
+    Its limitations:
+
+    - With this kernel it compares only the first three moments. Sets that agree in these have
+      distance 0, even if they look different.
+    - The error assumes independent examples in each set. It is too small if samples repeat, or
+      were fitted to the other set.
+    - It depends on the network that computes the features.
 
     Parameters
     ----------
     features_a, features_b : array (n, features), (m, features)
         Computed in float64.
     block : int
-        Examples of a set in a block, at most: 1,000, as the paper's subsets. Larger blocks give
-        a smaller error, in more time: it grows as n · block.
+        Largest number of examples of a set in a block: 1,000, like the paper's subsets. Larger
+        blocks give a smaller error but take more time, which grows as n · block.
     seed : int
-        Of the dealing.
+        Seed for the random split.
 
     Returns
     -------
     KernelDistance
-        NaN where a feature is NaN or infinite, or beyond 1e45.
+        NaN if a feature is NaN, infinite or beyond 1e45.
 
     Raises
     ------
     ShapeError
-        If the arrays are no matrices of one width, or have too few rows to put two in a block.
+        If the arrays are not matrices with the same number of features, or have too few rows
+        for two in each block.
     ValueError
-        If ``block`` is no whole number of at least 2, or ``seed`` is no seed.
+        If ``block`` is not a whole number of at least 2, or ``seed`` is not a seed.
 
     Examples
     --------
-    On the line k compares 3 (mean of x)², 3 (mean of x²)² and (mean of x³)². These two sets
-    differ in the mean alone, by 2, but have few examples:
+    On the line k compares 3 (mean of x)², 3 (mean of x²)² and (mean of x³)². The distributions
+    of these two sets differ only in the mean, by 2:
 
     >>> rng = np.random.default_rng(0)
     >>> a, b = rng.normal(0, 1, (5000, 1)), rng.normal(2, 1, (5000, 1))
@@ -82,15 +87,15 @@ def kernel_distance(
     >>> exact, abs(found.value - exact) <= 3 * found.error
     (256, True)
     """
-    block = checks.whole("kernel_distance", "block", block, 2)  # to have a pair in it
+    block = checks.whole("kernel_distance", "block", block, 2)  # a block needs a pair
     seed = checks.seed("kernel_distance", "seed", seed)
     features_a, features_b = matrices(features_a=features_a, features_b=features_b)
     blocks = -(-max(len(features_a), len(features_b)) // block)
     if min(len(features_a), len(features_b)) < 2 * blocks:
         raise ShapeError(
             f"features_a {features_a.shape}, features_b {features_b.shape} make {blocks} blocks"
-            f" of at most {block}; expected 2 examples or more of each set in every block:"
-            " take sets of like size, or larger blocks"
+            f" of at most {block}; expected at least 2 examples of each set in every block:"
+            " use sets of similar size, or larger blocks"
         )
     if not (measurable(features_a, FARTHEST) and measurable(features_b, FARTHEST)):
         return KernelDistance(math.nan, math.nan)
@@ -109,7 +114,7 @@ def _mmd2(a: Doubles, b: Doubles) -> float:
 
 
 def _mean_of_pairs(a: Doubles) -> float:
-    """Mean of k over the pairs of different rows."""
+    """Return the mean of k over all pairs of different rows."""
     k, n = _kernel(a, a), len(a)
     return float((k.sum() - np.trace(k)) / (n * (n - 1)))
 

@@ -1,4 +1,4 @@
-"""Mode coverage on mixtures whose modes are known."""
+"""Mode coverage for mixtures with known modes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["ModeCoverage", "mode_coverage"]
 
 
 class ModeCoverage(NamedTuple):
-    """What ``mode_coverage`` returns."""
+    """The result of ``mode_coverage``."""
 
     captured: int  # modes with at least one high-quality sample
     modes: int
     high_quality: float  # share of samples within 3 σ of their nearest mode
-    reverse_kl: float  # nats, KL(samples' shares of the modes ‖ the data's)
+    reverse_kl: float  # nats, KL(the samples' shares of the modes ‖ the data's shares)
 
 
 def mode_coverage(
@@ -31,12 +31,12 @@ def mode_coverage(
     weights: NDArray[Any] | None = None,
 ) -> ModeCoverage:
     """
-    Count the modes that samples reach, and how evenly.
+    Count the modes that the samples reach, and measure how evenly they do.
 
-    The protocol of VEEGAN (Srivastava et al. 2017) and PacGAN (Lin et al. 2018),
-    which use 2,500 samples. Each sample belongs to its nearest mode. True data in
-    the plane score 1 − e^(−4.5) = 98.89 % high quality; more means modes that are
-    too narrow.
+    This is the protocol of VEEGAN (Srivastava et al. 2017) and PacGAN (Lin et al. 2018), which
+    use 2,500 samples. Each sample belongs to its nearest mode. For true data in the plane the
+    share of high quality is 1 − e^(−4.5) = 98.89 %; a larger share means that the samples'
+    modes are too narrow.
 
     Parameters
     ----------
@@ -45,26 +45,27 @@ def mode_coverage(
     std : float
         σ of each mode, above 0.
     weights : array (modes,), optional
-        The data's share of each mode, all together 1; equal unless given.
+        The data's share of each mode, with sum 1. The default is equal shares.
 
     Returns
     -------
     ModeCoverage
-        Where a sample is NaN or infinite, or beyond 1e150: no mode is captured, and the shares
-        are NaN. ``reverse_kl`` is infinite where samples belong to a mode of weight 0.
+        If a sample has a value that is NaN, infinite or beyond 1e150, no mode is captured and
+        the shares are NaN. ``reverse_kl`` is infinite if samples belong to a mode of weight 0.
 
     Raises
     ------
     ShapeError
-        If the arrays are no matrices of one width, or the weights do not fit them.
+        If the arrays are not matrices with the same number of columns, or the weights are not
+        one for each mode.
     DataError
-        If a mean or a weight is not finite, or the weights are no shares.
+        If a mean or a weight is not finite, or the weights do not sum to 1.
     ValueError
-        If ``std`` is no number above 0.
+        If ``std`` is not a number above 0.
 
     Examples
     --------
-    Two modes on the line, one of which is reached by all samples:
+    Two modes on the line. The samples reach only the first:
 
     >>> found = mode_coverage(np.array([[0.1], [-0.2], [9.0]]), np.array([[0.0], [20.0]]), std=1)
     >>> found.captured, found.modes, round(found.high_quality, 3), round(found.reverse_kl, 3)
@@ -72,7 +73,10 @@ def mode_coverage(
     """
     samples, means = matrices(samples=samples, means=means)
     if not measurable(means):
-        raise DataError("mode_coverage: means has values that are NaN, infinite or beyond 1e150")
+        raise DataError(
+            "mode_coverage: means has values that are NaN, infinite or beyond 1e150;"
+            " expected finite numbers"
+        )
     std = checks.number("mode_coverage", "std", std, 0, float(FARTHEST), above=True)
     expected = _shares(weights, len(means))
     if not measurable(samples):
@@ -83,7 +87,7 @@ def mode_coverage(
     modes = len(means)
     share = np.bincount(nearest, minlength=modes) / len(samples)
     present = share > 0
-    with np.errstate(divide="ignore"):  # where a weight is 0, and the distance ∞
+    with np.errstate(divide="ignore"):  # a weight of 0 makes reverse_kl infinite
         logs = np.log(share[present] / expected[present])
     return ModeCoverage(
         captured=int(np.unique(nearest[good]).size),
@@ -100,7 +104,7 @@ def _shares(weights: object, modes: int) -> NDArray[np.float64]:
     total = float(found.sum(dtype=np.float64))
     if found.min() < 0 or not abs(total - 1) <= 1e-6:
         raise DataError(
-            f"mode_coverage: weights lie from {found.min():g} to {found.max():g} and sum to"
-            f" {total:g}; expected shares of 0 or more that sum to 1 (divide them by their sum)"
+            f"mode_coverage: weights are from {found.min():g} to {found.max():g} and their sum is"
+            f" {total:g}; expected weights of 0 or more with sum 1 (divide them by their sum)"
         )
     return found.astype(np.float64)

@@ -1,4 +1,4 @@
-"""The nearest training example of each sample, to see whether a generator copies."""
+"""The nearest training example of each sample, to see whether a generator copies examples."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ from scratchgan.metrics.distances import (
 
 __all__ = ["Nearest", "nearest"]
 
-BLOCK = 500  # training examples at a time: their distances to 10,000 samples take 40 MB
+BLOCK = 500  # training examples at a time; their distances to 10,000 samples take 40 MB
 
 
 class Nearest(NamedTuple):
-    """What ``nearest`` returns."""
+    """The result of ``nearest``."""
 
-    indices: NDArray[np.intp]  # (n,), of rows of x
+    indices: NDArray[np.intp]  # (n,), rows of x
     distances: Doubles  # (n,), L2
 
 
 def nearest(samples: NDArray[Any], x: NDArray[Any]) -> Nearest:
     """
-    For each sample the nearest example in L2, as in Fig. 2 of Goodfellow et al. 2014.
+    Find the nearest example of each sample in L2, as in Fig. 2 of Goodfellow et al. 2014.
 
-    Every pair is compared, so it is exact (up to float64's rounding where examples are equally
-    near). The distance itself is summed from the differences: of a copy it is 0.
+    Every pair is compared, so the result is exact (where two examples are equally near,
+    rounding decides). The distance is computed from the differences, so a copy has distance 0.
 
-    What it cannot show: that a generator does not memorise. In pixels, an image moved by one
-    pixel is far from itself (Theis, van den Oord & Bethge 2016), so a copy with a small change
-    passes unseen. Compare with the distances of real held-out examples.
+    Large distances do not prove that a generator does not memorise. In pixels, an image shifted
+    by one pixel is far from the original (Theis, van den Oord & Bethge 2016), so a slightly
+    changed copy goes unnoticed. Compare with the distances of real held-out examples.
 
     Parameters
     ----------
     samples : array (n, features)
     x : array (m, features)
-        The training examples. Read in blocks, each in float64.
+        The training examples. They are read in blocks, each in float64.
 
     Returns
     -------
     Nearest
-        The distance is NaN where a sample, or any of the examples, has a NaN or an infinite
-        value, or one beyond 1e150.
+        A distance is NaN if its sample has a value that is NaN, infinite or beyond 1e150. If
+        any example has one, all distances are NaN.
 
     Raises
     ------
     ShapeError
-        If the arrays are no matrices of one width, or are empty.
+        If the arrays are not matrices with the same number of features, or are empty.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def nearest(samples: NDArray[Any], x: NDArray[Any]) -> Nearest:
     if not measurable(x):
         return Nearest(indices, np.full(len(samples), np.nan))
     good = (np.abs(samples) <= FARTHEST).all(axis=1)
-    middle = x.mean(axis=0, dtype=np.float64)  # centred, the expansion loses less to rounding
+    middle = x.mean(axis=0, dtype=np.float64)  # centring reduces the rounding of the expansion
     rows = np.where(good[:, None], samples, 0) - middle
     row_squares = squares(rows)
     distances = np.full(len(rows), np.inf)

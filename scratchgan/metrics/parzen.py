@@ -1,4 +1,4 @@
-"""The Parzen-window log-likelihood, by which the 2014 papers measured their generators."""
+"""The Parzen-window log-likelihood, with which the 2014 papers measured their generators."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ __all__ = ["SIGMAS", "Parzen", "parzen_log_likelihood", "parzen_log_likelihoods"
 SIGMAS = tuple(float(sigma) for sigma in np.logspace(-1, 0, 10))
 """The grid of Goodfellow et al. 2014: ten widths from 0.1 to 1, evenly on a log scale."""
 
-FIRST = 1000  # validation examples by which the width is chosen, as in the paper's code
-BLOCK = 250  # examples at a time: their distances to 10,000 samples take 20 MB
+FIRST = 1000  # validation examples that choose the width, as in the paper's code
+BLOCK = 250  # examples at a time; their distances to 10,000 samples take 20 MB
 
 
 class Parzen(NamedTuple):
-    """What ``parzen_log_likelihood`` returns."""
+    """The result of ``parzen_log_likelihood``."""
 
-    mean: float  # nats, over the examples
-    error: float  # standard error of that mean over the examples
+    mean: float  # mean over the examples, in nats
+    error: float  # standard error of that mean
     sigma: float  # the width
-    samples: int  # centres: the figure means nothing without their number
+    samples: int  # number of centres; always state it, because the mean depends on it
     curve: tuple[tuple[float, float], ...]  # (width, mean on the validation examples)
 
     def __str__(self) -> str:
@@ -49,44 +49,45 @@ def parzen_log_likelihood(
     sigmas: Sequence[float] = SIGMAS,
 ) -> Parzen:
     """
-    Mean log-likelihood of real examples under normals around generated samples.
+    Return the mean log-likelihood of real examples under Gaussians around generated samples.
 
-    The protocol of Goodfellow et al. 2014 (§5, and the code that they published): a
-    normal of width σ around each sample makes a density; σ is the one of the grid that
-    gives the first 1,000 validation examples the highest mean.
+    This is the protocol of Goodfellow et al. 2014 (§5 and their published code). The density is
+    the mean of Gaussians of width σ, one around each sample. σ is the width in the grid with
+    the highest mean log-likelihood on the first 1,000 validation examples.
 
-    Its failings (Theis, van den Oord & Bethge 2016, "A note on the evaluation of
-    generative models"): in many dimensions it depends on the number of samples more than
-    on their quality, it prefers blurred images to sharp ones, and the centres of k-means
-    beat real images. It is here since the papers' tables are made of it.
+    Its limitations (Theis, van den Oord & Bethge 2016, "A note on the evaluation of generative
+    models"): in many dimensions it depends more on the number of samples than on their
+    quality; it prefers blurred images to sharp ones; and k-means centres score higher than real
+    images. It is offered because the papers' tables report it.
 
     Parameters
     ----------
     samples : array (m, features)
-        Drawn from the generator: the paper took 10,000.
+        Samples of the generator; the paper drew 10,000.
     x : array (n, features)
-        Real examples that were used for nothing else: the test set, or validation examples
-        where an epoch is to be chosen.
+        Real examples that had no other use: the test set, or validation examples if the result
+        chooses an epoch.
     x_validation : array (k, features)
-        To choose σ by; the first 1,000 are used.
+        Examples that choose σ; the first 1,000 are used.
     sigmas : sequence of float
-        The grid, in the data's units.
+        The grid of widths, in the data's units.
 
     Returns
     -------
     Parzen
-        The figure is NaN where a sample or an example is NaN or infinite, or beyond 1e150.
+        The mean is NaN if a sample or an example has a value that is NaN, infinite or beyond
+        1e150.
 
     Raises
     ------
     ShapeError
-        If the arrays are no matrices of one width, or empty.
+        If the arrays are not matrices with the same number of features, or are empty.
     ValueError
-        If there is no width, or one is not from 1e-100 to 1e100.
+        If there is no width, or a width is not from 1e-100 to 1e100.
 
     Examples
     --------
-    Two centres on the line, and one example that lies on the first:
+    Two centres on the line, and one example at the first centre:
 
     >>> p = parzen_log_likelihood(np.array([[0.0], [10.0]]), np.zeros((1, 1)), np.zeros((1, 1)))
     >>> p.sigma, round(p.mean, 4)                         # log ½ − log 0.1 √(2π)
@@ -95,9 +96,9 @@ def parzen_log_likelihood(
     grid = _checked(sigmas)
     samples, x, x_validation = matrices(samples=samples, x=x, x_validation=x_validation)
     by_width = parzen_log_likelihoods(samples, x_validation[:FIRST], grid).mean(axis=1)
-    best = int(np.argmax(by_width))  # NaN counts as the highest, so it is not passed over
+    best = int(np.argmax(by_width))  # argmax returns a NaN if there is one
     each = parzen_log_likelihoods(samples, x, [grid[best]])[0]
-    if np.isnan(by_width[best]):  # no width could be chosen: no figure can be given
+    if np.isnan(by_width[best]):  # no width could be chosen, so there is no result
         each[:] = np.nan
     return Parzen(
         mean=float(each.mean()),
@@ -112,11 +113,11 @@ def parzen_log_likelihoods(
     samples: NDArray[np.floating], x: NDArray[np.floating], sigmas: Sequence[float]
 ) -> Doubles:
     """
-    Log-density of each example for each width: (widths, n), nats.
+    Return the log-density of each example for each width, (widths, n), in nats.
 
     log p(x) = log (1/m) Σⱼ exp(−‖x − sⱼ‖² / 2σ²) − features · log(σ √(2π)), in float64 and in
-    blocks of examples, so memory does not grow with n. NaN for an example that is not finite,
-    and for all of them if a sample is not.
+    blocks of examples, so memory does not grow with n. An example that is not finite gives NaN.
+    If a sample is not finite, all results are NaN.
     """
     grid = _checked(sigmas)
     samples, x = matrices(samples=samples, x=x)
@@ -132,7 +133,7 @@ def parzen_log_likelihoods(
         rows[bad] = 0
         distances = squared_distances(rows, centres, b_squares=centre_squares)
         nearest = distances.min(axis=1)
-        distances -= nearest[:, None]  # the largest exponent is then 0: nothing underflows
+        distances -= nearest[:, None]  # makes the largest exponent 0, so the sum cannot underflow
         terms = np.empty_like(distances)
         for i, sigma in enumerate(grid):
             scale = -0.5 / sigma**2
@@ -147,7 +148,7 @@ def parzen_log_likelihoods(
 
 def _checked(sigmas: Sequence[float]) -> list[float]:
     grid: list[float] = checks.array("", "sigmas", sigmas, (None,)).astype(float).tolist()
-    # the square of a width, and its reciprocal, are float64 numbers
+    # Within these bounds σ² and 1/σ² are float64 numbers.
     if not grid or not all(1e-100 <= sigma <= 1e100 for sigma in grid):
-        raise ValueError(f"sigmas are {grid}; expected one or more widths above 0, 1e-100 … 1e100")
+        raise ValueError(f"sigmas are {grid}; expected one or more widths from 1e-100 to 1e100")
     return grid

@@ -1,4 +1,4 @@
-"""Precision and recall of samples, density and coverage: by balls around the examples."""
+"""Precision, recall, density and coverage of samples, from balls around the examples."""
 
 from __future__ import annotations
 
@@ -19,74 +19,80 @@ from scratchgan.metrics.distances import (
 
 __all__ = ["PrecisionRecall", "precision_recall"]
 
-BLOCK = 250  # rows at a time: their distances to 10,000 others take 20 MB
+BLOCK = 250  # rows at a time; their distances to 10,000 others take 20 MB
 
 
 class PrecisionRecall(NamedTuple):
-    """What ``precision_recall`` returns."""
+    """The result of ``precision_recall``."""
 
-    precision: float  # share of samples that lie in a ball of some real example
-    recall: float  # share of real examples that lie in a ball of some sample
-    density: float  # in how many balls of real examples a sample lies, over k: it may pass 1
-    coverage: float  # share of real examples whose ball has a sample in it
+    precision: float  # share of samples in the ball of at least one real example
+    recall: float  # share of real examples in the ball of at least one sample
+    density: float  # mean number of real examples' balls around a sample, over k; may exceed 1
+    coverage: float  # share of real examples whose ball holds at least one sample
     k: int
 
     @property
     def f(self) -> float:
-        """Harmonic mean of precision and recall; 0 where both are."""
+        """Harmonic mean of precision and recall; 0 if both are 0."""
         both = self.precision + self.recall
         return 2 * self.precision * self.recall / both if both != 0 else 0.0
 
 
 def precision_recall(real: NDArray[Any], samples: NDArray[Any], k: int = 3) -> PrecisionRecall:
     """
-    How many samples look real, and how much of the real is reached.
+    Measure how many samples look real, and how much of the real set the samples cover.
 
-    Around each example of a set stands a ball that reaches to its k-th nearest other example of
-    the set; their union stands for where the set lives. Precision and recall are those of
-    Kynkäänniemi et al. 2019, "Improved precision and recall metric for assessing generative
-    models", eqs. 1 and 2, with their k = 3. Density and coverage are those of Naeem et al. 2020,
-    "Reliable fidelity and diversity metrics for generative models", §3, who took k = 5.
+    Each example of a set has a ball whose radius is the distance to its k-th nearest other
+    example of the set. The union of the balls stands for the region of the set. Precision and
+    recall are those of Kynkäänniemi et al. 2019, "Improved precision and recall metric for
+    assessing generative models", eqs. 1 and 2, with their k = 3. Density and coverage are those
+    of Naeem et al. 2020, "Reliable fidelity and diversity metrics for generative models", §3,
+    who used k = 5.
 
-    Their failings. One outlier far off has a huge ball: in the real set it calls bad samples
-    precise, among the samples it calls the real recalled. Density and coverage suffer less: they
-    trust the balls of the real examples alone and count how many of them. Precision and recall
-    of two draws of one distribution are below 1; density's mean is then 1, coverage's is
-    1 − Π_{j=1..k} (n − j) / (n + m − j), some 1 − 2^(−k) for sets of one size. All depend on the
-    numbers of examples, and on what the features are: in pixels, nearness is not likeness, and a
-    classifier may put images of a kind that it has never seen amid the real ones. Averages of
-    real examples lie in many balls, and so cover more than real examples do.
+    Their limitations:
+
+    - A distant outlier has a huge ball. In the real set it makes bad samples count as precise;
+      among the samples it makes real examples count as recalled. Density and coverage suffer
+      less, because they use only the balls of real examples and count them.
+    - For two draws from one distribution, precision and recall are below 1. The mean of density
+      is then 1, and that of coverage is 1 − Π_{j=1..k} (n − j) / (n + m − j), about 1 − 2^(−k)
+      for sets of equal size.
+    - All four depend on the numbers of examples and on the features. In pixels, similar images
+      may be far apart. A classifier may place images of a kind that it never saw among the real
+      ones.
+    - Averages of real examples lie in many balls, so they cover more than real examples do.
 
     Parameters
     ----------
     real : array (n, features)
     samples : array (m, features)
-        As many as the real examples, for figures to compare. Computed in float64.
+        As many as the real examples, if results are to be compared. Computed in float64.
     k : int
-        Below the number of examples in either set.
+        Smaller than the number of examples in either set.
 
     Returns
     -------
     PrecisionRecall
-        All NaN where a feature is NaN or infinite, or beyond 1e150.
+        All values are NaN if a feature is NaN, infinite or beyond 1e150.
 
     Raises
     ------
     ShapeError
-        If the arrays are no matrices of one width.
+        If the arrays are not matrices with the same number of features.
     ValueError
-        If ``k`` is no whole number of at least 1, or a set has too few examples to have k
+        If ``k`` is not a whole number of at least 1, or a set has too few examples for k
         neighbours.
 
     Notes
     -----
-    A point on the edge of a ball is inside, as in the authors' code of 2019 (that of 2020 leaves
-    it out, which matters where examples repeat). So that rounding cannot push it out, distances
-    between the sets are shortened by the most that rounding can add.
+    A point on the surface of a ball is inside, as in the authors' code of 2019. (The code of
+    2020 leaves it outside, which matters if examples repeat.) Distances between the sets are
+    shortened by a bound on their rounding error, so that rounding cannot move such a point
+    outside.
 
     Examples
     --------
-    Two of four places are sampled, with k = 1:
+    The samples reach two of four places, with k = 1:
 
     >>> real = np.array([[0.0], [1.0], [100.0], [101.0]])
     >>> found = precision_recall(real, real[:2], k=1)
@@ -102,13 +108,13 @@ def precision_recall(real: NDArray[Any], samples: NDArray[Any], k: int = 3) -> P
         raise ValueError(f"{error}: {why}") from None
     if not (measurable(real) and measurable(samples)):
         return PrecisionRecall(math.nan, math.nan, math.nan, math.nan, k)
-    middle = real.mean(axis=0, dtype=np.float64)  # centred, the expansion loses less to rounding
+    middle = real.mean(axis=0, dtype=np.float64)  # centring reduces the rounding of the expansion
     real, samples = real - middle, samples - middle
     real_radii, sample_radii = _squared_radii(real, k), _squared_radii(samples, k)
 
     shorter = 1 - 4 * real.shape[1] * np.finfo(np.float64).eps
     real_squares, sample_squares = shorter * squares(real), shorter * squares(samples)
-    balls = np.zeros(len(samples), np.int64)  # of real examples, around each sample
+    balls = np.zeros(len(samples), np.int64)  # how many balls of real examples hold each sample
     covered, recalled = np.zeros(len(real), bool), np.zeros(len(real), bool)
     for start in range(0, len(real), BLOCK):
         rows = slice(start, start + BLOCK)
@@ -127,13 +133,13 @@ def precision_recall(real: NDArray[Any], samples: NDArray[Any], k: int = 3) -> P
 
 
 def _squared_radii(x: Doubles, k: int) -> Doubles:
-    """Squared distance from each row to its k-th nearest other, (n,)."""
+    """Return the squared distance from each row to its k-th nearest other row, (n,)."""
     x_squares = squares(x)
     radii = np.empty(len(x))
     for start in range(0, len(x), BLOCK):
         rows = slice(start, start + BLOCK)
         distances = squared_distances(x[rows], x, x_squares[rows], x_squares)
         own = np.arange(len(distances))
-        distances[own, start + own] = math.inf  # itself is no neighbour
+        distances[own, start + own] = math.inf  # a row is not its own neighbour
         radii[rows] = np.partition(distances, k - 1, axis=1)[:, k - 1]
     return radii

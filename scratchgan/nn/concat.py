@@ -1,4 +1,4 @@
-"""Concat: two inputs, each through a branch of its own, joined. Conditional networks need it."""
+"""Concat: two inputs, each through its own branch, joined. Conditional networks need it."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ import numpy as np
 from scratchgan import checks
 from scratchgan.backends import Array
 from scratchgan.errors import ShapeError
-from scratchgan.nn.layer import Cache, Context, Features, Layer, Params, Row
+from scratchgan.nn.layer import Cache, Context, Features, Layer, Params, SummaryLine
 
 __all__ = ["Concat", "ConcatCache"]
 
 
 class ConcatCache(NamedTuple):
-    """What Concat keeps."""
+    """Concat's cache."""
 
     first: Cache
     second: Cache
-    split: int  # width of the first branch's output
-    width: int  # width of both
+    split: int  # features of the first branch's output
+    width: int  # features of y
 
 
 class Concat(Layer):
     """
     y = [first(x₀), second(x₁)] for an input x = (x₀, x₁).
 
-    Backward: dy is cut at the first branch's width, and each part goes back
-    through its branch; dx is the pair (dx₀, dx₁).
+    Backward: dy is split at the first branch's number of features, and each part goes back through
+    its branch. dx is the pair (dx₀, dx₁).
 
     Parameters
     ----------
     first, second : Layer
-        ``Sequential()`` hands its input on unchanged.
+        ``Sequential()`` passes its input on unchanged.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class Concat(Layer):
     def forward(self, params: Params, x: Any, ctx: Context) -> tuple[Array, ConcatCache]:
         if not isinstance(x, tuple) or len(x) != 2:
             raise ShapeError(
-                "Concat got one array; expected a pair (x₀, x₁), for instance (z, one-hot label)"
+                "Concat got one array; expected a pair (x₀, x₁), such as (z, one-hot label)"
             )
         y0, first = self.first.forward(params[0], x[0], ctx)
         y1, second = self.second.forward(params[1], x[1], ctx.at(self.first.random_operations))
@@ -101,7 +101,7 @@ class Concat(Layer):
 
     def output_width(self, in_features: Features) -> Features:
         if not (in_features is None or (isinstance(in_features, tuple) and len(in_features) == 2)):
-            raise ShapeError(f"{self!r} is given {in_features} features; expected a pair (x₀, x₁)")
+            raise ShapeError(f"{self!r} got {in_features} features; expected a pair (x₀, x₁)")
         in0, in1 = (None, None) if in_features is None else in_features
         w0, w1 = self.first.output_width(in0), self.second.output_width(in1)
         return None if w0 is None or w1 is None else w0 + w1
@@ -113,10 +113,10 @@ class Concat(Layer):
             self.second.kink_margin(params[1], x[1], ctx1),
         )
 
-    def rows(self, in_features: Features, path: str) -> list[Row]:
+    def rows(self, in_features: Features, path: str) -> list[SummaryLine]:
         in0, in1 = (None, None) if in_features is None else in_features
         prefix = f"{path}." if path else ""
-        joined = Row(path, "Concat", self.output_width(in_features), 0)
+        joined = SummaryLine(path, "Concat", self.output_width(in_features), 0)
         return [
             *self.first.rows(in0, f"{prefix}0"),
             *self.second.rows(in1, f"{prefix}1"),

@@ -1,4 +1,4 @@
-"""Dropout: inputs kept with a probability, and scaled so that the mean stays."""
+"""Dropout: keep each input with a given probability, and scale it so that the mean is the same."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ __all__ = ["Dropout", "DropoutCache"]
 
 
 class DropoutCache(NamedTuple):
-    """Dropout keeps nothing: the mask is drawn again from the stream."""
+    """Empty: backward draws the mask again from the stream."""
 
 
 class Dropout(Layer):
     """
     y = x ⊙ mask / keep in training, y = x otherwise (Srivastava et al. 2014).
 
-    mask(i, j) = 1 with probability ``keep``. It follows from the context's
-    stream, so backward, dx = dy ⊙ mask / keep, needs only that stream.
+    mask(i, j) = 1 with probability ``keep``. The context's stream determines the mask, so
+    backward, dx = dy ⊙ mask / keep, needs only that stream.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ class Dropout(Layer):
         Probability of keeping an input, in (0, 1]. (Many libraries ask for the
         probability of dropping it, 1 − keep.)
     always : bool
-        Whether samples too are drawn with masks. In G they are noise then, as z is
-        (Isola et al. 2017, arXiv 1611.07004, §3.1).
+        Whether dropout is active outside training too. The masks of G are then part of its
+        noise, like z (Isola et al. 2017, arXiv 1611.07004, §3.1).
 
     Examples
     --------

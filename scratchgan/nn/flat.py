@@ -1,14 +1,14 @@
 """
-One flat buffer for all parameters of a network; the tree is named views of it.
+One flat buffer holds all parameters of a network; the tree consists of named views of it.
 
-So an optimiser is one operation over one array, a checkpoint is a few arrays,
-and averaging gradients over machines is one all-reduce.
+So an optimiser is one operation on one array, a checkpoint is a few arrays, and averaging
+gradients over machines is one all-reduce.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any, NamedTuple, NoReturn
 
@@ -19,26 +19,27 @@ from scratchgan.backends import Array, Backend
 from scratchgan.checks import shown
 from scratchgan.errors import ShapeError
 from scratchgan.nn.layer import Params
+from scratchgan.nn.trees import rebuilt, walk
 
 __all__ = ["Entry", "Layout", "Parameters"]
 
-ALIGNMENT = 16  # elements: a parameter starts on a 64-byte line in float32, for SIMD and the GPU
+ALIGNMENT = 16  # elements: in float32 a parameter starts at a multiple of 64 bytes, for SIMD, GPU
 
 
 class Entry(NamedTuple):
-    """Where one parameter lies in the buffer."""
+    """The place of one parameter in the buffer."""
 
     path: str  # such as "2.weight"
-    offset: int  # elements
+    offset: int  # in elements
     shape: tuple[int, ...]
 
 
 class Parameters(dict[str, Any]):
     """
-    Named views of a flat buffer; a name stays with its view.
+    Named views of a flat buffer. A view cannot be replaced; copy values into it.
 
-    An array put in a view's place would be read by the layer, but never trained (the optimiser
-    has the buffer) and never saved. So values are copied into the view.
+    If an array replaced a view, the layer would use it, but it would not be trained or saved,
+    because the optimiser and the checkpoint use the buffer.
 
     Examples
     --------
@@ -53,7 +54,7 @@ class Parameters(dict[str, Any]):
     """
 
     def __setitem__(self, name: str, value: Any) -> None:
-        if name not in self or value is not self[name]:  # ``params[name] += 1`` ends here, too
+        if name not in self or value is not self[name]:  # ``params[name] += 1`` calls this too
             self._refuse(name)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -62,9 +63,9 @@ class Parameters(dict[str, Any]):
     def _refuse(self, *names: Any, **more: Any) -> NoReturn:
         name = repr(names[0]) if names and isinstance(names[0], str) else "…"
         raise TypeError(
-            f"params[{name}] is a view of the network's buffer; put in its place, an array would"
-            f" neither be trained nor saved. Copy into it: params[{name}][...] = W, or on any"
-            f" backend ops.copy_(params[{name}], ops.asarray(W))"
+            f"params[{name}] is a view of the network's buffer; an array in its place would not be"
+            f" trained or saved. Copy into the view: params[{name}][...] = W, or on any backend"
+            f" ops.copy_(params[{name}], ops.asarray(W))"
         )
 
     __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse
@@ -72,14 +73,14 @@ class Parameters(dict[str, Any]):
 
 class Layout:
     """
-    Which parameter lies where in a flat buffer.
+    The places of all parameters in a flat buffer.
 
-    Gaps between parameters hold zeros and stay zero: their gradient is zero.
+    The gaps between parameters hold zeros. They stay zero because their gradient is zero.
 
     Parameters
     ----------
     tree : Params
-        Parameters as ``layer.init`` gives them, NumPy arrays.
+        Parameters from ``layer.init``, NumPy arrays.
 
     Examples
     --------
@@ -90,12 +91,13 @@ class Layout:
     """
 
     def __init__(self, tree: Params) -> None:
-        self._tree = _map(tree, lambda a: tuple(a.shape))
         self.entries: list[Entry] = []
         end = 0
-        for path, shape in _walk(self._tree, ""):
+        for path, a in _named(tree):
+            shape = tuple(a.shape)
             self.entries.append(Entry(path, end, shape))
             end += -(-math.prod(shape) // ALIGNMENT) * ALIGNMENT
+        self._tree = rebuilt(tree, [None] * len(self.entries))
         self.size = end
         self.count = sum(math.prod(e.shape) for e in self.entries)
 
@@ -103,53 +105,34 @@ class Layout:
         """Copy a tree of NumPy arrays into a new flat buffer on the host."""
         flat = np.zeros(self.size, dtype)
         self.require(tree)
-        for entry, (_, a) in zip(self.entries, _walk(tree, ""), strict=True):
+        for entry, (_, a) in zip(self.entries, _named(tree), strict=True):
             flat[entry.offset : entry.offset + a.size] = a.ravel()
         return flat
 
     def require(self, tree: Params) -> None:
         """Raise ShapeError unless a tree has this layout's names and shapes."""
         due = [(e.path, e.shape) for e in self.entries]
-        found = [(path, getattr(a, "shape", None)) for path, a in _walk(tree, "")]
+        found = [(path, getattr(a, "shape", None)) for path, a in _named(tree)]
         for (path, shape), (name, has) in zip_longest(due, found, fillvalue=("nothing", ())):
             if (path, shape) != (name, has):
-                raise ShapeError(f"Layout: the tree has {name} {has} where {path} {shape} is due")
+                raise ShapeError(f"Layout: the tree has {name} {has}; expected {path} {shape}")
 
     def views(self, buffer: Array, ops: Backend) -> Params:
         """Return the tree whose arrays are views of ``buffer``."""
-        entries = iter(self.entries)
-
-        def view(shape: tuple[int, ...]) -> Array:
-            return ops.view(buffer, next(entries).offset, shape)
-
-        return _map(self._tree, view, Parameters)
+        views = (ops.view(buffer, entry.offset, entry.shape) for entry in self.entries)
+        return rebuilt(self._tree, views, Parameters)
 
     def describe(self) -> list[list[Any]]:
         """Return the layout as plain data, for a checkpoint."""
         return [[e.path, e.offset, list(e.shape)] for e in self.entries]
 
 
-def _walk(tree: Params, path: str) -> Iterator[tuple[str, Any]]:
-    """Leaves of a tree with their paths, in a fixed order."""
-    if isinstance(tree, Mapping):
-        for name, leaf in tree.items():
-            yield f"{path}{name}", leaf
-    else:
-        for i, part in enumerate(_parts(tree)):
-            yield from _walk(part, f"{path}{i}.")
-
-
-def _map(tree: Params, f: Any, named: Callable[[dict[str, Any]], Any] = dict) -> Params:
-    """Apply f to each leaf, in the order of ``_walk``."""
-    if isinstance(tree, Mapping):
-        return named({name: f(leaf) for name, leaf in tree.items()})
-    return tuple(_map(part, f, named) for part in _parts(tree))
-
-
-def _parts(tree: Params) -> tuple[Params, ...]:
-    if not isinstance(tree, tuple):
-        raise ShapeError(
-            f"Layout: {shown(tree)} stands in the tree of parameters; expected a mapping of names"
-            " to arrays, or a tuple of such trees"
-        )
-    return tree
+def _named(tree: Params) -> Iterator[tuple[str, Any]]:
+    """Yield the leaves of a tree with their paths, such as "2.weight"; each must have a name."""
+    for path, leaf in walk(tree):
+        if not path or isinstance(path[-1], int):
+            raise ShapeError(
+                f"Layout: {shown(leaf)} is in the tree of parameters; expected a mapping of"
+                " names to arrays, or a tuple of such trees"
+            )
+        yield ".".join(map(str, path)), leaf

@@ -1,5 +1,5 @@
 """
-Initialisers: functions that draw the first values of a parameter.
+Initialisers: functions that draw the initial values of a parameter.
 
 Each factory returns ``draw(rng, shape, dtype) -> array``. A weight's shape is
 (fan_in, fan_out).
@@ -37,23 +37,23 @@ def initializer(owner: str, name: str, value: object) -> Initializer:
 
 
 def uniform(r: float) -> Initializer:
-    """U(−r, r), as in Goodfellow et al. 2014 (r = 0.05 for G, 0.005 for D)."""
+    """Draw from U(−r, r), as in Goodfellow et al. 2014 (r = 0.05 for G, 0.005 for D)."""
     r = checks.number("uniform", "r", r, 0)
     return lambda rng, shape, dtype: rng.uniform(-r, r, shape).astype(dtype)
 
 
 def normal(std: float) -> Initializer:
-    """N(0, std²)."""
+    """Draw from N(0, std²)."""
     std = checks.number("normal", "std", std, 0)
     return lambda rng, shape, dtype: rng.normal(0, std, shape).astype(dtype)
 
 
 def glorot() -> Initializer:
     """
-    U(−r, r) with r = √(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, eq. 16).
+    Draw from U(−r, r) with r = √(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, eq. 16).
 
-    It keeps the variance of signals and gradients for activations that are
-    nearly linear around 0, such as tanh.
+    It preserves the variance of signals and gradients for activations that are nearly linear
+    around 0, such as tanh.
     """
 
     def draw(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
@@ -64,12 +64,12 @@ def glorot() -> Initializer:
 
 
 def he() -> Initializer:
-    """N(0, 2 / fan_in) (He et al. 2015, eq. 10): keeps the variance through ReLU."""
+    """Draw from N(0, 2 / fan_in) (He et al. 2015, eq. 10), which preserves variance with ReLU."""
     return lambda rng, shape, dtype: rng.normal(0, np.sqrt(2 / shape[0]), shape).astype(dtype)
 
 
 def zeros() -> Initializer:
-    """All zeros."""
+    """Return zeros."""
     return lambda rng, shape, dtype: np.zeros(shape, dtype)
 
 
@@ -82,7 +82,8 @@ def constant(values: ArrayLike) -> Initializer:
             return np.broadcast_to(fixed, shape).astype(dtype)
         except ValueError:
             raise ShapeError(
-                f"constant: values of shape {fixed.shape} do not fit a parameter of shape {shape}"
+                f"constant: values have shape {fixed.shape}; expected a shape that broadcasts to"
+                f" the parameter's, {shape}"
             ) from None
 
     return draw
@@ -90,10 +91,10 @@ def constant(values: ArrayLike) -> Initializer:
 
 def data_marginals(data: NDArray[Any], eps: float = 1e-7) -> Initializer:
     """
-    Output bias of a sigmoid generator: logit of each pixel's mean over the data.
+    Initialise the output bias of a sigmoid generator: the logit of each pixel's mean in the data.
 
-    With zero weights G would then output the mean image. Goodfellow et al. 2014
-    start so, with the mean clipped to [eps, 1 − eps].
+    With zero weights, G then outputs the mean image. Goodfellow et al. 2014 start this way, with
+    the mean clipped to [eps, 1 − eps].
 
     Parameters
     ----------
@@ -103,11 +104,13 @@ def data_marginals(data: NDArray[Any], eps: float = 1e-7) -> Initializer:
     data = checks.array("data_marginals", "data", data, (None, None))
     eps = checks.number("data_marginals", "eps", eps, 0, 0.5, above=True, below=True)
     if data.size == 0:
-        raise DataError(f"data_marginals: data is empty, of shape {data.shape}")
+        raise DataError(
+            f"data_marginals: data is empty, of shape {data.shape}; expected at least one example"
+        )
     if not (data.min() >= 0 and data.max() <= 1):
         raise DataError(
-            f"data_marginals: data lie in [{data.min():.3g}, {data.max():.3g}]; expected [0, 1],"
-            " the range of a sigmoid"
+            f"data_marginals: data has values in [{data.min():.3g}, {data.max():.3g}]; expected"
+            " [0, 1], the range of a sigmoid"
         )
     mean = np.clip(data.mean(axis=0, dtype=np.float64), eps, 1 - eps)
     return constant(np.log(mean) - np.log1p(-mean))

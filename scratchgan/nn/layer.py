@@ -1,10 +1,9 @@
 """
-What a layer is: a description with four functions and no arrays of its own.
+The contract of a layer: a description with four functions and no arrays of its own.
 
-Parameters, caches and gradients are arguments. So D can run on real and on
-fake examples before either backward pass, the generator's step can go through
-D without touching D's gradients (``grads=None``), and a perturbed copy for
-finite differences is just another ``params``.
+Parameters, caches and gradients are arguments. So D can run on real and on fake examples before
+either backward pass. The generator's step can go through D without changing D's gradients
+(``grads=None``). A perturbed copy for finite differences is just another ``params``.
 """
 
 from __future__ import annotations
@@ -18,18 +17,18 @@ import numpy as np
 from scratchgan.backends import Array, Backend, Stream, default_backend
 from scratchgan.errors import ShapeError
 
-__all__ = ["WIDEST", "Cache", "Context", "Features", "Layer", "Params", "Row"]
+__all__ = ["WIDEST", "Cache", "Context", "Features", "Layer", "Params", "SummaryLine"]
 
-WIDEST = 2**31 - 1  # features: what an index of a kernel holds
+WIDEST = 2**31 - 1  # features: the largest index in a kernel
 
 Params: TypeAlias = Any
-"""A tree: a leaf layer has a mapping of named arrays, a layer of layers a tuple of trees."""
+"""A tree: a mapping of named arrays for a leaf layer, a tuple of trees for a layer of layers."""
 
 Cache: TypeAlias = Any
-"""What forward keeps for backward: a NamedTuple, or for a layer of layers a tuple of such."""
+"""What backward needs of forward: a NamedTuple; a tuple of caches for a layer of layers."""
 
 Features: TypeAlias = Any
-"""Width of an example: an int; a tuple where the input is a tuple (Concat); None: any."""
+"""Number of features: an int, a tuple for an input that is a tuple (Concat), or None for any."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +39,12 @@ class Context:
     Attributes
     ----------
     ops : Backend
-        Where arithmetic happens.
+        The backend that does the arithmetic.
     training : bool
-        Whether dropout and the like are active.
+        Whether layers such as dropout are active.
     stream : Stream
-        Address of the random numbers of this pass. The same stream gives the
-        same masks, in backward, in jvp and under finite differences.
+        The address of the random numbers of this pass. The same stream gives the same dropout
+        masks: in forward, backward, jvp and finite differences.
     """
 
     ops: Backend = field(default_factory=default_backend)
@@ -53,11 +52,11 @@ class Context:
     stream: Stream = Stream(seed=0)
 
     def at(self, offset: int) -> Context:
-        """Return the context of a part that stands ``offset`` random operations further on."""
+        """Return the context of a part that comes after ``offset`` random operations."""
         return Context(self.ops, self.training, self.stream.at(offset)) if offset else self
 
 
-class Row(NamedTuple):
+class SummaryLine(NamedTuple):
     """One line of a network's summary."""
 
     path: str
@@ -70,16 +69,16 @@ class Layer(ABC):
     """
     A description of a function y = f(x; params) and of its derivatives.
 
-    To write your own: give ``forward``, ``backward`` and ``jvp`` in terms of
-    ``ctx.ops``; ``init`` if it has parameters; ``output_width`` if it changes
-    the width. Then hold it against ``scratchgan.testing.check_layer``.
+    To write your own, define ``forward``, ``backward`` and ``jvp`` with the operations of
+    ``ctx.ops``. Define ``init`` if the layer has parameters, and ``output_width`` if it changes
+    the number of features. Then check it with ``scratchgan.testing.check_layer``.
     """
 
     random_operations: int = 0
-    """How many streams a pass consumes: 1 for dropout, the sum of its parts for Sequential."""
+    """Number of streams that a pass uses: 1 for dropout, the sum over its parts for Sequential."""
 
     in_features: Features = None
-    """Width that ``forward`` expects; None where any will do."""
+    """Number of features that ``forward`` expects; None if any number is accepted."""
 
     def init(self, rng: np.random.Generator, dtype: Any) -> Params:
         """Draw initial parameters, as NumPy arrays of ``dtype``."""
@@ -100,10 +99,10 @@ class Layer(ABC):
         need_dx: bool = True,
     ) -> Array | None:
         """
-        Carry the gradient dy = ∂L/∂y back.
+        Propagate the gradient dy = ∂L/∂y back.
 
-        Returns dx = ∂L/∂x, or None without ``need_dx``; adds ∂L/∂params into
-        ``grads`` where that is given.
+        Return dx = ∂L/∂x, or None without ``need_dx``. Add ∂L/∂params into ``grads`` if that is
+        given.
         """
 
     @abstractmethod
@@ -111,18 +110,18 @@ class Layer(ABC):
         """Return the forward derivative: dy = (∂y/∂x) dx, at the x of ``cache``."""
 
     def output_width(self, in_features: Features) -> Features:
-        """Return the width of y for a width of x; raise ShapeError if it does not fit."""
+        """Return y's number of features for x's; raise ShapeError if the layer cannot take x."""
         return in_features
 
     def kink_margin(self, params: Params, x: Array, ctx: Context) -> float:
-        """Distance of the nearest value from a kink or a tie; differences must step less."""
+        """Return the distance of x from the nearest kink or tie; differences need smaller steps."""
         return float("inf")
 
-    def rows(self, in_features: Features, path: str) -> list[Row]:
-        """Lines of the summary for this layer."""
+    def rows(self, in_features: Features, path: str) -> list[SummaryLine]:
+        """Return the lines of the summary for this layer."""
         shapes = self.init(np.random.default_rng(0), np.float32)
         count = sum(int(a.size) for a in shapes.values())
-        return [Row(path, repr(self), self.output_width(in_features), count)]
+        return [SummaryLine(path, repr(self), self.output_width(in_features), count)]
 
     def check_width(self, x: Array) -> None:
         """Raise ShapeError unless x is (batch, in_features) with at least one example."""
@@ -131,7 +130,10 @@ class Layer(ABC):
             got = f"a {type(x).__name__}" if shape is None else f"x of shape {tuple(shape)}"
             message = f"{self!r} got {got}; expected (batch, {self.in_features or 'n'})"
             if shape is not None and len(shape) == 1:
-                message += " (one example alone is a row: x.reshape(1, -1))"
+                message += " (give a single example as a row: x.reshape(1, -1))"
             raise ShapeError(message)
         if 0 in shape:
-            raise ShapeError(f"{self!r} got an empty batch, x of shape {tuple(shape)}")
+            raise ShapeError(
+                f"{self!r} got an empty batch, x of shape {tuple(shape)}; expected at least one"
+                " example and one feature"
+            )

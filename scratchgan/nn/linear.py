@@ -116,9 +116,7 @@ class Linear(Layer):
 
     def output_width(self, in_features: Features) -> Features:
         if in_features not in (None, self.in_features):
-            raise ShapeError(
-                f"{self!r} is given {in_features} features; expected {self.in_features}"
-            )
+            raise ShapeError(f"{self!r} got {in_features} features; expected {self.in_features}")
         return self.out_features
 
     def kink_margin(self, params: Params, x: Array, ctx: Context) -> float:

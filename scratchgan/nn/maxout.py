@@ -15,7 +15,7 @@ __all__ = ["Maxout", "MaxoutCache"]
 
 
 class MaxoutCache(NamedTuple):
-    """What Maxout keeps: which piece won."""
+    """Maxout's cache: which piece was the largest."""
 
     index: Array  # (batch, units), int32 in 0 … pieces − 1
 
@@ -24,9 +24,8 @@ class Maxout(Layer):
     """
     y_u = max over p of x_{u·pieces + p} (Goodfellow et al. 2013, "Maxout networks").
 
-    It stands behind ``Linear(n, units * pieces)``, whose columns it takes in
-    groups of ``pieces``. Backward: dy goes to the piece that won (the first, in
-    a tie), the others get 0.
+    Put it after ``Linear(n, units * pieces)``; it takes the columns in groups of ``pieces``.
+    Backward: dy goes to the largest piece (to the first of equal ones), and the others get 0.
 
     Parameters
     ----------
@@ -79,9 +78,7 @@ class Maxout(Layer):
 
     def output_width(self, in_features: Features) -> Features:
         if in_features not in (None, self.in_features):
-            raise ShapeError(
-                f"{self!r} is given {in_features} features; expected {self.in_features}"
-            )
+            raise ShapeError(f"{self!r} got {in_features} features; expected {self.in_features}")
         return self.units
 
     def kink_margin(self, params: Params, x: Array, ctx: Context) -> float:

@@ -1,4 +1,4 @@
-"""Network: a layer tree bound to its parameters, for daily use."""
+"""Network: a layer together with its parameters, for daily use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan import checks
-from scratchgan.backends import Array, Backend, Stream, default_backend, get_backend
+from scratchgan.backends import Array, Backend, Stream, get_backend
 from scratchgan.errors import DataError, ShapeError
 from scratchgan.nn.flat import Layout
 from scratchgan.nn.layer import Context, Features, Layer, Params
@@ -19,35 +19,37 @@ __all__ = ["Network"]
 
 class Network:
     """
-    A layer tree and its parameters, which lie in one flat buffer.
+    A layer and its parameters, which are in one flat buffer.
 
     Parameters
     ----------
     layer : Layer
     seed : int or sequence of int
-        For the initial parameters.
+        Seed for the initial parameters.
     dtype : dtype
         float32 or float64.
-    ops : Backend, optional
-        The default backend unless given.
+    backend : str or Backend, optional
+        ``"cpu"``, ``"cuda"``, ``"reference"`` or one of your own; the default one unless given.
 
     Attributes
     ----------
     flat : Array
         All parameters, (layout.size,).
     params : Params
-        The tree of views of ``flat``. Copy values into them, ``params["weight"][...] = W``:
-        they cannot be replaced, for what trains and saves them is ``flat``.
+        The tree of views of ``flat``. Copy values into a view: ``params["weight"][...] = W``.
+        A view cannot be replaced, because ``flat`` is what is trained and saved.
     layout : Layout
+    ops : Backend
+        Where its arithmetic happens.
 
     Raises
     ------
     ShapeError
-        For another dtype.
+        If the dtype is not float32 or float64.
     DataError
         If an initial parameter is not finite.
     ValueError
-        For an argument that is none of its kind.
+        If another argument is invalid.
 
     Examples
     --------
@@ -70,19 +72,19 @@ class Network:
         layer: Layer,
         seed: Any = 0,
         dtype: Any = np.float32,
-        ops: Backend | None = None,
+        backend: str | Backend | None = None,
     ) -> None:
-        several = " (several, one behind the other: Sequential(*layers))"
+        several = " (combine several layers with Sequential(*layers))"
         expected = "a Layer" + (several if isinstance(layer, list | tuple) else "")
         self.layer = checks.instance("Network", "layer", layer, Layer, expected)
-        self.ops = default_backend() if ops is None else _backend(ops)
+        self.ops = get_backend(backend)
         self.dtype = _dtype(dtype)
         tree = layer.init(np.random.default_rng(_seed(seed)), self.dtype)
         self.layout = Layout(tree)
         flat = self.layout.pack(tree, self.dtype)
         if not np.isfinite(flat).all():
             raise DataError(
-                f"Network: {layer!r} begins with parameters that are NaN or infinite in"
+                f"Network: {layer!r} has initial parameters that are NaN or infinite in"
                 f" {self.dtype}; expected finite ones"
             )
         self._flat = self.ops.asarray(flat)
@@ -95,10 +97,10 @@ class Network:
 
     @flat.setter
     def flat(self, value: Any) -> None:
-        if value is self._flat:  # as after ``net.flat += 1``
+        if value is self._flat:  # ``net.flat += 1`` assigns the same array
             return
         raise AttributeError(
-            "Network: flat cannot be replaced, for params are views of it; copy into it:"
+            "Network: flat cannot be replaced, because params are views of it; copy into it:"
             " net.ops.copy_(net.flat, net.ops.asarray(values))"
         )
 
@@ -112,8 +114,8 @@ class Network:
         if value is self._params:
             return
         raise AttributeError(
-            "Network: params cannot be replaced, for they are views of flat; copy into them, such"
-            ' as net.params["weight"][...] = W, or all at once:'
+            "Network: params cannot be replaced, because they are views of flat; copy into them,"
+            ' such as net.params["weight"][...] = W, or all at once:'
             " net.ops.copy_(net.flat, net.ops.asarray(net.layout.pack(tree, net.dtype)))"
         )
 
@@ -121,12 +123,12 @@ class Network:
         return {name: value for name, value in vars(self).items() if name != "_params"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take what was copied or unpickled; the views are of the buffer that came with it."""
+        """Restore a copied or unpickled state, with views of its own buffer."""
         vars(self).update(state)
         self._params = self.layout.views(self._flat, self.ops)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Network:
-        """Copy layer and buffer; a backend is shared."""
+        """Copy the layer and the buffer, but share the backend."""
         flat, _ = self.new_buffer()
         self.ops.copy_(flat, self._flat)
         other = type(self).__new__(type(self))
@@ -136,11 +138,11 @@ class Network:
 
     def __call__(self, x: Any, params: Params | None = None, stream: Stream | None = None) -> Any:
         """
-        Return y for x, dropout and the like off, but for layers that ask for it always.
+        Return y for x, not in training: dropout is off unless it has ``always=True``.
 
-        NumPy in, NumPy out; an array of the backend gives an array of the backend.
-        ``params`` may be another tree of this layout, an average for instance.
-        ``stream`` is where those layers draw, by default at seed 0.
+        A NumPy array gives a NumPy array; an array of the backend gives an array of the backend.
+        ``params`` may be another tree of this layout, such as an average. Dropout that is always
+        on draws its masks from ``stream``, which is ``Stream(seed=0)`` by default.
         """
         if stream is None:
             stream = Stream(seed=0)
@@ -161,34 +163,34 @@ class Network:
         return self.ops.to_numpy(y)
 
     def _numbers(self, x: Any) -> NDArray[Any]:
-        """Return an example's array, which must be one of NumPy and of the network's dtype."""
+        """Return an input's array; raise unless it is a NumPy array of the network's dtype."""
         given = checks.array("Network", "x", x)
         if not isinstance(x, np.ndarray):
             raise ShapeError(f"Network: x is {checks.shown(x)}; expected a NumPy array, (batch, n)")
         if given.dtype != self.dtype:
             raise ShapeError(
-                f"the network's dtype is {self.dtype}, x is {given.dtype};"
+                f"Network: x is {given.dtype}; expected the network's dtype, {self.dtype}:"
                 f" give x.astype(np.{self.dtype})"
             )
         return given
 
     def in_float64(self, flat: Array | None = None) -> Network:
         """
-        Return a copy in float64 on the reference backend: for quadrature, for differences.
+        Return a copy in float64 on the reference backend, for quadrature and differences.
 
-        ``flat`` may be another buffer of this layout, an average for instance.
+        ``flat`` may be another buffer of this layout, such as an average.
         """
-        copy = Network(self.layer, dtype=np.float64, ops=get_backend("reference"))
+        copy = Network(self.layer, dtype=np.float64, backend="reference")
         copy.flat[:] = self.ops.to_numpy(self.flat if flat is None else flat)
         return copy
 
     def new_buffer(self) -> tuple[Array, Params]:
-        """Return a flat buffer of zeros of this layout (for gradients, say), and its tree."""
+        """Return a flat buffer of zeros of this layout, such as for gradients, and its tree."""
         flat = self.ops.zeros((self.layout.size,), self.dtype)
         return flat, self.layout.views(flat, self.ops)
 
     def summary(self) -> str:
-        """Return a table of layers, output widths and parameter counts."""
+        """Return a table of layers, output features and parameter counts."""
         rows = self.layer.rows(self.layer.in_features, "")
         named = [(f"{row.path}  {row.layer}".strip(), row) for row in rows]
         left = max([len(name) for name, _ in named] + [len("layer")])
@@ -223,11 +225,6 @@ def _seed(seed: Any) -> int | list[int]:
     if isinstance(seed, list | tuple) or (isinstance(seed, np.ndarray) and seed.ndim == 1):
         return [checks.seed("Network", "seed", part) for part in seed]
     return checks.seed("Network", "seed", seed)
-
-
-def _backend(ops: Any) -> Backend:
-    expected = 'a Backend, such as get_backend("reference")'
-    return checks.instance("Network", "ops", ops, Backend, expected)
 
 
 def _width(features: Features) -> str:

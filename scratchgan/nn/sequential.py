@@ -1,4 +1,4 @@
-"""Sequential: one layer after another, and the chain rule backwards."""
+"""Sequential: one layer after another; backward is the chain rule."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from scratchgan import checks
 from scratchgan.backends import Array
 from scratchgan.errors import ShapeError
-from scratchgan.nn.layer import Cache, Context, Features, Layer, Params, Row
+from scratchgan.nn.layer import Cache, Context, Features, Layer, Params, SummaryLine
 
 __all__ = ["Sequential"]
 
@@ -22,12 +22,12 @@ class Sequential(Layer):
     Parameters
     ----------
     *layers : Layer
-        With none of them, y = x.
+        Without layers, y = x.
 
     Raises
     ------
     ShapeError
-        If a layer's width does not fit the one before it.
+        If a layer does not take the number of features that the layer before it returns.
 
     Examples
     --------
@@ -50,7 +50,7 @@ class Sequential(Layer):
 
     def __init__(self, *layers: Layer) -> None:
         for i, layer in enumerate(layers):
-            several = " (each an argument of its own: Sequential(*layers))"
+            several = " (pass each layer as an argument: Sequential(*layers))"
             expected = "a Layer" + (several if isinstance(layer, list | tuple) else "")
             checks.instance("Sequential", f"layer {i}", layer, Layer, expected)
         self.layers = layers
@@ -58,7 +58,7 @@ class Sequential(Layer):
         self.in_features = next(
             (layer.in_features for layer in layers if layer.in_features is not None), None
         )
-        self.output_width(self.in_features)  # refuses widths that do not fit
+        self.output_width(self.in_features)  # raises ShapeError if two layers do not fit
 
     def __repr__(self) -> str:
         return f"Sequential({', '.join(map(repr, self.layers))})"
@@ -112,8 +112,8 @@ class Sequential(Layer):
             x, _ = layer.forward(p, x, layer_ctx)
         return margin
 
-    def rows(self, in_features: Features, path: str) -> list[Row]:
-        rows: list[Row] = []
+    def rows(self, in_features: Features, path: str) -> list[SummaryLine]:
+        rows: list[SummaryLine] = []
         prefix = f"{path}." if path else ""
         for i, layer in enumerate(self.layers):
             rows += layer.rows(in_features, f"{prefix}{i}")
@@ -121,7 +121,7 @@ class Sequential(Layer):
         return rows
 
     def _placed(self, ctx: Context) -> Iterator[tuple[Layer, Context]]:
-        """Each layer with its own place in the random stream."""
+        """Yield each layer with the context of its place in the random stream."""
         offset = 0
         for layer in self.layers:
             yield layer, ctx.at(offset)
@@ -129,7 +129,7 @@ class Sequential(Layer):
 
     @staticmethod
     def _first_needed(grads: Any, need_dx: bool) -> int:
-        """The first layer that backward must reach: without dx, the first with parameters."""
+        """Return the first layer that backward must reach; without dx, the first with grads."""
         if need_dx:
             return 0
         return next((i for i, g in enumerate(grads) if g), len(grads))

@@ -1,10 +1,12 @@
 """digits: real handwritten digits of 8 × 8 pixels, in under two minutes and without a download."""
 
 from scratchgan.gan.noise import Noise
+from scratchgan.gan.settings import Settings
 from scratchgan.nn import Layer, Linear, Sequential
 from scratchgan.nn.initializers import he
 from scratchgan.optim import Adam, Cosine
-from scratchgan.recipes.recipe import Recipe, Sizes, joined
+from scratchgan.recipes.recipe import Recipe
+from scratchgan.recipes.sizes import Sizes, joined
 
 STEPS = 12_000
 
@@ -31,14 +33,16 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
 recipe = Recipe(
     name="digits",
     about="handwritten digits, 8 × 8, embedded in scikit-learn",
-    data="digits",
     networks=networks,
-    noise=Noise(16),
-    optimizer_g=Adam(Cosine(2e-3, 1e-4, STEPS), beta1=0.5, beta2=0.99),
-    optimizer_d=Adam(Cosine(2e-3, 1e-4, STEPS), beta1=0.5, beta2=0.99),
-    steps=STEPS,
-    ema=0.999,
-    log_every=50,
-    sample_every=300,
-    checkpoint_every=1000,
+    settings=Settings(
+        data="digits",
+        noise=Noise(16),
+        optimizer_g=Adam(Cosine(2e-3, 1e-4, STEPS), beta1=0.5, beta2=0.99),
+        optimizer_d=Adam(Cosine(2e-3, 1e-4, STEPS), beta1=0.5, beta2=0.99),
+        steps=STEPS,
+        ema=0.999,
+        log_every=50,
+        sample_every=300,
+        checkpoint_every=1000,
+    ),
 )

@@ -11,9 +11,12 @@ recipe = replace(
     ring.recipe,
     name="grid",
     about="25 Gaussians on a square grid",
-    data="grid",
-    optimizer_g=Adam(Cosine(1e-3, 5e-5, STEPS), beta1=0.0, beta2=0.99),
-    optimizer_d=Adam(Cosine(1e-3, 5e-5, STEPS), beta1=0.0, beta2=0.99),
-    steps=STEPS,
-    sample_every=500,
+    settings=replace(
+        ring.recipe.settings,
+        data="grid",
+        optimizer_g=Adam(Cosine(1e-3, 5e-5, STEPS), beta1=0.0, beta2=0.99),
+        optimizer_d=Adam(Cosine(1e-3, 5e-5, STEPS), beta1=0.0, beta2=0.99),
+        steps=STEPS,
+        sample_every=500,
+    ),
 )

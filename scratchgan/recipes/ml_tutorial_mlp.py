@@ -1,10 +1,12 @@
 """ml-tutorial-mlp: the small MLP of a well-known tutorial (ML-Tutorial-Experiment, jiqizhixin)."""
 
 from scratchgan.gan.noise import Noise
+from scratchgan.gan.settings import Settings
 from scratchgan.nn import Layer, Linear, Sequential
 from scratchgan.nn.initializers import he
 from scratchgan.optim import Adam
-from scratchgan.recipes.recipe import Recipe, Sizes, joined
+from scratchgan.recipes.recipe import Recipe
+from scratchgan.recipes.sizes import Sizes, joined
 
 
 def networks(sizes: Sizes) -> tuple[Layer, Layer]:
@@ -27,17 +29,18 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
 recipe = Recipe(
     name="ml-tutorial-mlp",
     about="a tutorial's MLP on MNIST: 128 hidden units",
-    data="mnist",
     networks=networks,
-    noise=Noise(100, "uniform", -1.0, 1.0),
-    optimizer_g=Adam(),
-    optimizer_d=Adam(),
-    steps=20_000,
-    batch_size=128,
-    log_every=100,
-    sample_every=500,
-    checkpoint_every=1000,
-    validation=10_000,
-    measure="parzen",
-    measure_every=1000,
+    settings=Settings(
+        data="mnist",
+        noise=Noise(100, "uniform", -1.0, 1.0),
+        optimizer_g=Adam(),
+        optimizer_d=Adam(),
+        steps=20_000,
+        batch_size=128,
+        sample_every=500,
+        checkpoint_every=1000,
+        validation=10_000,
+        measure="parzen",
+        measure_every=1000,
+    ),
 )

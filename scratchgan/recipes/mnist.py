@@ -1,10 +1,12 @@
 """mnist: handwritten digits of 28 × 28 pixels, by plain MLPs."""
 
 from scratchgan.gan.noise import Noise
+from scratchgan.gan.settings import Settings
 from scratchgan.nn import Dropout, Layer, Linear, Maxout, Sequential
 from scratchgan.nn.initializers import he
 from scratchgan.optim import Adam, Cosine
-from scratchgan.recipes.recipe import Recipe, Sizes, joined
+from scratchgan.recipes.recipe import Recipe
+from scratchgan.recipes.sizes import Sizes, joined
 
 EPOCH = 500  # minibatches of 100 from the first 50,000 training images
 STEPS = 150 * EPOCH
@@ -45,22 +47,24 @@ _adam = Adam(Cosine(1e-3, 3e-4, STEPS), beta1=0.5, beta2=0.99)
 recipe = Recipe(
     name="mnist",
     about="MNIST's handwritten digits, 28 × 28",
-    data="mnist",
     networks=networks,
-    noise=Noise(64),
-    optimizer_g=_adam,
-    optimizer_d=_adam,
-    steps=STEPS,
-    updates="simultaneous",
-    batch_size=100,
-    # Over some 10 epochs of a G that goes on moving: the last rate is not 0.
-    ema=0.9998,
-    log_every=EPOCH,
-    sample_every=5 * EPOCH,
-    checkpoint_every=5 * EPOCH,
-    validation=10_000,
-    # Parzen's figure is best before the digits are: it is kept, and chooses nothing.
-    measure="parzen",
-    keep_best=False,
-    measure_every=10 * EPOCH,
+    settings=Settings(
+        data="mnist",
+        noise=Noise(64),
+        optimizer_g=_adam,
+        optimizer_d=_adam,
+        steps=STEPS,
+        updates="simultaneous",
+        batch_size=100,
+        # Over some 10 epochs of a G that goes on moving: the last rate is not 0.
+        ema=0.9998,
+        log_every=EPOCH,
+        sample_every=5 * EPOCH,
+        checkpoint_every=5 * EPOCH,
+        validation=10_000,
+        # Parzen's figure is best before the digits are: it is kept, and chooses nothing.
+        measure="parzen",
+        keep_best=False,
+        measure_every=10 * EPOCH,
+    ),
 )

@@ -1,10 +1,12 @@
 """paper-cgan: the MNIST experiment of Mirza & Osindero 2014, conditional on the digit."""
 
 from scratchgan.gan.noise import Noise
+from scratchgan.gan.settings import Settings
 from scratchgan.nn import Concat, Dropout, Layer, Linear, Maxout, Sequential
 from scratchgan.nn.initializers import uniform
 from scratchgan.optim import SGD, ExponentialDecay, LinearRamp
-from scratchgan.recipes.recipe import Recipe, Sizes
+from scratchgan.recipes.recipe import Recipe
+from scratchgan.recipes.sizes import Sizes
 
 EPOCH = 500  # minibatches of 100 from the first 50,000 training images
 
@@ -53,19 +55,21 @@ def _sgd(factor: float = 1.0) -> SGD:
 recipe = Recipe(
     name="paper-cgan",
     about="Mirza & Osindero 2014 on MNIST, as published",
-    data="mnist",
     networks=networks,
-    noise=Noise(100, "uniform", 0.0, 1.0),
-    optimizer_g=_sgd(),
-    optimizer_d=_sgd(0.5),
-    steps=100 * EPOCH,
-    updates="simultaneous",
-    batch_size=100,
-    conditional=True,
-    log_every=EPOCH,
-    sample_every=10 * EPOCH,
-    checkpoint_every=5 * EPOCH,
-    validation=10_000,
-    measure="parzen",
-    measure_every=5 * EPOCH,
+    settings=Settings(
+        data="mnist",
+        noise=Noise(100, "uniform", 0.0, 1.0),
+        optimizer_g=_sgd(),
+        optimizer_d=_sgd(0.5),
+        steps=100 * EPOCH,
+        updates="simultaneous",
+        batch_size=100,
+        conditional=True,
+        log_every=EPOCH,
+        sample_every=10 * EPOCH,
+        checkpoint_every=5 * EPOCH,
+        validation=10_000,
+        measure="parzen",
+        measure_every=5 * EPOCH,
+    ),
 )

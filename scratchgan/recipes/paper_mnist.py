@@ -3,10 +3,12 @@
 from math import sqrt
 
 from scratchgan.gan.noise import Noise
+from scratchgan.gan.settings import Settings
 from scratchgan.nn import Dropout, Layer, Linear, Maxout, Sequential
 from scratchgan.nn.initializers import uniform
 from scratchgan.optim import SGD, ExponentialDecay, LinearRamp
-from scratchgan.recipes.recipe import Recipe, Sizes, joined
+from scratchgan.recipes.recipe import Recipe
+from scratchgan.recipes.sizes import Sizes, joined
 
 EPOCH = 500  # minibatches of 100 from the first 50,000 training images
 
@@ -51,17 +53,19 @@ def published_sgd(factor: float = 1.0) -> SGD:
 recipe = Recipe(
     name="paper-mnist",
     about="Goodfellow et al. 2014 on MNIST, as published",
-    data="mnist",
     networks=networks,
-    noise=Noise(100, "uniform", -sqrt(3), sqrt(3)),
-    optimizer_g=published_sgd(),
-    optimizer_d=published_sgd(0.5),
-    steps=500 * EPOCH,
-    batch_size=100,
-    log_every=EPOCH,
-    sample_every=10 * EPOCH,
-    checkpoint_every=5 * EPOCH,
-    validation=10_000,
-    measure="parzen",
-    measure_every=5 * EPOCH,
+    settings=Settings(
+        data="mnist",
+        noise=Noise(100, "uniform", -sqrt(3), sqrt(3)),
+        optimizer_g=published_sgd(),
+        optimizer_d=published_sgd(0.5),
+        steps=500 * EPOCH,
+        batch_size=100,
+        log_every=EPOCH,
+        sample_every=10 * EPOCH,
+        checkpoint_every=5 * EPOCH,
+        validation=10_000,
+        measure="parzen",
+        measure_every=5 * EPOCH,
+    ),
 )

@@ -1,102 +1,90 @@
-"""What a recipe is: all settings of a training, readable in one place."""
+"""What a recipe is: a training, readable in one place."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from scratchgan.gan.noise import Noise
-from scratchgan.nn import Concat, Layer, Sequential
-from scratchgan.nn.initializers import Initializer
-from scratchgan.optim import Optimizer
+from scratchgan import checks
+from scratchgan.data import Dataset, load
+from scratchgan.gan.settings import Settings
+from scratchgan.nn import Layer
+from scratchgan.recipes.sizes import Sizes
 
-__all__ = ["Recipe", "Sizes", "joined"]
+if TYPE_CHECKING:
+    from scratchgan.gan import Trainer
 
-
-class Sizes(NamedTuple):
-    """What networks are built from."""
-
-    noise: int  # width of z
-    features: int  # width of x
-    classes: int  # width of the one-hot y; 0 without labels
-    marginals: Initializer  # output bias at which a sigmoid G gives the mean image; else zeros
-
-
-def joined(width: int, classes: int) -> tuple[tuple[Layer, ...], int]:
-    """
-    Return the first layers of a network that may be conditional, and the width behind them.
-
-    With labels they join x and its one-hot y; without, there is nothing to join.
-    """
-    if not classes:
-        return (), width
-    return (Concat(Sequential(), Sequential()),), width + classes
+__all__ = ["Recipe"]
 
 
 @dataclass(frozen=True)
 class Recipe:
     """
-    A named training: data, networks, players and schedule.
+    A named training: networks, and the settings of the game that they play.
 
     Parameters
     ----------
     name, about : str
-        Its name on the command line, and one line about it.
-    data : str
-        Name of a data set.
+        Its name, of which its runs' folders are called, and one line about it.
     networks : callable
         ``networks(sizes) -> (G, D)``, layer trees.
-    noise : Noise
-    optimizer_g, optimizer_d : Optimizer
-    steps : int
-        Iterations: k updates of D and one of G each.
-    objective, updates, batch_size, k, ema
-        As in ``Trainer``.
-    conditional : bool
-        Whether the labels go into both networks.
-    log_every, sample_every, checkpoint_every : int
-        Iterations between records, sample grids and checkpoints.
-    validation : int
-        How many of the training examples, the last ones, are held back from training.
-    measure : str, optional
-        What is measured on them as the training goes on, one of
-        ``scratchgan.runs.measures.MEASURES``.
-    keep_best : bool
-        Whether the generator with the best figure is kept and used, or the one of the end.
-    measure_every : int
-        Iterations between measurements.
-    quick_steps : int
-        Iterations of the quick form: long enough to see whether all works, no longer.
+    settings : Settings
+    file : str
+        The file that it was read from, where it is a user's own.
+    sha256 : str
+        Of that file.
     """
 
     name: str
     about: str
-    data: str
     networks: Callable[[Sizes], tuple[Layer, Layer]]
-    noise: Noise
-    optimizer_g: Optimizer
-    optimizer_d: Optimizer
-    steps: int
-    objective: str | Mapping[int, str] = "non_saturating"
-    updates: str = "alternating"
-    batch_size: int = 64
-    k: int = 1
-    ema: float | None = None
-    conditional: bool = False
-    log_every: int = 50
-    sample_every: int = 200
-    checkpoint_every: int = 500
-    validation: int = 0
-    measure: str | None = None
-    keep_best: bool = True
-    measure_every: int = 1000
-    quick_steps: int = 200
+    settings: Settings
+    file: str = ""
+    sha256: str = ""
 
-    def quick(self) -> dict[str, int]:
-        """Return the settings of the quick form: the same game, in a minute at most."""
-        steps = self.quick_steps
-        names = ("sample_every", "checkpoint_every", "measure_every")
-        return {"steps": steps, "log_every": max(1, steps // 10)} | dict.fromkeys(
-            names, max(1, steps // 2)
-        )
+    def __post_init__(self) -> None:
+        checks.text("Recipe", "name", self.name)
+        if not re.fullmatch(r"[\w.-]+", self.name):
+            raise ValueError(
+                f"Recipe: name is {self.name!r}; expected letters, digits and hyphens, for it names"
+                " the folders of its runs"
+            )
+        checks.text("Recipe", "about", self.about)
+        checks.function("Recipe", "networks", self.networks, "a function of sizes")
+        expected = "Settings, such as Settings(noise=…, optimizer_g=…, optimizer_d=…)"
+        checks.instance("Recipe", "settings", self.settings, Settings, expected)
+
+    def trainer(self, data: Dataset | None = None, **changes: Any) -> Trainer:
+        """
+        Return a trainer of this recipe, at iteration 0: nothing is written to the disk.
+
+        Parameters
+        ----------
+        data : Dataset, optional
+            The recipe's own unless given.
+        **changes
+            Settings in the place of the recipe's: ``batch_size=32``, ``noise={"features": 8}``.
+
+        Raises
+        ------
+        UnknownNameError
+            For what is no setting.
+        DataError, ValueError
+            If a setting cannot be, or the data do not fit the recipe.
+
+        Examples
+        --------
+        >>> import scratchgan as sg
+        >>> game = sg.recipe("gaussian-1d").trainer(backend="reference", batch_size=32)
+        >>> history = game.train(20)
+        >>> game.samples(5).shape
+        (5, 1)
+        """
+        from scratchgan.recipes.build import build_trainer
+
+        settings = self.settings.changed(**changes)
+        if data is None:
+            data = load(settings.data, labels=settings.labels)
+        return build_trainer(self, settings, data)

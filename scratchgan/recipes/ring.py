@@ -1,10 +1,12 @@
 """ring: eight narrow modes on a circle, where generators are known to collapse onto a few."""
 
 from scratchgan.gan.noise import Noise
+from scratchgan.gan.settings import Settings
 from scratchgan.nn import Layer, Linear, Sequential
 from scratchgan.nn.initializers import he
 from scratchgan.optim import Adam, Cosine
-from scratchgan.recipes.recipe import Recipe, Sizes
+from scratchgan.recipes.recipe import Recipe
+from scratchgan.recipes.sizes import Sizes
 
 STEPS = 10_000
 
@@ -29,15 +31,16 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
 recipe = Recipe(
     name="ring",
     about="8 Gaussians on a circle",
-    data="ring",
     networks=networks,
-    noise=Noise(2),
-    optimizer_g=Adam(Cosine(1e-3, 5e-5, STEPS), beta1=0.0, beta2=0.99),
-    optimizer_d=Adam(Cosine(1e-3, 5e-5, STEPS), beta1=0.0, beta2=0.99),
-    steps=STEPS,
-    batch_size=256,
-    ema=0.995,
-    log_every=100,
-    sample_every=250,
-    checkpoint_every=1000,
+    settings=Settings(
+        data="ring",
+        noise=Noise(2),
+        optimizer_g=Adam(Cosine(1e-3, 5e-5, STEPS), beta1=0.0, beta2=0.99),
+        optimizer_d=Adam(Cosine(1e-3, 5e-5, STEPS), beta1=0.0, beta2=0.99),
+        steps=STEPS,
+        batch_size=256,
+        ema=0.995,
+        sample_every=250,
+        checkpoint_every=1000,
+    ),
 )

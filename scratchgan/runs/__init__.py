@@ -1,5 +1,6 @@
 """Runs: settings, folder, checkpoints, resuming, pictures."""
 
+from scratchgan.runs.begin import begin_run, choose_settings, resume_run
 from scratchgan.runs.build import build_trainer, load_generator, load_trainer
 from scratchgan.runs.checkpoint import read_checkpoint, write_checkpoint
 from scratchgan.runs.config import Config, read_toml
@@ -11,12 +12,15 @@ __all__ = [
     "Outcome",
     "RunFolder",
     "Session",
+    "begin_run",
     "build_trainer",
+    "choose_settings",
     "environment",
     "load_generator",
     "load_trainer",
     "next_free_folder",
     "read_checkpoint",
     "read_toml",
+    "resume_run",
     "write_checkpoint",
 ]

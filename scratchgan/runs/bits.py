@@ -9,32 +9,27 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan.data import Dataset
+from scratchgan.fields import settings_in
 from scratchgan.runs.config import Config
 
 __all__ = ["data_digest", "differences", "settings_of"]
 
-# What may change in a run that goes on: how long it is, what is written down and when, and what
-# is measured beside. No number of the training follows from them.
-FREE = frozenset(
-    {
-        "steps", "log_every", "sample_every", "checkpoint_every", "measure", "measure_every",
-        "keep_best", "origin", "scratchgan",
-    }
-)  # fmt: skip
-
 
 def settings_of(config: Config) -> dict[str, Any]:
-    """Return the settings that the bits follow from, as plain data."""
-    found = {name: value for name, value in asdict(config).items() if name not in FREE}
-    plain: dict[str, Any] = json.loads(json.dumps(found))
-    return plain
+    """
+    Return the settings that the bits follow from, as plain data.
+
+    The others may change in a run that goes on: how long it is, what is written down and when.
+    """
+    free = {name for name, each in settings_in(config).items() if not each.bits}
+    found = {name: value for name, value in config.to_plain().items() if name not in free}
+    return json.loads(json.dumps(found))  # type: ignore[no-any-return]
 
 
 def data_digest(data: Dataset, conditional: bool) -> dict[str, str]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scratchgan import checks
-from scratchgan.backends import get_backend
 from scratchgan.data import Dataset
-from scratchgan.errors import DataError, RunError
-from scratchgan.gan import Generator, Noise, Trainer
+from scratchgan.errors import RunError
+from scratchgan.gan import Generator, Trainer
 from scratchgan.nn import Network
-from scratchgan.nn.initializers import data_marginals, zeros
-from scratchgan.optim import optimizer_from_config
-from scratchgan.recipes import Sizes, get_recipe
+from scratchgan.recipes import Recipe, get_recipe
+from scratchgan.recipes import build as recipes
 from scratchgan.runs.checkpoint import (
     load_into,
     read_checkpoint,
@@ -20,7 +18,6 @@ from scratchgan.runs.checkpoint import (
     require_sound,
 )
 from scratchgan.runs.config import Config
-from scratchgan.runs.fit import require_fit, require_room
 from scratchgan.runs.folder import RunFolder
 
 __all__ = ["build_networks", "build_trainer", "describe_data", "load_generator", "load_trainer"]
@@ -30,17 +27,6 @@ FOLDER = "a run's folder, such as RunFolder.open('runs/digits-001')"
 
 def describe_data(config: Config, data: Dataset) -> Config:
     """Return the settings with what they keep of the data: widths and image shape."""
-    if config.conditional and not data.classes:
-        raise DataError(
-            f"data set '{data.name}' has no labels, which a conditional game needs;"
-            " choose another with --data"
-        )
-    if config.validation >= data.n:
-        raise DataError(
-            f"validation is {config.validation:,}, and data set '{data.name}' has {data.n:,}"
-            " examples; hold back fewer, to leave some to train on (validation = … in a file that"
-            " --config names)"
-        )
     return replace(
         config,
         features=data.features,
@@ -51,20 +37,19 @@ def describe_data(config: Config, data: Dataset) -> Config:
 
 def build_networks(config: Config, data: Dataset | None = None) -> tuple[Network, Network]:
     """Return G and D with their initial parameters; without data, only their shapes count."""
-    bounded = data is not None and data.value_range == (0.0, 1.0)
-    seen = None if data is None else data.x[: data.n - config.validation]
-    marginals = data_marginals(seen) if seen is not None and bounded else zeros()
-    sizes = Sizes(config.noise["features"], config.features, config.classes, marginals)
-    layers = get_recipe(config.recipe).networks(sizes)
-    if data is not None:
-        require_fit(config, data, layers[0])
-    require_room(config, *layers, training=data is not None)
-    ops = get_backend(config.backend)
-    G, D = (
-        Network(layer, seed=[config.seed, player], dtype=config.dtype, ops=ops)
-        for player, layer in enumerate(layers)
-    )
-    return G, D
+    recipe = _recipe(config)
+    return recipes.build_networks(recipe, config, config.features, config.classes, data)
+
+
+def _recipe(config: Config) -> Recipe:
+    """Return the recipe of a run; one in a user's file has to be what it was."""
+    recipe = get_recipe(config.recipe)
+    if config.recipe_sha256 not in (None, recipe.sha256):
+        raise RunError(
+            f"recipe file {recipe.file} has changed since the run began. Put back what it was, or"
+            " begin another run there: `scratchgan train --from FOLDER`"
+        )
+    return recipe
 
 
 def build_trainer(config: Config, data: Dataset) -> Trainer:
@@ -77,25 +62,7 @@ def build_trainer(config: Config, data: Dataset) -> Trainer:
             f" classes; '{data.name}' has {data.features} and {data.classes}. Use the"
             " data that it was made with"
         )
-    G, D = build_networks(config, data)
-    seen = slice(data.n - config.validation)
-    return Trainer(
-        G,
-        D,
-        data.x[seen],
-        noise=Noise(**config.noise),
-        optimizer_g=optimizer_from_config(config.optimizer_g),
-        optimizer_d=optimizer_from_config(config.optimizer_d),
-        objective=config.objective,
-        batch_size=config.batch_size,
-        k=config.k,
-        updates=config.updates,
-        ema=config.ema,
-        labels=data.labels[seen] if config.conditional and data.labels is not None else None,
-        classes=config.classes,
-        seed=config.seed,
-        log_every=config.log_every,
-    )
+    return recipes.build_trainer(_recipe(config), config, data)
 
 
 def load_trainer(folder: RunFolder, data: Dataset) -> Trainer:
@@ -136,5 +103,4 @@ def load_generator(folder: RunFolder, temperature: float = 1.0) -> Generator:
     used = "G.params" if config.ema is None else "G.average"
     require_sound(checkpoint, {"G": G, "D": D}, [used], config.dtype)
     G.ops.copy_(G.flat, G.ops.asarray(checkpoint.arrays[used], G.dtype))
-    noise = Noise(**config.noise)
-    return Generator(G, noise, config.classes, temperature=temperature)
+    return Generator(G, config.noise, config.classes, temperature=temperature)

@@ -9,11 +9,9 @@ and masks follow from the counters and the seed.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +19,12 @@ from numpy.typing import NDArray
 from scratchgan import checks
 from scratchgan.data import Dataset
 from scratchgan.errors import RunError
+from scratchgan.files import as_path, read_archive, write_archive
 from scratchgan.gan import Trainer
 from scratchgan.gan.state import COUNTERS
-from scratchgan.limits import open_regular
 from scratchgan.nn import Network
 from scratchgan.runs.bits import data_digest, differences, settings_of
 from scratchgan.runs.config import Config
-from scratchgan.runs.files import as_path, write_atomically
-from scratchgan.runs.npz import read_npz
 
 __all__ = [
     "Checkpoint",
@@ -85,13 +81,7 @@ def write_checkpoint(
     }
     if made_with is not None:
         meta["made_with"] = made_with
-    meta["sha256"] = _digest(meta, arrays)
-    contents: dict[str, Any] = {"meta": np.array(json.dumps(meta)), **arrays}
-
-    def write(stream: IO[bytes]) -> None:
-        np.savez(stream, **contents)
-
-    write_atomically(path, write)
+    write_archive(path, meta, arrays)
 
 
 def read_checkpoint(path: Path | str) -> Checkpoint:
@@ -107,25 +97,19 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     """
     path = as_path("read_checkpoint", path)
     try:
-        stream = open_regular(path)
+        meta, arrays = read_archive(path, FORMAT)
+        known = meta["format"] == FORMAT
+        if known and not _well_formed(meta):
+            raise ValueError("its description is of the wrong kind")
     except FileNotFoundError:
         raise RunError(
             f"there is no checkpoint {path}; see the folder for those there are"
         ) from None
     except OSError as error:
         raise RunError(f"checkpoint {path} cannot be read: {error.strerror}") from None
-    try:
-        with stream:
-            arrays = read_npz(stream)
-        meta = json.loads(str(arrays.pop("meta")))
-        known = meta["format"] == FORMAT
-        if known and meta.pop("sha256") != _digest(meta, arrays):
-            raise ValueError("its checksum does not fit")
-        if known and not _well_formed(meta):
-            raise ValueError("its description is of the wrong kind")
     except MemoryError:
         raise RunError(f"checkpoint {path} is larger than the memory that is left") from None
-    except Exception as error:  # a damaged file makes zipfile and NumPy fail in a dozen ways
+    except Exception as error:  # a description of another shape lacks any of its parts
         raise RunError(
             f"checkpoint {path} is truncated or corrupted ({error}); remove it to continue from"
             " the checkpoint before it, or from the start if there is none"
@@ -300,16 +284,6 @@ def _require_same_networks(checkpoint: Checkpoint, networks: Mapping[str, Networ
                 f"checkpoint {checkpoint.path} is of another architecture: its {player} has"
                 f" {_difference(saved, layout)}; use the recipe and data that it was made with"
             )
-
-
-def _digest(meta: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
-    """SHA-256 of the meta data, and of each array's name, dtype, shape and bytes."""
-    total = hashlib.sha256(json.dumps(meta, sort_keys=True).encode())
-    for name in sorted(arrays):
-        a = arrays[name]
-        total.update(f"{name} {a.dtype} {a.shape}".encode())
-        total.update(np.ascontiguousarray(a).tobytes())
-    return total.hexdigest()
 
 
 def _layouts(networks: Mapping[str, Network]) -> dict[str, list[Any]]:

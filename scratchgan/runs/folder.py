@@ -8,21 +8,24 @@ import platform
 import re
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from scratchgan import checks
 from scratchgan.errors import RunError
-from scratchgan.limits import open_regular, read_small_text
-from scratchgan.runs.config import Config
-from scratchgan.runs.files import (
+from scratchgan.files import (
     SUFFIX_UNFINISHED,
     as_path,
     explain,
     make_folders,
+    open_regular,
+    read_small_text,
     sync,
     write_atomically,
 )
+from scratchgan.recipes import get_recipe
+from scratchgan.runs.config import Config
 from scratchgan.runs.lock import LOCK, FolderLock
 
 __all__ = ["MEASURED", "METRICS", "SECONDS", "RunFolder", "environment", "next_free_folder"]
@@ -96,7 +99,7 @@ class RunFolder:
         try:
             make_folders(parent)
             while True:
-                path = next_free_folder(parent, config.recipe)
+                path = next_free_folder(parent, get_recipe(config.recipe).name)
                 with suppress(FileExistsError):  # another start was faster: the next number
                     path.mkdir()
                     break
@@ -123,7 +126,7 @@ class RunFolder:
 
     def change_steps(self, steps: int) -> None:
         """Give the run another number of iterations."""
-        self.config = self.config.with_steps(steps)
+        self.config = replace(self.config, steps=steps)
         self.write_text("config.json", self.config.to_json())
 
     def write_text(self, name: str, text: str) -> None:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from scratchgan.errors import RunError
-from scratchgan.runs.files import explain
+from scratchgan.files import explain
 
 if sys.platform == "win32":
     import msvcrt

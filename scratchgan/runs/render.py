@@ -13,8 +13,8 @@ from scratchgan import plots
 from scratchgan.backends import get_backend
 from scratchgan.data import Dataset
 from scratchgan.errors import RunError
+from scratchgan.files import write_atomically
 from scratchgan.gan import Trainer
-from scratchgan.runs.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,7 +52,7 @@ class Renderer:
                 trainer.samples(5000), data.density.pdf, self._read, _limits(data), title, reading
             )
         else:
-            figure = plots.sample_scatter(trainer.samples(2000), data.x, title)
+            figure = samples_in_plane(trainer.samples(2000), data.x, title)
         save_figure(path, figure)
 
     def _read(self, x: NDArray[Any]) -> NDArray[Any]:
@@ -81,11 +81,13 @@ def sample_figure(samples: NDArray[Any], image_shape: Sequence[int]) -> Figure:
     return plots.image_grid(samples, (height, width), COLUMNS, zoom)
 
 
-def samples_in_plane(samples: NDArray[Any]) -> Figure:
-    """Return a picture of samples alone: a scatter of the first two features, or a histogram."""
+def samples_in_plane(
+    samples: NDArray[Any], data: NDArray[Any] | None = None, title: str = ""
+) -> Figure:
+    """Return a picture of samples: a scatter of the first two features, or a histogram."""
     if samples.shape[1] == 1:
-        return plots.histogram(samples)
-    return plots.sample_scatter(samples[:, :2], None)
+        return plots.histogram(samples, data, title)
+    return plots.sample_scatter(samples[:, :2], None if data is None else data[:, :2], title)
 
 
 def save_figure(path: Path, figure: Figure) -> None:

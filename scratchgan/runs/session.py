@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 from scratchgan import checks
 from scratchgan.data import Dataset
 from scratchgan.errors import NonFiniteError, RunError
+from scratchgan.files import as_path
 from scratchgan.gan import Trainer
 from scratchgan.runs.build import FOLDER, build_trainer, describe_data, load_trainer
 from scratchgan.runs.checkpoint import begin_from, made_with, read_checkpoint, write_checkpoint
 from scratchgan.runs.config import Config
-from scratchgan.runs.files import as_path
 from scratchgan.runs.folder import MEASURED, SECONDS, RunFolder
 from scratchgan.runs.interrupts import interrupts
 from scratchgan.runs.measures import MEASURES
@@ -232,8 +232,8 @@ class Session:
     def _measure(self, name: str) -> None:
         """Measure samples on the examples held back; keep the generator that does best on them."""
         trainer, measure = self.trainer, MEASURES[name]
-        held_back = self.data.x[self.data.n - self.folder.config.validation :]
-        found = measure.of(trainer.samples(measure.samples), held_back)
+        _, held_back = self.data.split(self.folder.config.validation)
+        found = measure.of(trainer.samples(measure.samples), held_back.x)
         record = {"step": trainer.iteration, "epoch": trainer.record()["epoch"], **found}
         best = self.folder.best_measured()
         if self.folder.config.keep_best and (best is None or found["score"] > best["score"]):

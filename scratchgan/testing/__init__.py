@@ -1,14 +1,14 @@
 """
 Tests for your own layers: one call that checks a layer, and strategies for Hypothesis.
 
-The one part of scratchgan that needs Hypothesis: ``pip install "scratchgan[test]"``.
+This is the only part of scratchgan that needs Hypothesis: ``pip install "scratchgan[test]"``.
 """
 
 try:
     import hypothesis  # noqa: F401
 except ImportError as error:
     raise ImportError(
-        'scratchgan.testing needs Hypothesis, which is in an extra: pip install "scratchgan[test]"'
+        'scratchgan.testing needs Hypothesis; install it with: pip install "scratchgan[test]"'
     ) from error
 
 from scratchgan.testing.check import check_layer

@@ -30,25 +30,25 @@ def check_layer(
     seed: int = 0,
 ) -> GradcheckReport:
     """
-    Check everything that a layer promises, at one point.
+    Check a layer's whole contract at one point.
 
-    ``gradcheck`` of dx and of every parameter; ``assert_adjoint`` of jvp; the rest
-    of the contract (``check_contract``); and, as on a GPU, a run on arrays that
-    only the named operations can read (``OpaqueBackend``).
+    It runs ``gradcheck`` for dx and every parameter, ``assert_adjoint`` for jvp, and
+    ``check_contract`` for the rest of the contract. It also runs the layer on arrays that, like
+    those of a GPU, only the named operations can read (``OpaqueBackend``).
 
     Parameters
     ----------
     layer : Layer
-    x : array (batch, in_features), float64, or a pair of such
-        Away from kinks; ``spread_floats`` draws such.
+    x : array (batch, in_features), float64, or a pair of such arrays
+        It should be away from kinks; ``spread_floats`` draws such arrays.
     params : Params, optional
-        In float64; the initial ones, shifted a little off their zeros, otherwise.
+        Parameters in float64. The default is the initial parameters plus small random numbers.
     ctx : Context, optional
-        The reference backend without training otherwise.
+        The default is the reference backend, not in training.
     mode, method, seed
         As for ``gradcheck``.
     vocabulary : bool
-        Without it, a layer written in plain NumPy is accepted, too.
+        If False, a layer written in plain NumPy is accepted too.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def check_layer(
     Raises
     ------
     AssertionError
-        If a promise is not kept, or x is too near a kink to tell.
+        If the layer breaks its contract, or x is too near a kink for the check.
     TypeError
         If the layer uses an array without an operation of ``ctx.ops``.
 
@@ -97,4 +97,6 @@ def _check_vocabulary(layer: Layer, x: Any, params: Any, ctx: Context, seed: int
     found.update({name: (g, gradients[name]) for name, g in plain.backward(u).items()})
     for name, (a, b) in found.items():
         if not np.allclose(a, b, rtol=1e-12, atol=1e-13):
-            raise AssertionError(f"{layer!r}: {name} on opaque arrays differs from {name} on plain")
+            raise AssertionError(
+                f"{layer!r}: {name} on opaque arrays differs from {name} on NumPy arrays"
+            )

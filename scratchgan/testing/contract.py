@@ -1,4 +1,4 @@
-"""What a layer promises besides right derivatives: nothing hidden, gradients added, dtypes kept."""
+"""A layer's contract besides its derivatives: no hidden state, gradients added, dtypes kept."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scratchgan import checks
 from scratchgan.backends import get_backend
 from scratchgan.gradcheck.problem import some_params
-from scratchgan.gradcheck.trees import leaves, rebuilt
 from scratchgan.nn import Context, Layer
+from scratchgan.nn.trees import leaves, rebuilt
 
 __all__ = ["check_contract"]
 
@@ -20,12 +20,14 @@ def check_contract(
     layer: Layer, x: Any, *, params: Any = None, ctx: Context | None = None, seed: int = 0
 ) -> None:
     """
-    Hold a layer to the contract of ``scratchgan.nn.Layer``, derivatives aside.
+    Assert that a layer keeps the contract of ``scratchgan.nn.Layer``, except for derivatives.
 
-    The width of y is ``output_width``. ``backward`` adds into ``grads``; without
-    ``need_dx`` it returns None and adds the same; without ``grads`` it returns the
-    same dx and no gradients change. Two forwards may come before two backwards.
-    Nobody changes x, dy or the parameters. float32 stays float32, float64 float64.
+    - The width of y is ``output_width``.
+    - ``backward`` adds into ``grads``. Without ``need_dx`` it returns None and adds the same.
+      Without ``grads`` it returns the same dx and changes no gradients.
+    - Two forward passes may come before two backward passes.
+    - x, dy and the parameters are not changed.
+    - float32 stays float32, and float64 stays float64.
 
     Parameters
     ----------
@@ -35,7 +37,7 @@ def check_contract(
     Raises
     ------
     AssertionError
-        With the promise that was not kept.
+        With the part of the contract that is broken.
     """
     who = "check_contract"
     checks.instance(who, "layer", layer, Layer, "a Layer")
@@ -118,7 +120,7 @@ class _Contract:
         return self.layer.backward(self.params, self.cache, self.dy, self.ctx, grads, need_dx)
 
     def _grads(self, factor: float) -> Any:
-        """Gradients that start at ``factor`` times fixed random values."""
+        """Return gradients that start at ``factor`` times fixed random values."""
         return self._there(rebuilt(self.params, (factor * a for a in self.start)))
 
     def _there(self, tree: Any) -> Any:
@@ -136,7 +138,7 @@ class _Contract:
 
 
 def _close(a: list[NDArray[Any]], b: list[NDArray[Any]]) -> bool:
-    """Equal to rounding, which may differ where two calls add in another order."""
+    """Return whether arrays are equal to rounding, since two calls may add in another order."""
     rtol = 1e-4 if any(q.dtype == np.float32 for q in b) else 1e-10
     return all(
         p.shape == q.shape and abs(p - q).max() <= rtol * abs(q).max()

@@ -1,9 +1,9 @@
 """
-A backend whose arrays can do nothing: what runs on it speaks the vocabulary alone.
+A backend whose arrays have no operators: a layer that runs on it uses only named operations.
 
-A GPU's arrays have no operators and no indexing. NumPy's have, and so has the
-CUDA simulator's, so a stray ``a + b`` in a layer would pass every test on this
-machine and fail on that one. Here it fails at once.
+A GPU's arrays have no operators and no indexing. The arrays of NumPy and of the CUDA simulator
+have both. So a stray ``a + b`` in a layer would pass every test on a machine without a GPU, and
+fail on a GPU. On this backend it fails at once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["OpaqueArray", "OpaqueBackend"]
 
 class OpaqueArray:
     """
-    An array that offers shape, dtype, ndim and size, and raises TypeError on all else.
+    An array that offers shape, dtype, ndim and size, and raises TypeError for everything else.
 
     Examples
     --------
@@ -37,7 +37,7 @@ class OpaqueArray:
     """
 
     __slots__ = ("_hidden",)
-    __array_ufunc__ = None  # np.add(a, b) and NumPy's operators refuse it, too
+    __array_ufunc__ = None  # makes np.add(a, b) and NumPy's operators raise TypeError too
 
     def __init__(self, hidden: Any) -> None:
         self._hidden = hidden
@@ -66,7 +66,7 @@ class OpaqueArray:
         return f"OpaqueArray(shape={self.shape}, dtype={self.dtype})"
 
     def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):  # a protocol that Python asks for, such as copying
+        if name.startswith("__"):  # Python looks up protocols, such as copying
             raise AttributeError(name)
         raise TypeError(_refusal(name))
 
@@ -97,7 +97,7 @@ for _name in _REFUSED.split():
 
 
 def _delegate(name: str) -> Callable[..., Any]:
-    """Make the operation that unwraps its arguments, asks the wrapped backend, and wraps."""
+    """Make the operation that unwraps its arguments, calls the wrapped backend, and wraps again."""
 
     def operation(self: OpaqueBackend, *args: Any, **kwargs: Any) -> Any:
         values = [_unwrapped(name, a) for a in args]
@@ -113,8 +113,8 @@ def _unwrapped(name: str, a: Any) -> Any:
         return type(a)(_unwrapped(name, part) for part in a)
     if isinstance(a, np.ndarray) and name != "asarray":
         raise TypeError(
-            f"{name} was given an array of the host; nothing moves between host and device"
-            " unasked: bring it with ctx.ops.asarray first"
+            f"{name} got a NumPy array of the host; expected an array of the backend: copy it with"
+            " ctx.ops.asarray first"
         )
     return a._hidden if isinstance(a, OpaqueArray) else a
 
@@ -125,7 +125,7 @@ def _wrapped(result: Any) -> Any:
     return OpaqueArray(result) if hasattr(result, "dtype") else result
 
 
-# A composed operation runs on opaque arrays by its definition; the wrapped backend does the others.
+# A composed operation runs on opaque arrays by its definition; the wrapped backend does the rest.
 _Vocabulary: Any = type(
     "_Vocabulary",
     (Backend,),
@@ -135,12 +135,12 @@ _Vocabulary: Any = type(
 
 class OpaqueBackend(_Vocabulary):  # type: ignore[misc]  # made of the vocabulary as it is
     """
-    Another backend behind opaque arrays; ``Context(OpaqueBackend())`` runs a layer on it.
+    A wrapper of a backend that hides its arrays: ``Context(OpaqueBackend())`` runs a layer on it.
 
     Parameters
     ----------
     wrapped : Backend, optional
-        Where arithmetic happens; the reference unless given.
+        The backend that does the arithmetic; the reference by default.
     """
 
     name = "opaque"

@@ -1,4 +1,4 @@
-"""What the mathematics says: densities, and all that is computed from them without a network."""
+"""The mathematics: densities, and everything that is computed from them without a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a function on the line changes its sign: the kinks of |f|, at which quadrature is cut."""
+"""Find where a function f on the line changes sign: quadrature of |f| is cut there."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from scratchgan.theory.integrate import Values
 
 __all__ = ["crossings"]
 
-_PARTS = 8  # of each stretch between neighbouring places, at first
-_FINER = 32  # parts into which a stretch with a change of sign is cut, again and again
-_ROUNDS = 11  # 32^−11 of a stretch is below its rounding
+_PARTS = 8  # the first round cuts each stretch between neighbouring places into this many parts
+_FINER = 32  # later rounds cut each part with a change of sign into this many
+_ROUNDS = 11  # after them a part is 32^−10 of the first ones: below rounding
 
 
 def crossings(f: Callable[[Values], Values], places: Values) -> Values:
     """
     Return where f changes its sign between neighbouring ``places``, increasing.
 
-    A kink that lies between the last node of a panel and the panel's end is seen by no rule:
-    0.4 % of a panel, in which |p − q| may have one. So such kinks are looked for beforehand.
+    No quadrature rule sees a kink that lies between the last node of a panel and the panel's
+    end (0.4 % of its length). |p − q| may have a kink there, so kinks are found beforehand.
 
     Parameters
     ----------
     f : callable
-        Takes points (n,), gives values (n,): 0 where they are rounding alone. A NaN counts as 0.
+        Takes points (n,), gives values (n,). It should give 0 where a value is only rounding
+        error. A NaN counts as 0.
     places : array (k,)
-        Where f is looked at, and at seven places between each two. Two changes between
-        neighbouring ones go unseen.
+        f is evaluated at these places and at seven more between each two. Two changes of sign
+        between neighbouring points are missed.
 
     Returns
     -------
-    float64 array, each right to rounding
+    float64 array, each exact to rounding
 
     Examples
     --------
@@ -49,11 +50,11 @@ def crossings(f: Callable[[Values], Values], places: Values) -> Values:
         x = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, parts + 1)
         x[:, -1] = high
         sign = np.sign(np.nan_to_num(f(x.ravel()).reshape(x.shape)))
-        # Where f is 0 it has the sign that it had before.
+        # Where f is 0, it takes the sign of the last point at which it was not.
         last = np.maximum.accumulate(np.where(sign != 0, np.arange(parts + 1), 0), axis=1)
         sign = np.take_along_axis(sign, last, axis=1)
         change = sign[:, :-1] * sign[:, 1:] < 0
-        if round_:  # f is 0 all along: no more can be known
+        if round_:  # f is 0 on the whole part: its place cannot be narrowed further
             found.append(high[~change.any(axis=1)])
         low, high = x[:, :-1][change], x[:, 1:][change]
         parts = _FINER

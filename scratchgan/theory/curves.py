@@ -16,28 +16,29 @@ from scratchgan.theory.quadrature import gauss_legendre
 __all__ = ["Arc", "Curve", "SwissRoll", "TwoMoons"]
 
 Arc: TypeAlias = tuple[Callable[[Points], Points], float, float]
-"""c, start, stop: the points c(t), (n, 2), for parameters t (n,) from start to stop."""
+"""(c, start, stop): c(t) gives points (n, 2) for parameters t (n,) from start to stop."""
 
-_MOST_NODES = 4096  # finding them takes n² operations, and each point's density n
+_MOST_NODES = 4096  # n nodes take n² operations to find, and n operations for each point's density
 
 
 class Curve(Density):
     """
     The density of c(t) + std · ε, where t is uniform on its interval and ε is N(0, I).
 
-    p(x) = 1/(b − a) ∫_a^b N(x; c(t), std² I) dt, and with several arcs their mean.
-    The integral is a Gauss–Legendre sum, so p is evaluated as a mixture of as many
-    Gaussians as there are nodes: two for each std of length, at the curve's greatest
-    speed. On the swiss roll log p is then right to 1e-10 within a few std of the curve
-    (a test doubles the nodes). Far outside the integrand grows narrow, and log p keeps
-    only its leading term, −distance² / 2 std²: at |x| = 50 it is off by 0.7 in −1,000,000.
+    p(x) = 1/(b − a) ∫_a^b N(x; c(t), std² I) dt; with several arcs, p is the mean over them.
+    The integral is a Gauss–Legendre sum, so p is evaluated as a mixture with one Gaussian for
+    each node. There are two nodes for each std of length, counted at the curve's greatest speed.
+
+    On the swiss roll log p is then exact to 1e-10 within a few std of the curve (a test doubles
+    the nodes). Far away the integrand is narrow, and only the leading term of log p,
+    −distance² / 2 std², is exact: at |x| = 50 the error is 0.7 in −1,000,000.
 
     Parameters
     ----------
     arcs : sequence of (c, start, stop)
         All are equally likely.
     std : float
-        Of the noise, along each axis; positive.
+        Standard deviation of the noise along each axis; positive.
     name : str
 
     Raises
@@ -45,8 +46,8 @@ class Curve(Density):
     ShapeError
         If an arc's c does not give points (n, 2).
     ValueError
-        If std is not positive, or so small that an arc needs over 4096 nodes; or if there
-        is no arc, or one that is not as above.
+        If std is not positive, or is so small that an arc needs more than 4096 nodes; if there
+        is no arc; or if an arc is not (c, start, stop).
     """
 
     dim = 2
@@ -60,7 +61,7 @@ class Curve(Density):
         if max(self._nodes) > _MOST_NODES:
             least = self.std * max(self._nodes) / _MOST_NODES
             raise ValueError(
-                f"{name}: noise of std {std:g} is too thin to integrate along the curve;"
+                f"{name}: noise of std {std:g} is too small to integrate along the curve;"
                 f" expected {least:.2g} or more"
             )
 
@@ -72,7 +73,7 @@ class Curve(Density):
         steps = 1000
         chords = np.diff(c(np.linspace(start, stop, steps + 1)), axis=0)
         greatest_speed = np.sqrt((chords**2).sum(axis=1)).max() * steps
-        # A thinner one, of more nodes than a float counts, is refused all the same.
+        # The limit keeps the number finite for any std; _MOST_NODES refuses it in any case.
         needed = min(2 * float(greatest_speed) / self.std, 1e15)
         return max(32, int(np.ceil(needed)))
 
@@ -91,7 +92,7 @@ class Curve(Density):
     def landmarks(self) -> tuple[Points, Points]:
         nodes = self._mixture.means
         low, high = nodes.min(axis=0) - 8 * self.std, nodes.max(axis=0) + 8 * self.std
-        cells = np.ceil((high - low) / (5 * self.std)).astype(int)  # no bump hides in one
+        cells = np.ceil((high - low) / (5 * self.std)).astype(int)  # small enough to see each bump
         return (
             np.linspace(low[0], high[0], cells[0] + 1),
             np.linspace(low[1], high[1], cells[1] + 1),
@@ -108,10 +109,10 @@ class Curve(Density):
 
 
 def _checked(name: str, arcs: Sequence[Arc]) -> tuple[Arc, ...]:
-    """Arcs that can be walked along."""
+    """Return the arcs, checked."""
     if not isinstance(arcs, list | tuple) or not arcs:
         raise ValueError(
-            f"{name}: arcs is {checks.shown(arcs)}; expected one (c, start, stop) or more"
+            f"{name}: arcs is {checks.shown(arcs)}; expected a list of (c, start, stop)"
         )
     checked = []
     for arc in arcs:
@@ -131,8 +132,8 @@ class SwissRoll(Curve):
     """
     The spiral t (cos t, sin t) / scale, for t uniform on [1.5π, 4.5π], with noise.
 
-    Columns 0 and 2 of the swiss roll of Tenenbaum, de Silva & Langford 2000, as
-    the code of Gulrajani et al. 2017 (arXiv 1704.00028) has it.
+    It is columns 0 and 2 of the swiss roll of Tenenbaum, de Silva & Langford 2000, with the
+    numbers of the code of Gulrajani et al. 2017 (arXiv 1704.00028).
 
     Parameters
     ----------
@@ -157,8 +158,8 @@ class TwoMoons(Curve):
     """
     Two half circles of radius 1 that hook into each other, with noise.
 
-    (cos t, sin t) and (1 − cos t, ½ − sin t), for t uniform on [0, π], equally
-    likely: the curves of scikit-learn's ``make_moons``.
+    The half circles are (cos t, sin t) and (1 − cos t, ½ − sin t) for t uniform on [0, π], and
+    are equally likely: the curves of scikit-learn's ``make_moons``.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Densities known exactly: each can be evaluated, in log space too, and sampled."""
+"""Densities with known formulas: p(x), log p(x) and samples."""
 
 from __future__ import annotations
 
@@ -15,28 +15,27 @@ from scratchgan.errors import ShapeError
 from scratchgan.theory.estimate import Estimate
 from scratchgan.theory.integrate import Integrand, evaluated, integrate, integrate_plane
 
-__all__ = ["Density", "GaussianMixture", "Normal", "Points", "density", "grid", "ring"]
+__all__ = ["Density", "GaussianMixture", "Normal", "Points", "check_pair", "grid", "ring"]
 
 Points: TypeAlias = NDArray[np.float64]
 
 _EPS = float(np.finfo(np.float64).eps)
-_BLOCK = 1 << 18  # (point, mode) pairs held at once: 2 MiB an array, which stays in cache
+_BLOCK = 1 << 18  # (point, mode) pairs held at once: arrays of 2 MiB, which stay in the cache
 
 
 class Density(ABC):
     """
     A probability density p on ℝ^dim.
 
-    A subclass offers ``_log_pdf`` and ``_sample``, which may rely on their
-    arguments being checked; to be integrated also ``landmarks``, and on the line
-    ``_cdf``.
+    A subclass defines ``_log_pdf`` and ``_sample``, whose arguments are already checked.
+    Integration also needs ``landmarks``, and ``cdf`` on the line needs ``_cdf``.
 
     Attributes
     ----------
     dim : int
     name : str
     support : (low, high)
-        On the line: p is 0 outside.
+        On the line only: p is 0 outside.
     """
 
     dim: int
@@ -45,7 +44,7 @@ class Density(ABC):
 
     def log_pdf(self, x: ArrayLike) -> Points:
         """
-        Return log p(x), finite where p(x) itself underflows to 0; NaN where x is NaN.
+        Return log p(x), which is finite even where p(x) underflows to 0; NaN where x is NaN.
 
         Parameters
         ----------
@@ -72,7 +71,7 @@ class Density(ABC):
         return _nan_where(np.isnan(points).any(axis=1), self._log_pdf, points)
 
     def pdf(self, x: ArrayLike) -> Points:
-        """Return p(x) = exp(log p(x)); shapes and errors as for ``log_pdf``."""
+        """Return p(x) = exp(log p(x)); shapes and errors are those of ``log_pdf``."""
         return np.exp(self.log_pdf(x))
 
     def sample(self, n: int, rng: np.random.Generator) -> Points:
@@ -95,9 +94,7 @@ class Density(ABC):
 
     def cdf(self, x: ArrayLike) -> Points:
         """
-        Return the probability of a draw at or below x, float64 (n,), for x (n,) on the line.
-
-        NaN where x is NaN.
+        Return P(X ≤ x), float64 (n,), for x (n,) on the line; NaN where x is NaN.
 
         Raises
         ------
@@ -105,18 +102,20 @@ class Density(ABC):
             If the density is not on the line.
         """
         if self.dim != 1:
-            raise ShapeError(f"density '{self.name}' has dimension {self.dim}: cdf needs 1")
+            raise ShapeError(f"density '{self.name}' has dimension {self.dim}; cdf expects 1")
         points = checks.array(f"density '{self.name}'", "x", x).astype(np.float64).reshape(-1)
         return _nan_where(np.isnan(points), self._cdf, points)
 
     def landmarks(self) -> Any:
         """
-        Return where integration has to look: (k,), increasing; in the plane a pair, for x and y.
+        Return where integration must cut: (k,), increasing; in the plane a pair, for x and y.
 
-        From the lowest to the highest value that matters: what lies outside has a
-        probability below 1e-14. Every jump, kink and narrow place is among them.
+        The first and last landmarks enclose all but 1e-14 of the probability. The landmarks
+        include every jump, kink and narrow place.
         """
-        raise NotImplementedError(f"{self!r} has no landmarks: it cannot be integrated")
+        raise NotImplementedError(
+            f"{self!r} cannot be integrated: it has no landmarks; define the method `landmarks`"
+        )
 
     def expect(self, f: Integrand, also: Any = None) -> Estimate:
         """
@@ -125,11 +124,11 @@ class Density(ABC):
         Parameters
         ----------
         f : callable
-            Takes points (n, dim), gives values (n,), or a pair of them and of how far rounding
-            may put each off. It is not looked at where p is 0.
+            Takes points (n, dim), gives values (n,), or a pair: the values and a bound on the
+            rounding error of each. It is not evaluated where p is 0.
         also : landmarks, optional
-            Further places where f may be rough or narrow: another density's
-            ``landmarks()``, for one.
+            More places where f may be rough or narrow, such as another density's
+            ``landmarks()``.
 
         Raises
         ------
@@ -138,9 +137,9 @@ class Density(ABC):
 
         Notes
         -----
-        f must be as smooth as float64 allows: a float32 network makes the adaptive
-        rule chase its rounding (``Network.in_float64``). Where p underflows to 0, f is
-        not seen: an f such as q/p, which is large just there, loses that mass.
+        f must be smooth to float64 precision. The rounding of a float32 network would be
+        refined without end: use ``Network.in_float64``. Where p underflows to 0, f is not
+        evaluated; a function such as q/p, which is large there, loses that mass.
         """
         checks.function("expect", "f", f, "a function of points (n, dim)")
         if self.dim > 2:
@@ -154,8 +153,8 @@ class Density(ABC):
             values, noise = np.zeros_like(p), np.zeros_like(p)
             of_f, off = evaluated(f, x[here])
             values[here] = p[here] * of_f
-            # log p is rounded, so p is off by as much of itself.
-            with np.errstate(invalid="ignore"):  # an f of ∞: so is then the expectation
+            # The absolute rounding error of log p is the relative error of p.
+            with np.errstate(invalid="ignore"):  # if f is ∞, so is the expectation
                 noise[here] = p[here] * (off + _EPS * np.abs(log_p[here]) * np.abs(of_f))
             return values, noise
 
@@ -166,14 +165,14 @@ class Density(ABC):
         return integrate_plane(weighted, x_points, y_points)
 
     def _too_many_dimensions(self) -> ShapeError:
-        return ShapeError(f"{self!r} has dimension {self.dim}: integrals are offered in 1 and 2")
+        return ShapeError(f"{self!r} has dimension {self.dim}; integrals expect dimension 1 or 2")
 
     def _cdf(self, x: Points) -> Points:
-        raise NotImplementedError(f"{self!r} has no cdf")
+        raise NotImplementedError(f"{self!r} has no cdf: define the method `_cdf`")
 
     @abstractmethod
     def _log_pdf(self, x: Points) -> Points:
-        """Return log p, (n,), for x (n, dim)."""
+        """Return log p(x), (n,), for x (n, dim)."""
 
     @abstractmethod
     def _sample(self, n: int, rng: np.random.Generator) -> Points:
@@ -192,7 +191,7 @@ class Normal(Density):
     Raises
     ------
     ValueError
-        For a mean that is not finite or a std that is not positive.
+        If mean is not finite or std is not positive.
 
     Examples
     --------
@@ -214,7 +213,7 @@ class Normal(Density):
         return f"Normal(mean={self.mean:g}, std={self.std:g})"
 
     def _log_pdf(self, x: Points) -> Points:
-        with np.errstate(over="ignore"):  # so far out that log p = −∞ in float64
+        with np.errstate(over="ignore"):  # very far from the mean, log p = −∞ in float64
             squared: Points = ((x[:, 0] - self.mean) / self.std) ** 2
         return -0.5 * squared - _log_scale(self.std)
 
@@ -232,7 +231,7 @@ class Normal(Density):
 
 class GaussianMixture(Density):
     """
-    Σ_k weights_k N(x; means_k, std² I): round bumps of one width, in any dimension.
+    Σ_k weights_k N(x; means_k, std² I): round Gaussians of equal width, in any dimension.
 
     Parameters
     ----------
@@ -240,20 +239,20 @@ class GaussianMixture(Density):
     std : float
         Standard deviation along each axis, positive.
     weights : array (modes,), optional
-        Positive and summing to 1; all equal unless given.
+        Positive, with sum 1. The default is equal weights.
     name : str
 
     Attributes
     ----------
     means, std, weights
-        As given, with the shapes above; what metrics of mode coverage need.
+        The arguments, with the shapes above; metrics of mode coverage use them.
 
     Raises
     ------
     ShapeError
-        For means or weights of another shape.
+        If means or weights have another shape.
     ValueError
-        For values outside the bounds above.
+        If std or a weight is not positive, or the weights do not sum to 1.
 
     Examples
     --------
@@ -286,8 +285,8 @@ class GaussianMixture(Density):
             )
         if not (self.weights.min() > 0 and abs(self.weights.sum() - 1) <= 1e-9):
             raise ValueError(
-                f"GaussianMixture: weights lie from {self.weights.min():g} and sum to"
-                f" {self.weights.sum():g}; expected positive ones that sum to 1"
+                f"GaussianMixture: the smallest weight is {self.weights.min():g} and their sum is"
+                f" {self.weights.sum():g}; expected positive weights with sum 1"
                 " (divide them by their sum)"
             )
         self.std = checks.number("GaussianMixture", "std", std, 0, above=True)
@@ -304,12 +303,12 @@ class GaussianMixture(Density):
 
     def _log_pdf_block(self, x: Points) -> Points:
         squared = np.zeros((len(x), len(self.means)))  # |x − mean|²
-        # Where x is so far out that log p = −∞ in float64, ∞ and log 0 are right.
+        # Where x is so far away that log p = −∞ in float64, overflow and log 0 give just that.
         with np.errstate(over="ignore", divide="ignore"):
             for axis in range(self.dim):
                 difference = x[:, axis, None] - self.means[:, axis]
                 squared += difference * difference
-            # The nearest mode's exponent is taken out of the sum, which then cannot underflow.
+            # The nearest mode's exponent is factored out, so that the sum cannot underflow.
             nearest = squared.min(axis=1, keepdims=True)
             nearest[np.isinf(nearest)] = 0.0
             squared -= nearest
@@ -325,13 +324,13 @@ class GaussianMixture(Density):
     def landmarks(self) -> Any:
         if self.dim == 1:
             return np.unique(self.means + self.std * _NORMAL_LANDMARKS)
-        if self.dim == 2:  # few cuts: cells grow with the square of their number
+        if self.dim == 2:  # few cuts, because n cuts make n² cells
             cuts = np.array([-8.0, -3.0, 0.0, 3.0, 8.0]) * self.std
             return tuple(self._apart((axis[:, None] + cuts).ravel()) for axis in self.means.T)
         raise self._too_many_dimensions()
 
     def _apart(self, places: Points) -> Points:
-        """Places in order, of those that differ by rounding one: sin 0 and sin π, for instance."""
+        """Return the places in order, without repeats that differ by rounding (sin 0, sin π)."""
         places = np.unique(places)
         return places[np.diff(places, prepend=-np.inf) > 1e-6 * self.std]
 
@@ -342,10 +341,10 @@ class GaussianMixture(Density):
 
 def ring(modes: int = 8, radius: float = 2 / 1.414, std: float = 0.02 / 1.414) -> GaussianMixture:
     """
-    Equal bumps evenly spaced on a circle.
+    Return a mixture of equal Gaussians, evenly spaced on a circle.
 
-    The defaults are the code of Gulrajani et al. 2017 (arXiv 1704.00028): radius 2
-    and std 0.02, both ÷ 1.414, which gives the data unit variance.
+    The defaults are those of the code of Gulrajani et al. 2017 (arXiv 1704.00028): radius 2
+    and std 0.02, both divided by 1.414, which gives the data unit variance.
 
     Raises
     ------
@@ -354,17 +353,17 @@ def ring(modes: int = 8, radius: float = 2 / 1.414, std: float = 0.02 / 1.414) -
     """
     modes = checks.whole("ring", "modes", modes, 1, _MOST_MODES)
     radius = checks.number("ring", "radius", radius, 0, above=True)
-    # The angle 2π is the angle 0: a grid that includes both has one mode too few.
+    # 2π is the same angle as 0. A grid that contains both would place two modes on one point.
     angle = 2 * np.pi * np.arange(modes) / modes
     return GaussianMixture(radius * _on_circle(angle), std, name="ring")
 
 
 def grid(side: int = 5, spacing: float = 2 / 2.828, std: float = 0.05 / 2.828) -> GaussianMixture:
     """
-    Equal bumps on a square lattice of side × side, centred on the origin.
+    Return a mixture of equal Gaussians on a square grid, side × side, centred on the origin.
 
-    The defaults are the code of Gulrajani et al. 2017 (arXiv 1704.00028): the
-    lattice {−4, −2, 0, 2, 4}² and std 0.05, both ÷ 2.828.
+    The defaults are those of the code of Gulrajani et al. 2017 (arXiv 1704.00028): the
+    grid {−4, −2, 0, 2, 4}² and std 0.05, both divided by 2.828.
 
     Raises
     ------
@@ -379,7 +378,7 @@ def grid(side: int = 5, spacing: float = 2 / 2.828, std: float = 0.05 / 2.828) -
     return GaussianMixture(np.column_stack([x.ravel(), y.ravel()]), std, name="grid")
 
 
-_MOST_MODES = 1_000_000  # their means are kept
+_MOST_MODES = 1_000_000  # the density keeps an array of their means
 _MOST_SAMPLES = 10**10
 
 # In standard deviations. Beyond 38 a normal density is 0 in float64.
@@ -388,7 +387,7 @@ _NORMAL_LANDMARKS = np.concatenate([-_OUTWARDS[::-1], [0.0], _OUTWARDS])
 
 
 def _merged(own: Points, others: ArrayLike | None) -> Points:
-    """Own landmarks and those of others that lie between them."""
+    """Return own landmarks together with those of others that lie between the first and last."""
     if others is None:
         return own
     more = np.asarray(others, dtype=np.float64)
@@ -396,31 +395,34 @@ def _merged(own: Points, others: ArrayLike | None) -> Points:
 
 
 def _normal_cdf(u: Points) -> Any:
-    """Φ(u) = erfc(−u / √2) / 2, right in the lower tail too."""
+    """Return Φ(u) = erfc(−u / √2) / 2, which is accurate in the lower tail too."""
     return np.vectorize(lambda v: 0.5 * math.erfc(-v / math.sqrt(2)), otypes=[float])(u)
 
 
 def _log_scale(std: float) -> float:
-    """log(std √(2π)): what a normal density on the line is divided by."""
+    """Return log(std √(2π)), the log of a normal density's normalising constant."""
     return math.log(std) + 0.5 * math.log(2 * math.pi)
 
 
 def _on_circle(angle: Points) -> Points:
-    """Points (n, 2) of the unit circle at angles (n,)."""
+    """Return points (n, 2) of the unit circle at angles (n,)."""
     return np.column_stack([np.cos(angle), np.sin(angle)])
 
 
-def density(owner: str, name: str, value: object, dim: int | None = None) -> Density:
-    """Return a density, or say what it is not; ``dim`` is the dimension that it must have."""
-    checks.instance(owner, name, value, Density, "a density, such as Normal(0, 1)")
-    assert isinstance(value, Density)
-    if dim not in (None, value.dim):
-        raise ShapeError(f"{owner}: {name} has dimension {value.dim}; expected {dim}")
-    return value
+def check_pair(owner: str, **pair: Density) -> None:
+    """Raise an error unless the two arguments, given by name, are densities of one dimension."""
+    for name, p in pair.items():
+        checks.instance(owner, name, p, Density, "a density, such as Normal(0, 1)")
+    (first, p), (second, q) = pair.items()
+    if p.dim != q.dim:
+        raise ShapeError(
+            f"{owner}: {first} has dimension {p.dim} and {second} has dimension {q.dim};"
+            " expected the same dimension"
+        )
 
 
 def _nan_where(unknown: Any, f: Callable[[Points], Points], x: Points) -> Points:
-    """f(x), and NaN where it is not known what x is."""
+    """Return f(x), with NaN where ``unknown`` is true."""
     if not unknown.any():
         return f(x)
     with np.errstate(invalid="ignore"):

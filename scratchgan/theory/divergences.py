@@ -1,10 +1,10 @@
 """
-How far two densities are apart, by quadrature in log space, each with an error estimate.
+Divergences and distances between two densities, by quadrature, with error estimates.
 
 All but Wasserstein-1 are expectations under p (or q) of a function of the log-ratio
 r(x) = log q(x) − log p(x), which stays exact where a density or its ratio underflows.
-So disjoint supports give JS = log 2 and KL = ∞, and densities in the plane, or of a
-trained generator, need nothing but their own ``expect``.
+So disjoint supports give JS = log 2 and KL = ∞. Each density integrates with its own
+``expect``, so densities in the plane and of a trained generator work too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from scratchgan.errors import ShapeError
 from scratchgan.theory.crossings import crossings
-from scratchgan.theory.densities import Density, Points, density
+from scratchgan.theory.densities import Density, Points, check_pair
 from scratchgan.theory.estimate import Estimate
 from scratchgan.theory.integrate import integrate
 
@@ -30,8 +30,8 @@ def kl(p: Density, q: Density) -> Estimate:
     """
     Kullback–Leibler divergence KL(p‖q) = E_p[log p − log q], in nats.
 
-    Kullback & Leibler 1951. At least 0, and 0 only where p = q; ∞ where p has
-    mass that q has not.
+    Kullback & Leibler 1951. It is at least 0, and 0 only if p = q. It is ∞ if p has mass where
+    q has none.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def kl(p: Density, q: Density) -> Estimate:
 
     Examples
     --------
-    Of two normals: log(σ₂/σ₁) + (σ₁² + (μ₁ − μ₂)²) / 2σ₂² − ½.
+    For two normals it is log(σ₂/σ₁) + (σ₁² + (μ₁ − μ₂)²) / 2σ₂² − ½.
 
     >>> from scratchgan.theory import Normal
     >>> result = kl(Normal(0, 1), Normal(1, 2))
@@ -51,7 +51,7 @@ def kl(p: Density, q: Density) -> Estimate:
 
 
 def reverse_kl(p: Density, q: Density) -> Estimate:
-    """KL(q‖p): it asks that q be nowhere that p is not, and forgives it missing modes."""
+    """Return KL(q‖p): large where q has mass and p has little; small if q only misses modes."""
     return kl(q, p)
 
 
@@ -73,9 +73,9 @@ def total_variation(p: Density, q: Density) -> Estimate:
     """
     Total variation ½ ∫ |p − q| dx = E_p[max(0, 1 − q/p)], from 0 to 1.
 
-    The largest difference in probability that p and q give to any event.
+    It is the largest difference between the probabilities that p and q give to one event.
     """
-    _require_pair("total_variation", p, q)
+    check_pair("total_variation", p=p, q=q)
     kinks = _equal(p, q) if p.dim == 1 else None
     return _expect(
         p, q, lambda r: -np.expm1(np.minimum(r, 0.0)), lambda r: np.exp(-np.abs(r)), kinks
@@ -86,11 +86,11 @@ def hellinger(p: Density, q: Density) -> Estimate:
     """
     Hellinger distance √(½ ∫ (√p − √q)² dx) = √(E_m[(1 − √(q/p))² / (1 + q/p)]), from 0 to 1.
 
-    Hellinger 1909; m = (p + q)/2. Near 0 the error is the larger: an error ε of the integral
+    Hellinger 1909; m = (p + q)/2. The error grows near 0, where an error ε of the integral
     becomes √ε.
     """
 
-    def of_ratio(r: Points) -> Points:  # the same for r and −r: at most 1, and 0 at r = 0
+    def of_ratio(r: Points) -> Points:  # even in r, 0 at r = 0, at most 1
         size = np.abs(r)
         return np.asarray(np.expm1(-size / 2) ** 2 / (1 + np.exp(-size)))
 
@@ -103,17 +103,17 @@ def wasserstein_1(p: Density, q: Density) -> Estimate:
     """
     Wasserstein-1 distance ∫ |F_p − F_q| dx on the line, in units of x.
 
-    What it costs to carry p's mass to q's places (Vallender 1974). Unlike JS it
-    says how far disjoint supports are apart.
+    It is the smallest cost, mass times distance, of moving p's mass so that it becomes q
+    (Vallender 1974). Unlike JS it measures how far apart disjoint supports are.
 
     Raises
     ------
     ShapeError
-        If either is not on the line.
+        If p or q is not on the line.
     """
-    _require_pair("wasserstein_1", p, q)
+    check_pair("wasserstein_1", p=p, q=q)
     if p.dim != 1:
-        raise ShapeError(f"wasserstein_1: dimension {p.dim}; it is offered on the line alone")
+        raise ShapeError(f"wasserstein_1: p and q have dimension {p.dim}; expected 1")
     places = np.concatenate([p.landmarks(), q.landmarks()])
 
     def apart(x: Points) -> Points:
@@ -124,7 +124,7 @@ def wasserstein_1(p: Density, q: Density) -> Estimate:
         difference = apart(x)
         return np.where(np.abs(difference) <= 4 * _EPS, 0.0, difference)
 
-    # What the unshown tails add is below 1e-16 · their length.
+    # The tails beyond the landmarks add less than 1e-16 times their length.
     kinks = crossings(sign, places)
     return integrate(lambda x: np.abs(apart(x)), np.concatenate([places, kinks]))
 
@@ -132,20 +132,11 @@ def wasserstein_1(p: Density, q: Density) -> Estimate:
 OfRatio: TypeAlias = Callable[[Points], Points]
 
 
-def _require_pair(owner: str, p: Density, q: Density) -> None:
-    density(owner, "p", p)
-    density(owner, "q", q)
-    if p.dim != q.dim:
-        raise ShapeError(
-            f"{owner}: {p!r} has dimension {p.dim} and {q!r} {q.dim}; expected the same"
-        )
-
-
 def _expect(
     p: Density, q: Density, of_ratio: OfRatio, slope: OfRatio, kinks: Points | None = None
 ) -> Estimate:
-    """E_p[f(r)] for r = log q − log p; ``slope`` is at least |f′(r)|."""
-    _require_pair("divergence", p, q)
+    """Return E_p[f(r)] for r = log q − log p; ``slope`` is an upper bound of |f′(r)|."""
+    check_pair("divergence", p=p, q=q)
     places = q.landmarks() if kinks is None else np.concatenate([q.landmarks(), kinks])
 
     def integrand(x: Points) -> tuple[Points, Points]:
@@ -159,7 +150,7 @@ def _expect(
 
 
 def _equal(p: Density, q: Density) -> Points:
-    """Return where p = q on the line."""
+    """Return the points of the line at which p = q."""
 
     def log_ratio(x: Points) -> Points:
         log_p, log_q = p.log_pdf(x), q.log_pdf(x)
@@ -171,6 +162,6 @@ def _equal(p: Density, q: Density) -> Points:
 
 
 def _under_both(p: Density, q: Density, of_ratio: OfRatio, slope: OfRatio) -> Estimate:
-    """½ E_p[f(log q/p)] + ½ E_q[f(log p/q)]."""
+    """Return ½ E_p[f(log q/p)] + ½ E_q[f(log p/q)]."""
     one, two = _expect(p, q, of_ratio, slope), _expect(q, p, of_ratio, slope)
     return Estimate((one.value + two.value) / 2, (one.error + two.error) / 2)

@@ -1,4 +1,4 @@
-"""A number and how far it may be off."""
+"""A number with its error estimate."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ __all__ = ["Estimate"]
 
 class Estimate(NamedTuple):
     """
-    What a quadrature gives.
+    The result of a quadrature.
 
     Attributes
     ----------
     value : float
-        In nats where it is a divergence; may be inf.
+        In nats if it is a divergence; may be inf.
     error : float
-        How far the value may be off. It is estimated, by comparing two quadratures
-        of different order, and includes rounding; on smooth integrands the true
-        error is far smaller.
+        An estimate of the error of ``value``, from comparing two quadratures of different
+        order; it includes rounding. For smooth integrands the true error is far smaller.
     """
 
     value: float

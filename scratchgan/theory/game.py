@@ -15,7 +15,7 @@ import numpy as np
 
 from scratchgan import checks
 from scratchgan.errors import ShapeError
-from scratchgan.theory.densities import Density, Points, density
+from scratchgan.theory.densities import Density, Points, check_pair
 from scratchgan.theory.estimate import Estimate
 
 __all__ = [
@@ -54,7 +54,7 @@ def value(logit: Logit, p_data: Density, p_g: Density) -> Estimate:
     True
     """
     checks.function("value", "logit", logit, "a function of points (n, dim)")
-    _require_pair("value", p_data, p_g)
+    check_pair("value", p_data=p_data, p_g=p_g)
     real = p_data.expect(lambda x: _log_sigmoid(logit(x)), p_g.landmarks())
     fake = p_g.expect(lambda x: _log_sigmoid(-logit(x)), p_data.landmarks())
     return Estimate(real.value + fake.value, real.error + fake.error)
@@ -62,7 +62,7 @@ def value(logit: Logit, p_data: Density, p_g: Density) -> Estimate:
 
 def optimal_logit(p_data: Density, p_g: Density) -> Logit:
     """Return the logit of D*: log p_data(x) − log p_g(x), the log of the density ratio."""
-    _require_pair("optimal_logit", p_data, p_g)
+    check_pair("optimal_logit", p_data=p_data, p_g=p_g)
 
     def logit(x: Points) -> Points:
         log_data, log_g = p_data.log_pdf(x), p_g.log_pdf(x)
@@ -184,7 +184,3 @@ def _log_sigmoid(logit: Points) -> Points:
     """log σ(l) = −log(1 + e^(−l)), which neither overflows nor warns of a NaN."""
     with np.errstate(invalid="ignore"):
         return np.asarray(-np.logaddexp(0.0, -logit))
-
-
-def _require_pair(owner: str, p_data: Density, p_g: Density) -> None:
-    density(owner, "p_g", p_g, density(owner, "p_data", p_data).dim)

@@ -1,13 +1,14 @@
 """
 Adaptive integration on the line and in the plane: Gauss–Kronrod with 7 and 15 nodes.
 
-A panel (in the plane, a rectangle) whose results differ by too much is halved along
-each axis; all panels of a round are evaluated in one call. Source of the rule: Kronrod
-1965; its nodes and weights are those of QUADPACK's qk15 (Piessens et al. 1983).
+If the two results on a panel (in the plane, a rectangle) differ too much, the panel is halved
+along each axis. All panels of a round are evaluated in one call. Source of the rule: Kronrod
+1965; the nodes and weights are those of QUADPACK's qk15 (Piessens et al. 1983).
 
-Two rules may agree by luck: at a kink in the right place they err alike. Two null rules are
-asked too (Berntsen & Espelid 1991, ACM TOMS 17, 233): the coefficients of degree 13 and 14 of the
-polynomial through the 15 values. A kink that one of them does not see, the other does.
+The two rules may agree by luck, because a kink in the right place gives both the same error.
+So two null rules are computed too (Berntsen & Espelid 1991, ACM TOMS 17, 233): the coefficients
+of degree 13 and 14 of the polynomial through the 15 values. If one misses a kink, the other
+sees it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from scratchgan.theory.estimate import Estimate
 
 __all__ = ["Integrand", "Values", "evaluated", "integrate", "integrate_plane"]
 
-# The positive nodes; every second one, from 0.949 on, and 0 belong to Gauss's 7.
+# The nodes from 0 up. Every second one, from 0.949 on, is a node of the Gauss rule with 7 nodes.
 _NODES = np.array([
     0.991455371120812639206854697526329,
     0.949107912342758524526189684047851,
@@ -57,7 +58,7 @@ _WG = np.concatenate([_GAUSS[:-1], _GAUSS[::-1]])
 
 
 def _null_rules() -> NDArray[np.float64]:
-    """Return weights (15, 2) that give the coefficients of degree 13 and 14; of less, nothing."""
+    """Return weights (15, 2) for the coefficients of degree 13 and 14; lower degrees give 0."""
     root = np.sqrt(_WK)
     polynomials, _ = np.linalg.qr(root[:, None] * np.polynomial.legendre.legvander(_X, 14))
     return np.asarray(root[:, None] * polynomials[:, 13:])
@@ -65,14 +66,14 @@ def _null_rules() -> NDArray[np.float64]:
 
 _NULL = _null_rules()
 
-_ROUNDS = 40  # halvings: enough to come within 1e-12 of a panel's end, where a fold may sit
+_ROUNDS = 40  # halvings: enough to come within 1e-12 of a panel's end, where a fold may be
 _MOST_PANELS = 20_000
-_MOST_CELLS = 12_000  # of 225 points each
+_MOST_CELLS = 12_000  # each has 225 points
 _EPS = float(np.finfo(np.float64).eps)
 
 Values: TypeAlias = NDArray[np.float64]
 Integrand: TypeAlias = Callable[[Values], Values | tuple[Values, Values]]
-"""Points to values, or to a pair of values and of how far rounding may put each off."""
+"""Takes points; returns their values, or a pair (values, bounds on their rounding errors)."""
 
 
 def integrate(f: Integrand, points: ArrayLike, tolerance: float = 1e-12) -> Estimate:
@@ -82,17 +83,17 @@ def integrate(f: Integrand, points: ArrayLike, tolerance: float = 1e-12) -> Esti
     Parameters
     ----------
     f : callable
-        Takes points (n,), gives values (n,), or a pair of them and of how far rounding may
-        put each off. An infinite value makes the integral infinite; a NaN makes it NaN.
+        Takes points (n,), gives values (n,), or a pair: the values and a bound on the rounding
+        error of each. An infinite value makes the integral infinite; a NaN makes it NaN.
     points : array (k,), increasing, k ≥ 2
-        Where f may be rough (a jump, a kink, a pole that can be integrated) or
-        narrow: no panel straddles one of them.
+        Places where f may be rough (a jump, a kink, an integrable pole) or narrow. Panels
+        end at these points.
     tolerance : float
-        Absolute; panels are halved until their errors sum to less.
+        Absolute. Panels are halved until the sum of their errors is smaller.
 
     Examples
     --------
-    >>> result = integrate(np.sqrt, [0.0, 1.0])             # a kink at its end: 2/3
+    >>> result = integrate(np.sqrt, [0.0, 1.0])             # infinite slope at 0; the result is 2/3
     >>> abs(result.value - 2 / 3) <= result.error <= 1e-10
     True
     """
@@ -101,7 +102,7 @@ def integrate(f: Integrand, points: ArrayLike, tolerance: float = 1e-12) -> Esti
     if edges.size < 2:
         return Estimate(0.0, 0.0)
     low, high = edges[:-1], edges[1:]
-    value = error = 0.0  # of the panels that are done
+    value = error = 0.0  # sums over the finished panels
     panels = 0
     for round_ in range(_ROUNDS):
         kronrod, differences, rounding = _rule(f, low, high)
@@ -109,7 +110,7 @@ def integrate(f: Integrand, points: ArrayLike, tolerance: float = 1e-12) -> Esti
             total = float(kronrod.sum())
             return Estimate(total, abs(total))  # ∞, or NaN
         panels += low.size
-        # A panel is done when its error is its share of the tolerance, or only rounding.
+        # A panel is finished when its error is within its share of the tolerance, or is rounding.
         share = tolerance / max(panels, 64)
         last = round_ == _ROUNDS - 1 or panels > _MOST_PANELS
         middle = (low + high) / 2
@@ -125,30 +126,30 @@ def integrate(f: Integrand, points: ArrayLike, tolerance: float = 1e-12) -> Esti
 
 
 def _rule(f: Integrand, low: Values, high: Values) -> tuple[Values, Values, Values]:
-    """Kronrod's result on each panel, how far other rules differ from it, and its rounding."""
+    """Return for each panel Kronrod's result, the other rules' difference, and the rounding."""
     half = (high - low) / 2
     x = ((low + high) / 2)[:, None] + half[:, None] * _X
     y, noise = (a.reshape(x.shape) for a in evaluated(f, x.ravel()))
-    with np.errstate(invalid="ignore"):  # inf − inf, where f is infinite: seen by the caller
+    with np.errstate(invalid="ignore"):  # inf − inf where f is infinite; the caller handles it
         kronrod = half * (y @ _WK)
         difference = np.abs(kronrod - half * (y @ _WG))
         difference = np.maximum(difference, half * np.hypot(*(y @ _NULL).T))
-        # x is itself rounded: by ε|x|/2, which moves f by so much times |f′|. ∫ |f′| is how far
-        # f goes up and down.
+        # x is itself rounded, by ε|x|/2, which changes f by that times |f′|. The total rise and
+        # fall of f is ∫ |f′|.
         x_rounding = np.maximum(np.abs(low), np.abs(high)) * np.abs(np.diff(y)).sum(axis=1)
         rounding = _EPS * (100 * half * (np.abs(y) @ _WK) + x_rounding) + half * (noise @ _WK)
     return kronrod, difference, rounding
 
 
 def evaluated(f: Integrand, x: Values) -> tuple[Values, Values]:
-    """Return f(x), and how far rounding may put it off: 0 where f does not say so."""
+    """Return f(x) and the bound on its rounding error: 0 if f gives none."""
     found = f(x)
     y, noise = found if isinstance(found, tuple) and len(found) == 2 else (found, 0.0)
-    return _each("f", y, len(x)), _each("the rounding of f", noise, len(x))
+    return _each("f", y, len(x)), _each("the rounding error of f", noise, len(x))
 
 
 def _each(what: str, values: ArrayLike, n: int) -> Values:
-    """Return one value for each of n points; a single number is that of all."""
+    """Return one value for each of n points; a single number is repeated for all."""
     found = checks.array("", what, values).astype(np.float64, copy=False)
     if found.shape not in ((), (n,)):
         raise ShapeError(f"{what} has shape {found.shape} at {n} points; expected ({n},)")
@@ -171,8 +172,8 @@ def integrate_plane(
     x_points, y_points : array (k,), increasing, k ≥ 2
         The rectangle's sides, cut where f may be rough or narrow.
     tolerance : float
-        Absolute; rectangles are quartered until their errors sum to less, or there
-        are 12,000 of them: then ``error`` says what was reached.
+        Absolute. Rectangles are quartered until the sum of their errors is smaller, or until
+        there are 12,000 rectangles; ``error`` then says what was reached.
 
     Examples
     --------
@@ -209,9 +210,9 @@ def integrate_plane(
 
 
 def _rule_plane(f: Integrand, cells: Values) -> tuple[Values, Values, Values]:
-    """Kronrod's result on each cell, how far other rules differ from it, and its rounding."""
+    """Return for each cell Kronrod's result, the other rules' difference, and the rounding."""
     results = []
-    for block in np.array_split(cells, -(-cells.shape[1] // 500), axis=1):  # to bound the memory
+    for block in np.array_split(cells, -(-cells.shape[1] // 500), axis=1):  # bounds the memory
         left, right, bottom, top = block
         x = ((left + right) / 2)[:, None] + ((right - left) / 2)[:, None] * _X
         y = ((bottom + top) / 2)[:, None] + ((top - bottom) / 2)[:, None] * _X
@@ -228,7 +229,7 @@ def _rule_plane(f: Integrand, cells: Values) -> tuple[Values, Values, Values]:
             gauss = area * np.einsum("cij,i,j->c", values, _WG, _WG)
             null = np.hypot(np.hypot(*(along_x @ _NULL).T), np.hypot(*(along_y @ _NULL).T))
             difference = np.maximum(np.abs(kronrod - gauss), area * null)
-            # As on the line, along each axis: how far f goes up and down, over the other one.
+            # As on the line: the rise and fall of f along each axis, integrated over the other.
             far_x, far_y = np.maximum(np.abs(block[::2]), np.abs(block[1::2]))
             up_down_x = np.abs(np.diff(values, axis=1)).sum(axis=1) @ _WK
             up_down_y = np.abs(np.diff(values, axis=2)).sum(axis=2) @ _WK

@@ -1,4 +1,4 @@
-"""More densities on the line: uniform, Laplace, logistic, and one given as a table."""
+"""More densities on the line: uniform, Laplace, logistic, and a histogram."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scratchgan.theory.densities import Density, Points
 
 __all__ = ["Laplace", "Logistic", "Tabulated", "Uniform"]
 
-# In scales. Beyond 700 an exponential tail is 1e-304.
+# In multiples of the scale. At 700 an exponential tail is 1e-304.
 _OUTWARDS = np.array([0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 700])
 _TAILED = np.concatenate([-_OUTWARDS[::-1], [0.0], _OUTWARDS])
 
@@ -57,7 +57,7 @@ class Uniform(Density):
 
 
 class _Scaled(Density):
-    """What densities of a mean and a scale share."""
+    """A density on the line with a mean and a scale: the base of Laplace and Logistic."""
 
     dim = 1
 
@@ -75,7 +75,7 @@ class _Scaled(Density):
 
 class Laplace(_Scaled):
     """
-    exp(−|x − mean| / scale) / (2 scale): a kink at its mean, and exponential tails.
+    exp(−|x − mean| / scale) / (2 scale), with a kink at the mean and exponential tails.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ class Laplace(_Scaled):
 
 class Logistic(_Scaled):
     """
-    σ(u) (1 − σ(u)) / scale with u = (x − mean) / scale: its cdf is the sigmoid σ.
+    σ(u) (1 − σ(u)) / scale with u = (x − mean) / scale; the cdf is the sigmoid σ(u).
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ class Logistic(_Scaled):
     name = "logistic"
 
     def _log_pdf(self, x: Points) -> Points:
-        u = np.abs(x[:, 0] - self.mean) / self.scale  # symmetric, and e^(−u) cannot overflow
+        u = np.abs(x[:, 0] - self.mean) / self.scale  # p is symmetric; e^(−|u|) cannot overflow
         log_p: Points = -u - 2 * np.log1p(np.exp(-u)) - np.log(self.scale)
         return log_p
 
@@ -125,14 +125,14 @@ class Logistic(_Scaled):
 
 class Tabulated(Density):
     """
-    A histogram: constant on each bin.
+    A histogram: the density is constant on each bin.
 
     Parameters
     ----------
     edges : array (bins + 1,)
         Increasing.
     masses : array (bins,)
-        The probability of each bin; 0 or more, summing to 1.
+        The probability of each bin: 0 or more, with sum 1.
 
     Examples
     --------
@@ -152,11 +152,11 @@ class Tabulated(Density):
                 " expected (bins + 1,) and (bins,)"
             )
         if not (np.isfinite(self.edges).all() and (np.diff(self.edges) > 0).all()):
-            raise ValueError("Tabulated: edges must be finite and increase")
+            raise ValueError("Tabulated: edges must be finite and increasing")
         if not (self.masses.min() >= 0 and abs(self.masses.sum() - 1) <= 1e-9):
             raise ValueError(
-                f"Tabulated: masses lie from {self.masses.min():g} and sum to"
-                f" {self.masses.sum():g}; expected 0 or more, summing to 1"
+                f"Tabulated: the smallest mass is {self.masses.min():g} and their sum is"
+                f" {self.masses.sum():g}; expected masses of 0 or more with sum 1"
             )
         self.support = (float(self.edges[0]), float(self.edges[-1]))
 
@@ -165,7 +165,7 @@ class Tabulated(Density):
 
     def _log_pdf(self, x: Points) -> Points:
         place = np.searchsorted(self.edges, x[:, 0], side="right") - 1
-        place[x[:, 0] == self.edges[-1]] -= 1  # the last bin is closed
+        place[x[:, 0] == self.edges[-1]] -= 1  # the last edge belongs to the last bin
         inside = (place >= 0) & (place < self.masses.size)
         with np.errstate(divide="ignore"):
             heights = np.log(self.masses) - np.log(np.diff(self.edges))

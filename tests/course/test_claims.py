@@ -63,9 +63,9 @@ def test_cases(left, right, equal):
     ("left", "right"), [(np.nan, np.nan), (0.0, np.nan), ([np.nan, 1.0], [0.0, 2.0])]
 )
 def test_nan_decides_nothing(left, right):
-    with pytest.raises(NonFiniteError, match="NaN decides nothing"):
+    with pytest.raises(NonFiniteError, match="expected numbers"):
         close(left, right)
-    with pytest.raises(NonFiniteError, match="NaN decides nothing"):
+    with pytest.raises(NonFiniteError, match="expected numbers"):
         close(right, left)
 
 
@@ -74,12 +74,12 @@ def test_nan_decides_nothing(left, right):
     [(np.ones(3), 1.0), (np.ones((3, 1)), np.ones(3)), (np.ones((2, 3)), np.ones((3, 2)))],
 )
 def test_nothing_is_broadcast(left, right):
-    with pytest.raises(ShapeError, match="expected one shape"):
+    with pytest.raises(ShapeError, match="expected the same shape"):
         close(left, right)
 
 
 def test_empty_arrays_decide_nothing():
-    with pytest.raises(ShapeError, match="nothing to compare"):
+    with pytest.raises(ShapeError, match="expected numbers to compare"):
         close(np.ones((0, 3)), np.ones((0, 3)))
 
 
@@ -119,9 +119,9 @@ def test_the_value_of_an_estimate_counts_and_its_error_does_not_join_the_compari
 
 @pytest.mark.parametrize("error", [1e-6, np.inf, np.nan])
 def test_an_estimate_coarser_than_the_tolerance_decides_nothing(error):
-    with pytest.raises(ValueError, match="cannot be held"):
+    with pytest.raises(ValueError, match="larger than the tolerance"):
         close(Estimate(2.0, error), 2.0)
-    with pytest.raises(ValueError, match="cannot be held"):
+    with pytest.raises(ValueError, match="larger than the tolerance"):
         close(np.array([2.0, 1.0]), [Estimate(3.0, error), Estimate(1.0, 0.0)])
     assert close(Estimate(2.0, 1e-6), 2.0, 1e-5)
 
@@ -135,5 +135,5 @@ def test_the_larger_side_is_the_scale():
 def test_the_errors_of_both_sides_add_up():
     half = Estimate(0.5, 0.6e-9)
     assert close(half, 0.5)
-    with pytest.raises(ValueError, match="cannot be held"):
+    with pytest.raises(ValueError, match="larger than the tolerance"):
         close(half, half)

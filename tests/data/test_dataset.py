@@ -100,12 +100,12 @@ def holed(value):
         ({"x": holed(-np.inf)}, r"\(-inf\) at row 2, column 5; remove or replace"),
         ({"x": holed(1e300)}, r"not finite in float32, the first \(1e\+300\)"),
         ({"x_test": np.full((2, 6), np.nan)}, "x_test has 12 values"),
-        ({"x": np.zeros((4, 6), int)}, "dtype int64; .*astype.*divided by the greatest"),
+        ({"x": np.zeros((4, 6), int)}, "dtype int64; .*astype.*divide pixels by the largest"),
         ({"x": np.zeros((4, 6), np.uint8)}, "dtype uint8"),
         ({"x": np.zeros((4, 6), bool)}, "dtype bool; expected floating point"),
         ({"x": np.full((4, 6), "a")}, "dtype <U1"),
         ({"x": np.zeros((4, 6), complex)}, "dtype complex128"),
-        ({"x": [[0.0, 1.0], [2.0]]}, "x is .*; expected rows of one length"),
+        ({"x": [[0.0, 1.0], [2.0]]}, "x is .*; expected rows of equal length"),
         ({"x": np.zeros(6)}, r"shape \(6,\); expected \(n, features\)"),
         ({"x": np.zeros((4, 2, 3))}, r"shape \(4, 2, 3\)"),
         ({"x": np.zeros((0, 6))}, "x is empty"),
@@ -116,7 +116,7 @@ def holed(value):
         ({"labels": np.zeros(4)}, "labels is float64; expected integers"),
         ({"labels": np.array([0, 1, 2, 0])}, "examples of 3 classes, and 2 were named"),
         ({"labels": np.array([0, -1, 1, 0])}, r"the classes -1, 0, 1; expected 0, 1, 2, an ex"),
-        ({"labels_test": np.array([0, 2])}, "labels_test lies from 0 to 2"),
+        ({"labels_test": np.array([0, 2])}, "labels_test has values from 0 to 2"),
         ({"labels_test": np.array([0])}, r"labels_test has shape \(1,\)"),
         ({"labels_test": None}, "none for x_test; give labels_test"),
         ({"x_test": None}, "there is labels_test, and no x_test"),
@@ -129,11 +129,14 @@ def holed(value):
         ({"labels": np.zeros(4, int)}, "labels holds examples of 1 classes, and 2 were named"),
         ({"labels": np.array([1, 2, 2, 1])}, "the classes 1, 2; expected 0, 1, an example of each"),
         ({"labels_test": np.array([0.0, 1.0])}, "labels_test is float64; expected integers"),
-        ({"labels_test": np.array([-1, 1])}, "labels_test lies from -1 to 1; expected 0 to 1"),
+        (
+            {"labels_test": np.array([-1, 1])},
+            "labels_test has values from -1 to 1; expected 0 to 1",
+        ),
         ({"labels_test": np.array(["a", "b"])}, "expected real numbers"),
         ({"x": np.ma.masked_greater(np.zeros((4, 6)), 1)}, "x is a masked array"),
         ({"image_shape": (6,)}, r"image_shape is \(6,\); expected two numbers"),
-        ({"density": ring()}, "density is 2-dimensional and x has 6"),
+        ({"density": ring()}, "density has dimension 2 and x has 6"),
     ],
 )
 def test_bad_input_is_named_with_its_remedy(changes, message):
@@ -147,7 +150,7 @@ def test_bad_input_is_named_with_its_remedy(changes, message):
         (np.zeros((3, 8, 8), np.uint8), None, "dtype uint8"),
         (np.zeros(5), None, r"to \(n, 1\) where"),
         (np.zeros((0, 2)), None, "empty"),
-        ([[0.0], [1.0, 2.0]], None, "expected rows of one length"),
+        ([[0.0], [1.0, 2.0]], None, "expected rows of equal length"),
         (np.zeros((2, 2)), [0.0, 1.0], "expected integers"),
         (np.zeros((2, 2)), [], r"labels has shape \(0,\)"),
         (np.zeros((2, 2)), [-1, 0], "the classes -1, 0; expected 0, 1"),
@@ -212,3 +215,22 @@ def test_a_label_s_size_costs_no_memory():
         assert tracemalloc.get_traced_memory()[1] <= 1 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_the_last_examples_are_held_back():
+    x = np.arange(10, dtype=np.float32).reshape(5, 2)
+    data = Dataset.from_array(x, name="x", labels=np.array([0, 1, 0, 1, 2]))
+    seen, held_back = data.split(2)
+    assert seen.x.tolist() == x[:3].tolist()
+    assert held_back.x.tolist() == x[3:].tolist()
+    assert (seen.labels.tolist(), held_back.labels.tolist()) == ([0, 1, 0], [1, 2])
+    seen, held_back = data.split(0)
+    assert (len(seen.x), len(held_back.x)) == (5, 0)
+    assert Dataset.from_array(x, name="x").split(2)[0].labels is None
+
+
+@pytest.mark.parametrize("validation", [-1, 5, 2.5, True])
+def test_something_is_left_to_train_on(validation):
+    data = Dataset.from_array(np.ones((5, 2)), name="x")
+    with pytest.raises(ValueError, match="data set 'x': validation is"):
+        data.split(validation)

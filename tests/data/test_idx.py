@@ -36,21 +36,21 @@ def test_reads_what_was_written(tmp_path, a, compress, suffix):
 GOOD = idx_bytes(IMAGES)
 GZ = gzip.compress(GOOD)
 BAD = {
-    "empty": (b"", "no IDX file: it begins with b''"),
+    "empty": (b"", "not an IDX file: it begins with b''"),
     "web page": (b"<!DOCTYPE html><html>", "begins with b'<!DO'; expected two zero bytes"),
-    "magic": (b"\x00\x01" + GOOD[2:], "no IDX file"),
+    "magic": (b"\x00\x01" + GOOD[2:], "not an IDX file"),
     "float32": (b"\x00\x00\x0d" + GOOD[3:], "type 0x0d; expected 0x08"),
-    "no dimensions": (b"\x00\x00\x08\x00", "cut short: .*0 dimensions"),
-    "header cut": (GOOD[:9], "cut short: 9 bytes do not hold the header of 3 dimensions"),
-    "data cut": (GOOD[:-1], "cut short: .*declares shape .3, 4, 5., 60 bytes, and 59 follow"),
-    "no data": (GOOD[:16], "cut short: .*and 0 follow"),
+    "no dimensions": (b"\x00\x00\x08\x00", "truncated: .*0 dimensions"),
+    "header cut": (GOOD[:9], "truncated: 9 bytes are too few for the header of 3 dimensions"),
+    "data cut": (GOOD[:-1], "truncated: .*declares shape .3, 4, 5., 60 bytes, and 59 follow"),
+    "no data": (GOOD[:16], "truncated: .*and 0 follow"),
     "too long": (GOOD + b"\0", "too long: .*60 bytes, and more follow"),
-    "huge": (GOOD[:4] + b"\xff" * 12 + GOOD[16:], "cut short: .*4294967295"),
+    "huge": (GOOD[:4] + b"\xff" * 12 + GOOD[16:], "truncated: .*4294967295"),
     "gz cut": (GZ[:-9], "damaged or incomplete gzip file"),
     "gz cut at once": (GZ[:5], "damaged or incomplete gzip file"),
     "gz CRC": (GZ[:-8] + bytes([GZ[-8] ^ 1]) + GZ[-7:], "gzip file .CRC check failed"),
     "gz deflate": (GZ[:12] + b"\xff\xff\xff" + GZ[15:], "damaged or incomplete gzip file"),
-    "gz of a gz": (gzip.compress(GZ), "no IDX file"),
+    "gz of a gz": (gzip.compress(GZ), "not an IDX file"),
 }
 
 

@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import os
 import socket
+import stat
 import struct
 import threading
 from dataclasses import replace
@@ -17,6 +18,7 @@ import pytest
 from scratchgan.data import load, mnist
 from scratchgan.data.files import Distribution
 from scratchgan.errors import DataError
+from scratchgan.files import writing
 
 TRAIN, TEST = 12, 4
 NAMES = (
@@ -173,8 +175,8 @@ SPOILT = {
     "truncated": "damaged or incomplete gzip file",
     "other contents": f"damaged or belongs to another data set.*expected {SHA256[0]}",
     "labels": r"holds an array of shape \(12,\); expected \(12, 28, 28\)",
-    "web page": "is no IDX file",
-    "empty": "is no IDX file",
+    "web page": "is not an IDX file",
+    "empty": "is not an IDX file",
     "endless": "is too long: more than",
 }
 
@@ -256,7 +258,7 @@ def test_damaged_cache_and_no_network(cache, dead_url):
     (cache / IMAGES).write_bytes(b"")
     with (
         pytest.warns(UserWarning, match="Looking for another copy"),
-        pytest.raises(DataError, match=f"(?s){cache / IMAGES} is no IDX file.*ConnectionError"),
+        pytest.raises(DataError, match=f"(?s){cache / IMAGES} is not an IDX file.*ConnectionError"),
     ):
         tiny(dead_url)
     assert (cache / IMAGES).read_bytes() == b""
@@ -269,13 +271,13 @@ def test_system_folder_is_used(tmp_path, dead_url, cache):
 
 def fail_to_write(monkeypatch, number):
     """Let half of the bytes reach the disk before it is full."""
-    real = Path.write_bytes
 
-    def write_bytes(self, data):
-        real(self, data[: len(data) // 2])
-        raise OSError(number, os.strerror(number), str(self))
+    def fsync(descriptor):
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
+            raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    monkeypatch.setattr(writing.os, "fsync", fsync)
 
 
 def test_full_disk(server, cache, monkeypatch):
@@ -305,10 +307,10 @@ def test_cache_that_is_a_file(server, cache):
 
 
 def test_interrupt_before_the_rename_leaves_nothing(server, cache, monkeypatch):
-    def interrupt(self, target):
+    def interrupt(source, target):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, "replace", interrupt)
+    monkeypatch.setattr(writing.os, "replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
         tiny(server.url)
     assert files_in(cache) == []
@@ -392,7 +394,7 @@ def test_damaged_file_in_data_dir_is_left_as_it_is(tmp_path, monkeypatch, server
     folder = put(tmp_path / "tiny")
     (folder / IMAGES).write_bytes(b"not this")
     monkeypatch.setenv("SCRATCHGAN_DATA_DIR", str(tmp_path))
-    with pytest.raises(DataError, match=f"{folder / IMAGES} is no IDX file"):
+    with pytest.raises(DataError, match=f"{folder / IMAGES} is not an IDX file"):
         tiny(server.url)
     assert (folder / IMAGES).read_bytes() == b"not this"
     assert server.asked == []

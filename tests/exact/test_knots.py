@@ -217,10 +217,16 @@ OTHER = Network(Sequential(Linear(1, 3, "relu"), Linear(3, 1)), seed=1)
     [
         (lambda: g_and_dg(3), "network is 3; expected a Network"),
         (lambda: g_and_dg(Network), "the class Network; expected a Network"),
-        (lambda: g_and_dg(GOOD, 3), "params is 3; expected a tuple of 2"),
-        (lambda: g_and_dg(GOOD, GOOD.params[:1]), "expected a tuple of 2"),
-        (lambda: g_and_dg(GOOD, ({}, {})), r"params\[0\].*expected a mapping of weight, bias"),
-        (lambda: g_and_dg(GOOD, OTHER.params), r"params\[0\].weight.*shape \(1, 2\)"),
+        (lambda: g_and_dg(GOOD, 3), "3 stands in the tree of parameters"),
+        (
+            lambda: g_and_dg(GOOD, GOOD.params[:1]),
+            r"has nothing .* where 1.weight \(2, 1\) is",
+        ),
+        (lambda: g_and_dg(GOOD, ({}, {})), r"has nothing \(\) where 0.weight"),
+        (
+            lambda: g_and_dg(GOOD, OTHER.params),
+            r"0.weight \(1, 3\) where 0.weight \(1, 2\)",
+        ),
         (lambda: g_and_dg(GOOD)(np.ones((3, 2))), r"expected \(n,\)"),
         (lambda: g_and_dg(GOOD)(np.ma.masked_greater([0.0, 2.0], 1)), "masked"),
         (lambda: g_and_dg(GOOD)("abc"), "expected"),

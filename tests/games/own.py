@@ -4,8 +4,8 @@ import numpy as np
 
 import scratchgan as sg
 from scratchgan.backends import default_backend
-from scratchgan.games import Exact, Optimum
-from scratchgan.theory import DiscriminatorGap, Estimate
+from scratchgan.games import Optimum
+from scratchgan.theory import Estimate
 
 
 def mean_square(outputs, target, ops):
@@ -44,24 +44,13 @@ class LeastSquares(sg.Game):
         ops = ops or default_backend()
         return *mean_square(fake, self.goal, ops), None
 
-    def exact(self, D, p_data, p_g):
-        def best(x):
-            return 1 / (1 + np.exp(p_g.log_pdf(x) - p_data.log_pdf(x)))
+    def exact_value(self, D, p_data, p_g):
+        real = p_data.expect(lambda x: -((D(x) - 1) ** 2) / 2, p_g.landmarks())
+        fake = p_g.expect(lambda x: -(D(x) ** 2) / 2, p_data.landmarks())
+        return Estimate(real.value + fake.value, real.error + fake.error)
 
-        def value(D):
-            real = p_data.expect(lambda x: -((D(x) - 1) ** 2) / 2, p_g.landmarks())
-            fake = p_g.expect(lambda x: -(D(x) ** 2) / 2, p_data.landmarks())
-            return Estimate(real.value + fake.value, real.error + fake.error)
-
-        def off(x):
-            return np.abs(D(x) - best(x))
-
-        reached, most = value(D), value(best)
-        distance = (
-            p_data.expect(off, p_g.landmarks()).value + p_g.expect(off, p_data.landmarks()).value
-        ) / 2
-        gap = DiscriminatorGap(most.value - reached.value, distance, most.error + reached.error)
-        return Exact(reached, gap)
+    def optimal_d(self, p_data, p_g):
+        return lambda x: 1 / (1 + np.exp(p_g.log_pdf(x) - p_data.log_pdf(x)))
 
 
 class Wasserstein(sg.Game):

@@ -20,8 +20,8 @@ def discriminator(labels):
 
 
 def networks(labels=False, dtype=np.float64, ops=None):
-    G = Network(generator(labels), seed=1, dtype=dtype, ops=ops)
-    D = Network(discriminator(labels), seed=2, dtype=dtype, ops=ops)
+    G = Network(generator(labels), seed=1, dtype=dtype, backend=ops)
+    D = Network(discriminator(labels), seed=2, dtype=dtype, backend=ops)
     return G, D
 
 
@@ -50,5 +50,5 @@ def trainer(labels=False, dtype=np.float64, optimizer=None, **options):
     return Trainer(
         G, D, x,
         noise=Noise(NOISE), optimizer_g=optimizer, optimizer_d=optimizer,
-        labels=y, classes=CLASSES if labels else 0, **options,
+        labels=y, **options,
     )  # fmt: skip

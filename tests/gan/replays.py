@@ -124,7 +124,7 @@ class Game(NamedTuple):
         )
         return Trainer(
             G, D, x,
-            noise=self.noise, labels=labels, classes=self.classes, **{**self.settings, **changes},
+            noise=self.noise, labels=labels, **{**self.settings, **changes},
         )  # fmt: skip
 
 

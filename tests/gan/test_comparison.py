@@ -193,9 +193,9 @@ FOUND = {
     "a number": (Hidden, "the first row that differs is {r}, scale, for {who}'s Hidden in "),
     "NumPy beside the operations": (BesideThem, "the first row that differs is "),
     "another operation": (
-        AnotherOperation, "row {r} is scale, and add is run, for {who}'s AnotherOperation in ",
+        AnotherOperation, "row {r} is scale, but add is run, for {who}'s AnotherOperation in ",
     ),
-    "one operation more": (OneMore, ", and add is run, for {who}'s OneMore in "),
+    "one operation more": (OneMore, ", but add is run, for {who}'s OneMore in "),
 }  # fmt: skip
 
 
@@ -213,8 +213,8 @@ def test_what_changes_unseen_is_found(name, who):
     said = str(caught.value)
     r = next(int(line.split()[0]) for line in listing if " scale " in line)
     assert says.format(r=r, who=who) in said
-    assert said.startswith(f"iteration {FIRST + 1} computes something else when it is run")
-    assert f"agreed last at iteration 2; wrong may be: iterations 3 to {FIRST}." in said
+    assert said.startswith(f"iteration {FIRST + 1} gives different results when it is run")
+    assert f"last agreed at iteration 2; iterations 3 to {FIRST} may be wrong." in said
     assert "trainer.recorder.enabled = False" in said
     assert a.iteration == FIRST
     assert a.recorder.program is None
@@ -273,7 +273,7 @@ def test_where_somebody_has_gone_back():
     a.restore(*early)
     a.train(3)
     change(a)
-    with pytest.raises(ReplayError, match="agreed last at iteration 1; wrong may be: iterations 2"):
+    with pytest.raises(ReplayError, match="last agreed at iteration 1; iterations 2"):
         a.train(5000)
 
 
@@ -282,7 +282,7 @@ def test_nothing_before_is_in_doubt_where_they_agreed_just_before(monkeypatch):
     a = game(G=Hidden()).make()
     a.train(4)
     change(a)
-    with pytest.raises(ReplayError, match="agreed last at iteration 4; wrong may be: none before"):
+    with pytest.raises(ReplayError, match="iteration 4; no earlier iteration is wrong"):
         a.train(1)
 
 

@@ -468,7 +468,7 @@ def test_who_reads_the_iteration_is_named():
     t = game(D=ByIteration()).make()
     t.train(3)
     assert t.recorder.refusal.startswith(
-        "D's ByIteration in discriminator_step reads which iteration it is"
+        "D's ByIteration in discriminator_step reads the number of the iteration"
     )
     assert t.recorder.stream is Stream  # nobody is watched any more
 
@@ -517,6 +517,7 @@ class Draws(Tanh):
 
 class Counts(Tanh):
     def __init__(self):
+        super().__init__()
         self.calls = 0
 
     def forward(self, params, x, ctx):
@@ -612,7 +613,7 @@ class Twice(SGD):
 
 
 OUTSIDE = "outside the vocabulary"
-OTHER_BITS = "a replayed iteration has other bits than one that is run"
+OTHER_BITS = "the same iteration run directly have different bits"
 
 ITSELF = "changes while an iteration is made"
 OWN_OPTIMIZER = "is not an optimiser of scratchgan"  # it may look at t, or at values, later on
@@ -994,8 +995,8 @@ print(kilobytes() - before)
 def test_recording_takes_no_iteration_of_its_own():
     """The one that is recorded and the one that is checked are run once each, and count."""
     t = toy().make()
-    runs, play = [], t.play
-    t.play = lambda: runs.append(t.iteration) or play()
+    runs, play = [], t.recorder._play
+    t.recorder._play = lambda: runs.append(t.iteration) or play()
     t.train(10)
     assert runs == [0, 1]
     assert replays(t)

@@ -277,7 +277,7 @@ def test_the_game_speaks_the_vocabulary(name, updates):
         return Trainer(
             G, D, rng.random((23, FEATURES)),
             noise=Noise(width), optimizer_g=Adam(1e-2), optimizer_d=SGD(0.1, 0.5, True),
-            labels=rng.integers(0, CLASSES, 23), classes=CLASSES, batch_size=BATCH,
+            labels=rng.integers(0, CLASSES, 23), batch_size=BATCH,
             updates=updates, ema=0.9, log_every=2,
         )  # fmt: skip
 
@@ -401,10 +401,10 @@ BAD = [
     ({"x": np.zeros((23, 3), np.uint8)}, DataError, "uint8; expected floats.*/ 255"),
     ({"x": np.full((23, 3), np.nan)}, DataError, "69 values that are NaN or infinite.*row 0"),
     ({"x": np.zeros((0, 3))}, DataError, r"\(0, 3\); expected an array \(examples, features\)"),
-    ({"x": np.zeros(23)}, DataError, r"\(23,\); expected an array"),
+    ({"x": np.zeros(23)}, DataError, r"have shape \(23,\); expected"),
     ({"x": [[1.0]]}, DataError, "batch_size is 5 and the data have 1 examples"),
     ({"batch_size": 24}, DataError, "batch_size is 24 and the data have 23 examples"),
-    ({"batch_size": 0}, DataError, "whole number, 1 ≤ batch_size ≤ 23"),
+    ({"batch_size": 0}, ValueError, "batch_size is 0; expected a whole number from 1"),
     ({"k": 0}, ValueError, "k is 0"),
     ({"k": 2, "updates": "simultaneous"}, ValueError, "need k = 1"),
     ({"log_every": 0}, ValueError, "log_every is 0"),
@@ -414,8 +414,7 @@ BAD = [
     ({"objective": "minmax"}, UnknownNameError, "did you mean 'minimax'"),
     ({"labels": np.zeros(22, int)}, DataError, r"expected \(23,\), one label for each"),
     ({"labels": [0.5] * 23}, DataError, "float64; expected integers"),
-    ({"labels": np.arange(23), "classes": 3}, DataError, "examples of 23 classes, and 3 were"),
-    ({"batch_size": 2.5}, DataError, "batch_size is 2.5"),
+    ({"batch_size": 2.5}, ValueError, "batch_size is 2.5"),
     ({"labels": np.zeros(23, int)}, ShapeError, "G takes 2 features and the noise give"),
     (
         {"D": Network(Linear(3, 2), dtype=np.float64)},

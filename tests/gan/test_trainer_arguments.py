@@ -76,13 +76,13 @@ def test_counts_of_any_kind_are_kept_as_plain_numbers(three):
     assert all((a == b).all() for a, b in zip(t.arrays().values(), plain.arrays().values()))  # noqa: B905
     assert json.loads(json.dumps(t.state())) == t.state()
     noise = Noise(three, "uniform", np.float32(-0.5), np.int8(2))
-    assert json.loads(json.dumps(noise.to_config())) == noise.to_config()
+    assert json.loads(json.dumps(noise.to_plain())) == noise.to_plain()
     assert noise == Noise(3, "uniform", -0.5, 2.0)
     assert [type(v) for v in asdict(noise).values()] == [int, str, float, float]
 
 
 def test_the_ends_of_the_ranges():
-    assert game(k=0xFFFF, batch_size=23, log_every=2**63 - 1, seed=2**64 - 1).k == 0xFFFF
+    assert game(k=0xFFFF, batch_size=23, log_every=10**12, seed=2**64 - 1).k == 0xFFFF
     assert game(batch_size=1).data.per_epoch == 23
     assert game().train(0) == []
     assert Noise(1_000_000).features == 1_000_000
@@ -90,7 +90,7 @@ def test_the_ends_of_the_ranges():
     t.train(3)
     assert (t.G.average_flat == t.G.network.flat).all()  # a decay of 0 keeps nothing
     for wrong in (
-        {"k": 0x10000}, {"batch_size": 24}, {"log_every": 2**63}, {"seed": 2**64}, {"ema": 1},
+        {"k": 0x10000}, {"batch_size": 24}, {"log_every": 10**12 + 1}, {"seed": 2**64}, {"ema": 1},
     ):  # fmt: skip
         with pytest.raises(ValueError, match=f"{next(iter(wrong))} is .*expected"):
             game(**wrong)
@@ -148,9 +148,7 @@ def test_what_is_not_said():
 # -- parts ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "value", [0, 1.5, "adam", None, [3], np.array([1.0, 2.0]), Adam, {}], **kinds
-)
+@pytest.mark.parametrize("value", [0, 1.5, "adam", None, [3], np.array([1.0, 2.0]), Adam], **kinds)
 def test_what_is_no_part_of_a_game(value):
     """The class in the place of its instance is told to be called."""
     for name in ("G", "D"):
@@ -159,9 +157,9 @@ def test_what_is_no_part_of_a_game(value):
                 game(**{name: value})
     for name in ("optimizer_g", "optimizer_d"):
         call = r" \(call the class: Adam" if value is Adam else ""
-        with pytest.raises(ValueError, match=f"Trainer: {name} is .*optimizer, such as.*{call}"):
+        with pytest.raises(ValueError, match=f"^{name} is .*optimizer, such as.*{call}"):
             game(**{name: value})
-    with pytest.raises(ValueError, match="Trainer: noise is .*expected a Noise, such as Noise"):
+    with pytest.raises(ValueError, match="^noise is .*expected a Noise, such as Noise"):
         game(noise=value)
     G, _ = networks()
     with pytest.raises(ValueError, match="Player: network is"):
@@ -231,16 +229,16 @@ class Table:
 @pytest.mark.parametrize(
     ("x", "said"),
     [
-        (Table(), r"x is a Table of shape \(23, 3\).*give \.to_numpy\(\) of it"),
+        (Table(), r"x is a Table of shape \(23, 3\).*convert it with \.to_numpy\(\)"),
         (None, "x is None; expected a NumPy array"),
         ("abc", "x is 'abc'; expected a NumPy array"),
-        (np.ma.masked_greater(X, 0.5), "x is a masked array, whose mask would be lost"),
+        (np.ma.masked_greater(X, 0.5), "x is a masked array, and its mask would be lost"),
         (X.astype(str), "expected real numbers"),
         (X.astype(complex), "of dtype complex128; expected real numbers"),
         (X.astype(object), "expected real numbers"),
-        (X[:, 0], r"the data are \(23,\); expected an array"),
-        (X[None], r"the data are \(1, 23, 3\); expected an array"),
-        (X[:, :0], r"the data are \(23, 0\); expected an array"),
+        (X[:, 0], r"the data have shape \(23,\); expected"),
+        (X[None], r"the data have shape \(1, 23, 3\); expected"),
+        (X[:, :0], r"the data have shape \(23, 0\); expected"),
         (X > 0.5, "the data are bool; expected floats"),
         (X.astype(int), "the data are int64; expected floats: scale them first"),
         (np.where(np.isin(np.arange(23), [4, 9])[:, None], np.nan, X), "6 values.*first in row 4;"),
@@ -248,7 +246,10 @@ class Table:
             np.where(X[7, 1] == X, -np.inf, X),
             "1 values that are NaN or infinite, the first in row 7",
         ),
-        (np.full((23, FEATURES), 1e300), "the data reach 1e.300, too far for float32"),
+        (
+            np.full((23, FEATURES), 1e300),
+            "the data have values up to 1e.300, which overflow in float32",
+        ),
     ],
 )
 def test_what_are_no_examples(x, said):
@@ -295,10 +296,9 @@ EACH = np.arange(23) % CLASSES
 
 
 @pytest.mark.parametrize("kind", [list, np.uint8, np.int64, np.uint64, ">i2"])
-@pytest.mark.parametrize("classes", [0, CLASSES, np.int64(CLASSES)])
-def test_labels_of_any_integers(kind, classes):
+def test_labels_of_any_integers(kind):
     labels = EACH.tolist() if kind is list else EACH.astype(kind)
-    t = conditional(labels, classes=classes)
+    t = conditional(labels)
     assert t.data.classes == CLASSES
     assert t.samples(3, label=np.int64(1)).shape == (3, FEATURES)
     plain = conditional(EACH)
@@ -308,36 +308,24 @@ def test_labels_of_any_integers(kind, classes):
 
 
 @pytest.mark.parametrize(
-    ("labels", "classes", "said"),
+    ("labels", "said"),
     [
-        (EACH + 1, 0, "the classes 1, 2, 3; expected 0, 1, 2, an example of each"),
-        (EACH + 1, 4, "the classes 1, 2, 3"),
-        (2 * (EACH % 2), 0, "the classes 0, 2; expected 0, 1, an example of each"),
-        (2 * (EACH % 2), 3, "the classes 0, 2"),
-        (EACH - 1, 0, "the classes -1, 0, 1"),
-        (np.where(EACH == 2, 2**31, EACH), 0, "the classes 0, 1, 2147483648"),
-        (EACH.astype(np.uint64) + 2**63, 0, "the classes 9223372036854775808"),
-        (EACH, CLASSES - 1, "examples of 3 classes, and 2 were named"),
-        (EACH, CLASSES + 1, "examples of 3 classes, and 4 were named"),
-        (EACH, -1, "classes is -1; expected a whole number"),
-        (EACH, 1.5, "classes is 1.5; expected a whole number"),
-        (EACH, None, "classes is None; expected a whole number"),
-        (EACH.astype(float), 0, "labels is float64; expected integers"),
-        (EACH > 0, 0, "labels is bool; expected integers"),
-        (EACH[:9], 0, r"labels has shape \(9,\); expected \(23,\), one label for each example"),
-        (EACH[:, None], 0, r"labels has shape \(23, 1\)"),
-        (np.ma.masked_equal(EACH, 1), 0, "labels is a masked array"),
-        (EACH.astype(str), 0, "expected real numbers"),
+        (EACH + 1, "the classes 1, 2, 3; expected 0, 1, 2, an example of each"),
+        (2 * (EACH % 2), "the classes 0, 2; expected 0, 1, an example of each"),
+        (EACH - 1, "the classes -1, 0, 1"),
+        (np.where(EACH == 2, 2**31, EACH), "the classes 0, 1, 2147483648"),
+        (EACH.astype(np.uint64) + 2**63, "the classes 9223372036854775808"),
+        (EACH.astype(float), "labels is float64; expected integers"),
+        (EACH > 0, "labels is bool; expected integers"),
+        (EACH[:9], r"labels has shape \(9,\); expected \(23,\), one label for each example"),
+        (EACH[:, None], r"labels has shape \(23, 1\)"),
+        (np.ma.masked_equal(EACH, 1), "labels is a masked array"),
+        (EACH.astype(str), "expected real numbers"),
     ],
 )
-def test_labels_without_examples(labels, classes, said):
+def test_labels_without_examples(labels, said):
     with pytest.raises(ValueError, match=said):
-        conditional(labels, classes=classes)
-
-
-def test_classes_need_labels():
-    with pytest.raises(DataError, match="classes is 3 and there are no labels; give labels"):
-        game(classes=3)
+        conditional(labels)
 
 
 # -- noise, streams, samples ----------------------------------------------------------------------

@@ -17,6 +17,7 @@ import pytest
 from scratchgan.backends import Stream, get_backend
 from scratchgan.data import Dataset, load
 from scratchgan.errors import DataError, NonFiniteError, RunError, ShapeError, UnknownNameError
+from scratchgan.files.npz import checksum
 from scratchgan.gan.player import Player
 from scratchgan.gradcheck import gradcheck
 from scratchgan.metrics.classifier import (
@@ -118,7 +119,7 @@ def test_a_step_descends_the_gradient_of_the_formula(seeded):
     layer = Sequential(
         Linear(6, 7, "relu"), Dropout(1.0), Linear(7, 5, "relu"), Dropout(1.0), Linear(5, 3)
     )
-    network = Network(layer, seed=4, dtype=np.float64, ops=get_backend("reference"))
+    network = Network(layer, seed=4, dtype=np.float64, backend=get_backend("reference"))
     network.flat += 0.1 * np.random.default_rng(1).normal(size=network.flat.shape)
     rng, start = np.random.default_rng(2), network.flat.copy()
     x, y = rng.normal(size=(9, 6)), np.eye(3)[rng.integers(0, 3, 9)]
@@ -141,7 +142,9 @@ def test_a_step_descends_the_gradient_of_the_formula(seeded):
 def test_training_speaks_the_vocabulary_alone():
     """On arrays without operators, as those of a GPU, and with the same bits as on NumPy's."""
     data, reference = small_data(), get_backend("reference")
-    plain, opaque = (train(data, SMALL, ops=ops) for ops in (reference, OpaqueBackend(reference)))
+    plain, opaque = (
+        train(data, SMALL, backend=ops) for ops in (reference, OpaqueBackend(reference))
+    )
     assert bits(plain) == bits(opaque)
     assert plain.history == opaque.history
     np.testing.assert_array_equal(plain.features(data.x), opaque.features(data.x))
@@ -377,10 +380,9 @@ def spoil(path, change):
     """Write the file again with other contents, under a checksum that is not made again."""
     with np.load(path) as file:
         arrays = {name: file[name] for name in file.files}
-    meta = json.loads(str(arrays["meta"]))
+    meta = json.loads(str(arrays.pop("meta")))
     change(meta, arrays)
-    arrays["meta"] = np.array(json.dumps(meta))
-    np.savez(path, **arrays)
+    np.savez(path, meta=np.array(json.dumps(meta)), **arrays)
 
 
 def one_other_parameter(meta, arrays):
@@ -391,7 +393,7 @@ def sealed(meta, arrays, params):
     """Put other parameters, with the checksum that fits them."""
     meta.pop("sha256")
     arrays["params"] = params
-    meta["sha256"] = files._digest(meta, params)
+    meta["sha256"] = checksum(meta, arrays)
 
 
 def nan_and_a_right_checksum(meta, arrays):
@@ -403,17 +405,22 @@ def other_settings_and_a_right_checksum(meta, arrays):
     sealed(meta, arrays, arrays["params"])
 
 
+def of_no_kind(meta, arrays):
+    meta.pop("kind")
+    sealed(meta, arrays, arrays["params"])
+
+
 SPOILED = {
     "a parameter": (one_other_parameter, "corrupted.*checksum does not fit.*train it again"),
     "a setting": (lambda meta, arrays: meta["settings"].update(keep=0.9), "checksum does not fit"),
     "the seed": (lambda meta, arrays: meta.update(seed=8), "checksum does not fit"),
     "no parameters": (lambda meta, arrays: arrays.pop("params"), "corrupted.*train it again"),
-    "format 2": (lambda meta, arrays: meta.update(format=2), "has format 2, this version reads 1"),
+    "format 1": (lambda meta, arrays: meta.update(format=1), "has format 1, this version reads 2"),
     "NaN": (nan_and_a_right_checksum, "corrupted.*parameters are not finite"),
     "short": (lambda meta, arrays: sealed(meta, arrays, np.zeros(3, np.float32)), "architecture"),
     "float64": (lambda meta, arrays: sealed(meta, arrays, arrays["params"].astype(float)), "archi"),
     "settings": (other_settings_and_a_right_checksum, "corrupted.*epochs is 0; expected a whole"),
-    "a checkpoint": (lambda meta, arrays: meta.pop("kind"), "is no classifier, but another"),
+    "a checkpoint": (of_no_kind, "is no classifier, but another"),
 }
 
 
@@ -442,7 +449,7 @@ def test_a_compressed_file_is_not_unpacked(path):
     with np.load(path) as file:
         arrays = {name: file[name] for name in file.files}
     np.savez_compressed(path, **arrays)
-    with pytest.raises(RunError, match="it is compressed, which no classifier is"):
+    with pytest.raises(RunError, match="is compressed, which is never done here"):
         read_classifier(path)
 
 

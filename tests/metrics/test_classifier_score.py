@@ -202,7 +202,7 @@ class TestBadDays:
         "measure", [classifier_score, lambda p: label_agreement(p, np.zeros(len(p), int))]
     )
     def test_logits_are_no_probabilities(self, p, measure):
-        with pytest.raises(ValueError, match="logits want a softmax first"):
+        with pytest.raises(ValueError, match="apply softmax to logits first"):
             measure(p)
 
     @pytest.mark.parametrize("shape", [(3,), (0, 3), (2, 2, 2)])

@@ -190,7 +190,9 @@ class TestBadDays:
             kernel_distance(*map(np.zeros, shapes))
 
     def test_too_few_for_the_blocks(self):
-        with pytest.raises(ShapeError, match="make 10 blocks of at most 10; expected 2 examples"):
+        with pytest.raises(
+            ShapeError, match="make 10 blocks of at most 10; expected at least 2 examples"
+        ):
             kernel_distance(np.zeros((100, 2)), np.zeros((19, 2)), block=10)
         with pytest.raises(ShapeError, match="make 1 blocks"):
             kernel_distance(np.zeros((1, 2)), np.zeros((19, 2)))

@@ -15,7 +15,7 @@ from scratchgan.nn.flat import Parameters
 
 W = np.arange(6, dtype=np.float32).reshape(3, 2)
 X = np.ones((4, 3), np.float32)
-REMEDY = r"params\['weight'\] is a view .* neither be trained nor saved. Copy into it: .*copy_"
+REMEDY = r"params\['weight'\] is a view .* not be trained or saved. Copy into the view: .*copy_"
 
 
 def ones(rng, shape, dtype):
@@ -51,7 +51,7 @@ def merge(params):
 )
 def test_a_parameter_is_not_replaced(net, change):
     before = net.flat.copy()
-    with pytest.raises(TypeError, match=r"view of the network's buffer.*Copy into it"):
+    with pytest.raises(TypeError, match=r"view of the network's buffer.*Copy into the view"):
         change(net.params[0])
     assert list(net.params[0]) == ["weight", "bias"]
     assert (net.flat == before).all()
@@ -99,7 +99,7 @@ def pickled(net):
 )
 def test_the_views_of_a_copy_are_of_its_own_buffer(backend, again):
     ops = get_backend(backend)
-    net = Network(Sequential(Linear(3, 2, weight=ones, bias=ones), Tanh()), ops=ops)
+    net = Network(Sequential(Linear(3, 2, weight=ones, bias=ones), Tanh()), backend=ops)
     net.params[0]["weight"][...] = W
     other = again(net)
     assert (other(X) == net(X)).all()
@@ -108,7 +108,7 @@ def test_the_views_of_a_copy_are_of_its_own_buffer(backend, again):
     assert (net.params[0]["weight"] == W).all()
     assert isinstance(other.params[0], Parameters)
     assert (other.dtype, other.layout.describe()) == (net.dtype, net.layout.describe())
-    with pytest.raises(TypeError, match="Copy into it"):
+    with pytest.raises(TypeError, match="Copy into the view"):
         other.params[0]["weight"] = W
 
 
@@ -133,14 +133,17 @@ def test_any_mapping_is_a_tree_of_parameters(net):
 @pytest.mark.parametrize(
     ("tree", "message"),
     [
-        ((), r"has nothing \(\) where 0\.weight \(3, 2\) is due"),
-        (({"weight": W, "bias": W[0]}, {"more": W}), r"has 1\.more \(3, 2\) where nothing"),
-        (({"weight": W.T, "bias": W[0]}, {}), r"has 0\.weight \(2, 3\) where 0\.weight \(3, 2\)"),
-        (({"weight": W, "bias": 1.0}, {}), r"has 0\.bias None where 0\.bias \(2,\) is due"),
-        (({"weights": W, "bias": W[0]}, {}), r"0\.weights .* where 0\.weight"),
-        ([1], r"\[1\] stands in the tree of parameters; expected a mapping"),
-        ("x", "'x' stands in the tree of parameters"),
-        (({"weight": W, "bias": W[0]}, None), "None stands in the tree"),
+        ((), r"has nothing \(\); expected 0\.weight \(3, 2\)"),
+        (({"weight": W, "bias": W[0]}, {"more": W}), r"has 1\.more \(3, 2\); expected nothing"),
+        (
+            ({"weight": W.T, "bias": W[0]}, {}),
+            r"has 0\.weight \(2, 3\); expected 0\.weight \(3, 2\)",
+        ),
+        (({"weight": W, "bias": 1.0}, {}), r"has 0\.bias None; expected 0\.bias \(2,\)"),
+        (({"weights": W, "bias": W[0]}, {}), r"0\.weights .*; expected 0\.weight"),
+        ([1], r"tree of parameters contains \[1\]; expected a mapping"),
+        ("x", "tree of parameters contains 'x'"),
+        (({"weight": W, "bias": W[0]}, None), "tree of parameters contains None"),
     ],
 )
 def test_another_tree_is_refused(net, tree, message):
@@ -158,6 +161,6 @@ def test_initial_parameters_are_finite_in_the_networks_dtype(value):
 
 
 def test_a_pair_of_branches_keeps_its_places():
-    net = Network(Concat(Linear(2, 1), Linear(3, 1)), ops=get_backend("reference"))
+    net = Network(Concat(Linear(2, 1), Linear(3, 1)), backend=get_backend("reference"))
     with pytest.raises(TypeError, match=REMEDY):
         net.params[1]["weight"] = np.ones((3, 1))

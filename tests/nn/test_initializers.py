@@ -61,7 +61,7 @@ def test_zeros_and_constant():
     drawn[:] = 0  # the caller's values are not the parameter
     assert values.tolist() == [1, 2, 3]
     assert constant(0.5)(rng, (2,), np.float64).tolist() == [0.5, 0.5]
-    with pytest.raises(ShapeError, match=r"constant: values of shape \(3,\) .* shape \(4,\)"):
+    with pytest.raises(ShapeError, match=r"constant: values have shape \(3,\); .* \(4,\)"):
         constant(values)(rng, (4,), np.float32)
 
 
@@ -84,7 +84,10 @@ def test_data_marginals_of_constant_pixels_are_finite():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (np.array([[0.0, 1.5]]), r"data_marginals: data lie in \[0, 1\.5\]; expected \[0, 1\]"),
+        (
+            np.array([[0.0, 1.5]]),
+            r"data_marginals: data has values in \[0, 1\.5\]; expected \[0, 1\]",
+        ),
         (np.array([[-1.0, 1.0]]), r"\[-1, 1\]; expected \[0, 1\], the range of a sigmoid"),
         (np.array([[0.5, np.nan]]), "data_marginals: .*nan"),
         (np.zeros((0, 4)), "data_marginals: .*empty"),

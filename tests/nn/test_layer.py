@@ -200,7 +200,7 @@ def test_wrong_x(layer, shape, message):
 @pytest.mark.parametrize("layer", [Linear(3, 2), ReLU(), Dropout(0.5), Maxout(1, 3)], ids=str)
 def test_one_example_alone_is_told_to_become_a_row(layer):
     params = layer.init(np.random.default_rng(0), np.float64)
-    with pytest.raises(ShapeError, match=r"one example .*reshape"):
+    with pytest.raises(ShapeError, match=r"a single example .*reshape"):
         layer.forward(params, np.ones(3), TRAINING)
 
 
@@ -235,23 +235,23 @@ def test_x_of_another_dtype():
     [
         (
             lambda: Sequential(Linear(3, 4), Linear(5, 2)),
-            "layer 1 of Sequential: Linear(5 → 2) is given 4 features; expected 5",
+            "layer 1 of Sequential: Linear(5 → 2) got 4 features; expected 5",
         ),
         (
             lambda: Sequential(Linear(3, 4), ReLU(), Dropout(0.5), Maxout(3, 2)),
-            "layer 3 of Sequential: Maxout(3 × 2) is given 4 features; expected 6",
+            "layer 3 of Sequential: Maxout(3 × 2) got 4 features; expected 6",
         ),
         (
             lambda: Sequential(Tanh(), Sequential(Linear(3, 4)), Linear(3, 1)),
-            "layer 2 of Sequential: Linear(3 → 1) is given 4 features; expected 3",
+            "layer 2 of Sequential: Linear(3 → 1) got 4 features; expected 3",
         ),
         (
             lambda: Sequential(Linear(3, 4), Sequential(Tanh(), Linear(5, 2))),
-            "layer 1 of Sequential: layer 1 of Sequential: Linear(5 → 2) is given 4 features",
+            "layer 1 of Sequential: layer 1 of Sequential: Linear(5 → 2) got 4 features",
         ),
         (
             lambda: Sequential(Concat(Linear(2, 3), Linear(4, 5)), Linear(9, 1)),
-            "layer 1 of Sequential: Linear(9 → 1) is given 8 features; expected 9",
+            "layer 1 of Sequential: Linear(9 → 1) got 8 features; expected 9",
         ),
         (
             lambda: Sequential(Linear(3, 4), Concat(Linear(2, 3), Linear(2, 3))),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from scratchgan.backends import default_backend, get_backend
 from scratchgan.errors import DataError, ShapeError, UnknownNameError
 from scratchgan.gradcheck import assert_adjoint, gradcheck
 from scratchgan.nn import (
@@ -98,9 +99,9 @@ def test_a_layer_is_a_layer(value):
 
 def test_a_list_of_layers_and_a_class_are_told_what_to_do():
     layers = [Linear(2, 2), ReLU()]
-    with pytest.raises(ValueError, match=r"one behind the other: Sequential\(\*layers\)"):
+    with pytest.raises(ValueError, match=r"combine several layers with Sequential\(\*layers\)"):
         Network(layers)
-    with pytest.raises(ValueError, match=r"argument of its own: Sequential\(\*layers\)"):
+    with pytest.raises(ValueError, match=r"pass each layer as an argument: Sequential\(\*layers\)"):
         Sequential(layers)
     with pytest.raises(ValueError, match=r"call the class: ReLU\(…\)"):
         Sequential(Linear(2, 2), ReLU)
@@ -140,8 +141,14 @@ def test_several_seeds_are_one():
 
 
 def test_the_backend_and_the_stream():
-    with pytest.raises(ValueError, match="Network: ops is 'cpu'; expected a Backend"):
-        Network(Linear(2, 2), ops="cpu")
+    reference = get_backend("reference")
+    for backend in ("reference", reference):
+        assert Network(Linear(2, 2), backend=backend).ops is reference
+    assert Network(Linear(2, 2)).ops is default_backend()
+    with pytest.raises(UnknownNameError, match="unknown backend 'cup'; did you mean 'cpu'"):
+        Network(Linear(2, 2), backend="cup")
+    with pytest.raises(UnknownNameError, match="unknown backend '3'. Known: cpu, cuda, reference"):
+        Network(Linear(2, 2), backend=3)
     with pytest.raises(ValueError, match="Network: stream is 0; expected a Stream"):
         Network(Linear(2, 2))(np.ones((1, 2), np.float32), stream=0)
     with pytest.raises(ValueError, match="gradcheck: ctx is 3; expected a Context"):
@@ -165,7 +172,7 @@ class Table:
         (np.array([["a", "b"]]), ShapeError, "Network: x is .*expected real numbers"),
         (np.ones((2, 2), object), ShapeError, "Network: x is .*expected real numbers"),
         (np.ones((2, 2), complex), ShapeError, "Network: x is .*expected real numbers"),
-        (np.ones((2, 2), ">f4"), ShapeError, "network's dtype is float32, x is >f4"),
+        (np.ones((2, 2), ">f4"), ShapeError, "x is >f4; expected the network's dtype, float32"),
         ([[1.0, 2.0]], ShapeError, "expected a NumPy array"),
         (3.0, ShapeError, "expected a NumPy array"),
         (None, ShapeError, "expected a NumPy array"),
@@ -199,7 +206,7 @@ def test_gradchecks_point_is_an_array_of_finite_numbers():
         gradcheck(Linear(2, 2), Table())
     with pytest.raises(DataError, match="x is a masked array"):
         gradcheck(Linear(2, 2), np.ma.masked_array(np.ones((2, 2)), [[0, 1], [0, 0]]))
-    with pytest.raises(ShapeError, match="are empty; there is nothing to check"):
+    with pytest.raises(ShapeError, match="are empty; expected at least one array"):
         gradcheck(lambda: (np.float64(1), {}), {})
 
 

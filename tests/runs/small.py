@@ -5,8 +5,8 @@ import json
 import numpy as np
 
 from scratchgan.data import load
+from scratchgan.files.npz import checksum
 from scratchgan.runs import Config, RunFolder, Session
-from scratchgan.runs import checkpoint as run_checkpoint
 
 CHANGES = {
     "steps": 6,
@@ -39,7 +39,7 @@ def forge(path, change):
     meta = json.loads(str(arrays.pop("meta")))
     del meta["sha256"]
     change(meta, arrays)
-    meta["sha256"] = run_checkpoint._digest(meta, arrays)
+    meta["sha256"] = checksum(meta, arrays)
     with open(path, "wb") as stream:
         np.savez(stream, meta=np.array(json.dumps(meta)), **arrays)
 

@@ -7,12 +7,12 @@ from scratchgan.cli import main
 from scratchgan.data import load
 from scratchgan.errors import RunError
 from scratchgan.recipes import get_recipe
-from scratchgan.runs import RunFolder, Session, read_checkpoint
+from scratchgan.runs import RunFolder, Session, choose_settings, read_checkpoint
 from tests.runs.small import finished, start
 
 
 def begun(origin, path, **changes):
-    config = origin.config.changed(changes)
+    config = choose_settings(origin=origin.config, **changes)
     return Session.start(path, config, load(config.data), origin.newest_checkpoint())
 
 
@@ -110,7 +110,11 @@ def test_with_the_settings_of_a_recipe(origin, tmp_path, named):
     command = ["train", *given, "--from", str(origin.path), "--config", str(settings)]
     assert main([*command, "--steps", "8", "--out", str(tmp_path / "run")]) == 0
     config = RunFolder.open(tmp_path / "run").config
-    assert config.batch_size == get_recipe("gaussian-1d").batch_size != origin.config.batch_size
+    assert (
+        config.batch_size
+        == get_recipe("gaussian-1d").settings.batch_size
+        != origin.config.batch_size
+    )
     assert config.origin == {"run": "run", "iteration": 6}
 
 

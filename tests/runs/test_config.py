@@ -1,52 +1,49 @@
 """Settings: a recipe's with changes, from TOML and from config.json; what cannot be is named."""
 
+import dataclasses
 import json
 import os
 import random
 import re
-from dataclasses import MISSING, asdict, fields, replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
-from scratchgan import __version__
+from scratchgan.backends import default_backend
 from scratchgan.errors import RunError
 from scratchgan.gan import Noise
-from scratchgan.optim import optimizer_from_config
+from scratchgan.optim import SGD, LinearRamp
 from scratchgan.recipes import get_recipe, recipe_names
 from scratchgan.runs import Config, read_toml
+from scratchgan.runs.bits import differences, settings_of
 
 
 def test_changes_of_a_recipe():
     config = Config.from_recipe("digits", {"optimizer_d": {"rate": 0.5}, "noise": {"features": 3}})
-    assert config.optimizer_d["rate"] == 0.5
-    assert config.optimizer_d["beta1"] == 0.5  # as the recipe has it
-    assert config.noise == {"features": 3, "kind": "normal", "low": -1.0, "high": 1.0}
+    assert config.optimizer_d.rate == 0.5
+    assert config.optimizer_d.beta1 == 0.5  # as the recipe has it
+    assert config.noise == Noise(3)
     other = Config.from_recipe("digits", {"optimizer_d": {"name": "sgd", "rate": 0.1}})
-    assert other.optimizer_d == {"name": "sgd", "rate": 0.1}
+    assert other.optimizer_d == SGD(0.1)
 
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_all_of_a_recipe_is_kept(name):
     recipe, config = get_recipe(name), Config.from_recipe(name)
-    for setting in (
-        "data", "steps", "objective", "updates", "batch_size", "k", "ema", "conditional",
-        "log_every", "sample_every", "checkpoint_every", "validation", "measure", "keep_best",
-        "measure_every",
-    ):  # fmt: skip
-        assert getattr(config, setting) == getattr(recipe, setting), setting
-    assert Noise(**config.noise) == recipe.noise
-    assert optimizer_from_config(config.optimizer_g) == recipe.optimizer_g
-    assert optimizer_from_config(config.optimizer_d) == recipe.optimizer_d
+    for name_of, value in vars(recipe.settings).items():
+        if name_of != "backend":
+            assert getattr(config, name_of) == value, name_of
+    assert config.backend == default_backend().name
     assert (config.recipe, config.seed, config.dtype) == (name, 0, "float32")
 
 
 def test_the_quick_form():
-    recipe = replace(get_recipe("ring"), quick_steps=60)
-    assert get_recipe("ring").quick_steps == 200
+    quick = get_recipe("ring").settings.quick(60)
     parts = dict.fromkeys(("sample_every", "checkpoint_every", "measure_every"), 30)
-    assert recipe.quick() == {"steps": 60, "log_every": 6, **parts}
-    assert set(replace(recipe, quick_steps=1).quick().values()) == {1}
+    assert quick == replace(get_recipe("ring").settings, steps=60, log_every=6, **parts)
+    least = get_recipe("ring").settings.quick(1)
+    assert {least.steps, least.log_every, least.sample_every, least.measure_every} == {1}
 
 
 REFUSED = [
@@ -69,7 +66,7 @@ REFUSED = [
     ({"objective": "minmax"}, "did you mean 'minimax'"),
     ({"objective": {"0": "minimax", "9": "minmax"}}, "did you mean 'minimax'"),
     ({"objective": {"0": {"a": 1}}}, "unknown objective '{'a': 1}'"),
-    ({"objective": {"9": "minimax"}}, "begin at the iterations 9; expected .* the first at 0"),
+    ({"objective": {"9": "minimax"}}, "begin at the iterations 9; expected .* starting with 0"),
     ({"objective": {}}, "begin at the iterations none"),
     ({"objective": {"0": "minimax", "9" * 20: "minimax"}}, "begins at '9+'; expected an iteration"),
     ({"objective": 1}, "unknown objective '1'"),
@@ -80,8 +77,8 @@ REFUSED = [
     ({"dtype": ["float32"]}, "unknown dtype"),
     ({"optimizer_g": {"rate": -1.0}}, "rate is -1.0; expected"),
     ({"optimizer_g": {"speed": 1.0}}, "unknown setting of adam 'speed'"),
-    ({"optimizer_g": 0.1}, "optimizer_g is 0.1; expected a table, such as .*'rate'"),
-    ({"optimizer_d": ["adam"]}, "optimizer_d is .'adam'.; expected a table"),
+    ({"optimizer_g": 0.1}, "optimizer_g is 0.1; expected an optimizer, such as"),
+    ({"optimizer_d": ["adam"]}, "optimizer_d is .'adam'.; expected an optimizer"),
     ({"ema": "high"}, "ema is 'high'; expected a number at least 0 and below 1"),
     ({"ema": 1}, "ema is 1; expected"),
     ({"ema": float("nan")}, "ema is nan; expected"),
@@ -90,7 +87,7 @@ REFUSED = [
     ({"measure": 3}, "unknown measure '3'"),
     ({"noise": {"features": 2.5}}, "features is 2.5; expected a whole number"),
     ({"noise": {"features": 0}}, "features is 0; expected a whole number"),
-    ({"noise": 16}, "noise is 16; expected a table, such as .*'features': 16"),
+    ({"noise": 16}, "noise is 16; expected a Noise, such as Noise.16., or a table"),
     ({"optimizer_g": {"beta1": {"name": "cosine"}}}, "unknown setting|cosine"),
     ({"noise": {"kind": "cauchy"}}, "unknown noise 'cauchy'"),
     ({"noise": {"width": 3}}, "unknown setting of noise 'width'. Known: features, high, kind, low"),
@@ -142,15 +139,15 @@ def test_what_is_written_is_read(tmp_path, name):
         ({"origin": {"run": 3, "iteration": 3}}, "origin: run is 3; expected a string"),
         ({"origin": {"run": "a", "iteration": -1}}, "origin: iteration is -1"),
         ({"scratchgan": 3}, "scratchgan is 3; expected a string"),
-        ({"noise": {"kind": "normal"}}, "noise has no features; expected their number"),
-        ({"noise": None}, "noise is None; expected a table"),
+        ({"noise": {"kind": "normal"}}, "noise: no features; expected a value"),
+        ({"noise": None}, "noise is None; expected a Noise"),
         ({"optimizer_g": {}}, "unknown optimizer 'None'. Known: adam, sgd"),
         ({"optimizer_g": {"name": ["adam"]}}, "unknown optimizer"),
         *[case for case in REFUSED if "stepz" not in case[0] and "such as" not in case[1]],
     ],
 )
 def test_config_json_of_wrong_kinds(tmp_path, changes, message):
-    content = asdict(Config.from_recipe("digits"))
+    content = Config.from_recipe("digits").to_plain()
     for key, value in changes.items():
         inside = key in ("noise", "optimizer_g") and isinstance(value, dict) and partial(value)
         content[key] = content[key] | value if inside else value
@@ -166,17 +163,17 @@ def partial(table):
 def test_settings_of_an_older_or_newer_version(tmp_path):
     """What has a default may be absent, what is not known is passed over."""
     config = Config.from_recipe("digits")
-    content = asdict(config) | {"to_come": 3}
+    content = config.to_plain() | {"to_come": 3}
     del content["origin"], content["keep_best"]
     assert read_json(tmp_path, json.dumps(content)) == config
-    optional = [f.name for f in fields(Config) if f.default is not MISSING]
-    least = read_json(tmp_path, json.dumps({k: v for k, v in content.items() if k not in optional}))
-    assert [getattr(least, name) for name in optional] == [
-        "float32", 0, None, 1000, True, 0, 0, None, None, __version__,
-    ]  # fmt: skip
-    del content["seed"], content["data"]
-    with pytest.raises(RunError, match="cannot be used: data, seed not in it"):
+    needed = ("noise", "optimizer_g", "optimizer_d", "recipe")
+    least = read_json(tmp_path, json.dumps({name: content[name] for name in needed}))
+    assert (least.seed, least.k, least.validation, least.keep_best) == (0, 1, 0, True)
+    del content["noise"], content["recipe"]
+    with pytest.raises(RunError, match="cannot be used: unknown recipe"):
         read_json(tmp_path, json.dumps(content))
+    with pytest.raises(RunError, match="cannot be used: config: no noise; expected a value"):
+        read_json(tmp_path, json.dumps(content | {"recipe": "digits"}))
 
 
 @pytest.mark.parametrize(
@@ -232,6 +229,49 @@ def test_a_pipe_is_not_waited_for(tmp_path):
         read_toml(tmp_path)
 
 
+OLD = """{
+  "recipe": "ring", "data": "ring", "backend": "cpu", "seed": 3, "steps": 100, "batch_size": 256,
+  "k": 1, "objective": {"4": "minimax", "0": "non_saturating"}, "updates": "alternating",
+  "ema": 0.995, "conditional": false,
+  "noise": {"features": 2, "kind": "normal", "low": -1.0, "high": 1.0},
+  "optimizer_g": {"name": "adam", "rate": {"name": "cosine", "start": 0.001, "end": 5e-05,
+    "steps": 10000}, "beta1": 0.0, "beta2": 0.99, "eps": 1e-08},
+  "optimizer_d": {"name": "sgd", "rate": 0.01, "momentum": {"name": "linear", "start": 0.5,
+    "end": 0.7, "steps": 10000}, "nesterov": false},
+  "log_every": 20, "sample_every": 50, "checkpoint_every": 50, "dtype": "float32",
+  "validation": 0, "measure": null, "measure_every": 1000, "keep_best": true,
+  "features": 2, "classes": 0, "image_shape": null,
+  "origin": {"run": "another", "iteration": 6}, "scratchgan": "0.1.0"
+}"""
+"""config.json as it was before settings were one class."""
+OLD_BITS = """{
+  "recipe": "ring", "data": "ring", "backend": "cpu", "seed": 3, "batch_size": 256, "k": 1,
+  "objective": {"4": "minimax", "0": "non_saturating"}, "updates": "alternating", "ema": 0.995,
+  "conditional": false, "noise": {"features": 2, "kind": "normal", "low": -1.0, "high": 1.0},
+  "optimizer_g": {"name": "adam", "rate": {"name": "cosine", "start": 0.001, "end": 5e-05,
+    "steps": 10000}, "beta1": 0.0, "beta2": 0.99, "eps": 1e-08},
+  "optimizer_d": {"name": "sgd", "rate": 0.01, "momentum": {"name": "linear", "start": 0.5,
+    "end": 0.7, "steps": 10000}, "nesterov": false},
+  "dtype": "float32", "validation": 0, "features": 2, "classes": 0, "image_shape": null
+}"""
+"""What its checkpoints hold of these settings."""
+
+
+def test_an_old_run_is_read(tmp_path):
+    config, plain = read_json(tmp_path, OLD), json.loads(OLD)
+    assert {name: config.to_plain()[name] for name in plain} == plain
+    assert config.optimizer_g == get_recipe("ring").settings.optimizer_g
+    assert config.optimizer_d == SGD(0.01, LinearRamp(0.5, 0.7, 10_000))
+    assert (config.seed, config.objective) == (3, {0: "non_saturating", 4: "minimax"})
+    before, now = json.loads(OLD_BITS), settings_of(config)
+    assert differences(before, now) == []
+    assert {name: now[name] for name in before} == before
+    other = dataclasses.replace(config, optimizer_d=SGD(0.02))
+    assert [name for name, *_ in differences(before, settings_of(other))] == [
+        "optimizer_d.rate", "optimizer_d.momentum",
+    ]  # fmt: skip
+
+
 VALUES = [
     True, False, 0, 1, -1, 5, 2**31, 2**63, 10**12, 10**25, 1.5, -0.5, 1e300, float("inf"),
     float("nan"), "", "digits", "ring", "adam", "cosine", "minimax", "0", "é\n", [], [1], ["adam"],
@@ -255,7 +295,7 @@ def test_whatever_stands_there_is_taken_or_named(tmp_path):
             changes[key] = {draw.choice(INNER): draw.choice(VALUES)} if inside else None
             if not inside:
                 changes[key] = draw.choice(VALUES)
-        text = json.dumps(asdict(Config.from_recipe("digits")) | changes)
+        text = json.dumps(Config.from_recipe("digits").to_plain() | changes)
         for attempt in (
             lambda changes=changes: Config.from_recipe("digits", changes),
             lambda text=text: read_json(tmp_path, text),

@@ -1,6 +1,5 @@
 """What is written, in which order, and that nothing of anybody else's is removed or replaced."""
 
-import errno
 import json
 import os
 import shutil
@@ -9,9 +8,8 @@ import pytest
 
 from scratchgan.cli import main
 from scratchgan.errors import RunError
+from scratchgan.files import writing as run_files
 from scratchgan.runs import RunFolder
-from scratchgan.runs import files as run_files
-from scratchgan.runs.files import make_folders, write_atomically
 from scratchgan.workshop.results.records import require_json_name, write_result
 from tests.runs.small import resume, start
 
@@ -22,57 +20,8 @@ def content(folder):
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-# -- writing one file -----------------------------------------------------------------------------
-
-
-def test_a_file_that_has_the_temporary_name_is_left_alone(tmp_path):
-    (tmp_path / "a.png.unfinished").write_text("mine")
-    (tmp_path / "a.png.1.unfinished").write_text("mine too")
-    write_atomically(tmp_path / "a.png", lambda stream: stream.write(b"new"))
-    assert content(tmp_path) == {
-        "a.png": b"new", "a.png.unfinished": b"mine", "a.png.1.unfinished": b"mine too",
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize("error", [OSError(errno.EIO, "broken"), ValueError, KeyboardInterrupt])
-def test_what_fails_leaves_what_was_there(tmp_path, error):
-    (tmp_path / "a").write_text("old")
-
-    def fail(stream):
-        stream.write(b"half")
-        raise error
-
-    with pytest.raises((RunError, ValueError, KeyboardInterrupt)):
-        write_atomically(tmp_path / "a", fail)
-    assert content(tmp_path) == {"a": b"old"}
-
-
-@pytest.mark.parametrize("links", [True, False])
-def test_exclusively(tmp_path, monkeypatch, links):
-    """Also where a file system has no links."""
-
-    def refuse(*_):
-        raise OSError(errno.EPERM, "no links here")
-
-    if not links:
-        monkeypatch.setattr(run_files.os, "link", refuse)
-    write_atomically(tmp_path / "a", lambda stream: stream.write(b"first"), exclusive=True)
-    with pytest.raises(RunError, match="could not write .*File exists"):
-        write_atomically(tmp_path / "a", lambda stream: stream.write(b"second"), exclusive=True)
-    assert content(tmp_path) == {"a": b"first"}
-    write_atomically(tmp_path / "a", lambda stream: stream.write(b"third"))
-    assert content(tmp_path) == {"a": b"third"}
-
-
-def test_new_folders_are_forced_to_the_disk(tmp_path, monkeypatch):
-    synced = []
-    monkeypatch.setattr(run_files, "sync", synced.append)
-    make_folders(tmp_path / "a" / "b")
-    make_folders(tmp_path / "a" / "b")
-    assert synced == [tmp_path, tmp_path / "a"]
+def test_a_run_in_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="exists"):
-        make_folders(tmp_path / "file")
     with pytest.raises(RunError, match="could not write"):
         start(tmp_path / "file" / "run")
 
@@ -105,12 +54,12 @@ def test_records_are_on_the_disk_before_the_checkpoint_that_relies_on_them(tmp_p
     from scratchgan.runs import measures as run_measures
 
     monkeypatch.setitem(
-        run_measures.MEASURES, "some", run_measures.Measure(7, lambda *_: {"score": 1.0})
+        run_measures.MEASURES, "parzen", run_measures.Measure(7, lambda *_: {"score": 1.0})
     )
     monkeypatch.setattr(run_files.os, "fsync", noted_fsync)
     monkeypatch.setattr(run_files.os, "replace", noted_replace)
     session = start(
-        tmp_path / "run", measure="some", measure_every=2, validation=100, keep_best=False
+        tmp_path / "run", measure="parzen", measure_every=2, validation=100, keep_best=False
     )
     session.run()
     assert checkpoints == [f"step_{step:06d}.npz" for step in (2, 4, 6)]
@@ -243,16 +192,16 @@ def test_a_result_says_by_what_its_generator_was_chosen(tmp_path, monkeypatch, k
     from scratchgan.workshop.results import figures
 
     some = run_measures.Measure(7, lambda *_: {"score": 1.0})
-    monkeypatch.setitem(run_measures.MEASURES, "some", some)
+    monkeypatch.setitem(run_measures.MEASURES, "parzen", some)
     monkeypatch.setattr(figures, "result_figures", lambda *_: {})
     session = start(
-        tmp_path / "run", measure="some", measure_every=2, validation=100, keep_best=keep_best
+        tmp_path / "run", measure="parzen", measure_every=2, validation=100, keep_best=keep_best
     )
     session.run()
     folder, target = session.folder, tmp_path / "report.json"
     evaluation = SimpleNamespace(figures=None)
     write_result(target, folder, load_generator(folder), evaluation, 0, load("gaussian-1d"))
-    expected = {True: ("some", 2), False: ("the end of training", 6)}[keep_best]
+    expected = {True: ("parzen", 2), False: ("the end of training", 6)}[keep_best]
     chosen = json.loads(target.read_text())["chosen"]
     assert (chosen["by"], chosen["iteration"]) == expected
     assert read_checkpoint(folder.chosen_checkpoint()).made_with is not None
@@ -303,13 +252,6 @@ def test_settings_that_come_after_the_look_are_not_replaced(tmp_path, monkeypatc
     with pytest.raises(RunError, match="File exists"):
         start(tmp_path / "run")
     assert (tmp_path / "run" / "config.json").read_text() == "another's"
-
-
-def test_a_rename_is_forced_to_the_disk(tmp_path, monkeypatch):
-    synced = []
-    monkeypatch.setattr(run_files, "sync", lambda p: synced.append((p, (tmp_path / "a").exists())))
-    write_atomically(tmp_path / "a", lambda stream: stream.write(b"new"))
-    assert synced == [(tmp_path, True)]
 
 
 def test_the_names_of_records_are_forced_to_the_disk(copy, monkeypatch):

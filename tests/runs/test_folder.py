@@ -10,6 +10,7 @@ import pytest
 
 from scratchgan.data import load
 from scratchgan.errors import DataError, NonFiniteError, RunError
+from scratchgan.files import writing as run_files
 from scratchgan.runs import (
     RunFolder,
     Session,
@@ -18,7 +19,6 @@ from scratchgan.runs import (
     next_free_folder,
     read_checkpoint,
 )
-from scratchgan.runs import files as run_files
 from tests.runs.small import finished, resume, start, without_settings
 
 

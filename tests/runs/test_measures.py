@@ -8,14 +8,23 @@ import pytest
 
 from scratchgan.data import load
 from scratchgan.errors import UnknownNameError
+from scratchgan.fields import settings_in
+from scratchgan.gan import Settings
 from scratchgan.nn import Network
 from scratchgan.recipes import get_recipe, recipe_names
-from scratchgan.runs import Config, RunFolder, Session, load_generator, read_checkpoint
+from scratchgan.runs import (
+    Config,
+    RunFolder,
+    Session,
+    choose_settings,
+    load_generator,
+    read_checkpoint,
+)
 from scratchgan.runs import measures as run_measures
 from scratchgan.runs.measures import Measure
 from tests.runs.small import start
 
-SETTINGS = {"validation": 500, "measure": "scripted", "measure_every": 2, "steps": 10}
+SETTINGS = {"validation": 500, "measure": "parzen", "measure_every": 2, "steps": 10}
 
 
 class Scripted:
@@ -34,7 +43,7 @@ class Scripted:
 def scripted(monkeypatch):
     def use(*scores):
         script = Scripted(*scores)
-        monkeypatch.setitem(run_measures.MEASURES, "scripted", Measure(7, script))
+        monkeypatch.setitem(run_measures.MEASURES, "parzen", Measure(7, script))
         return script
 
     return use
@@ -140,6 +149,10 @@ def test_nothing_is_left_to_train_on(tmp_path):
     assert not (tmp_path / "config.json").exists()
 
 
+def test_each_measure_that_a_setting_may_name_is_there():
+    assert set(settings_in(Settings)["measure"].kind.known) == set(run_measures.MEASURES)
+
+
 def test_parzen_is_what_it_says():
     x = np.random.default_rng(0).normal(size=(300, 2)) * 0.3
     from scratchgan.metrics.parzen import parzen_log_likelihood
@@ -157,39 +170,39 @@ def built(name):
     from scratchgan.recipes import Sizes
 
     recipe = get_recipe(name)
-    classes = 10 if recipe.conditional else 0
-    sizes = Sizes(recipe.noise.features, 784, classes, zeros())
-    return recipe, [Network(layer, seed=1) for layer in recipe.networks(sizes)]
+    classes = 10 if recipe.settings.conditional else 0
+    sizes = Sizes(recipe.settings.noise.features, 784, classes, zeros())
+    return recipe.settings, [Network(layer, seed=1) for layer in recipe.networks(sizes)]
 
 
 def test_paper_mnist_is_the_published_one():
-    recipe, (G, D) = built("paper-mnist")
+    settings, (G, D) = built("paper-mnist")
     # 100-1200-1200-784; 784-(240 × 5)-(240 × 5)-1
     assert G.layout.count == 101 * 1200 + 1201 * 1200 + 1201 * 784
     assert D.layout.count == 785 * 1200 + 241 * 1200 + 241
     assert 0.049 <= max(abs(G.flat)) <= 0.05
     assert 0.0049 <= max(abs(D.flat)) <= 0.005
-    sgd = recipe.optimizer_g
+    sgd = settings.optimizer_g
     assert sgd.rate_at(0) == 0.1
     assert abs(sgd.rate_at(50_000) - 0.1 / 1.000004**50_000) <= 1e-12
     assert sgd.rate_at(10**9) == 1e-6
-    assert recipe.optimizer_d.rate_at(0) == 0.05  # the ½ in front of D's loss
+    assert settings.optimizer_d.rate_at(0) == 0.05  # the ½ in front of D's loss
     assert (sgd.momentum(0), sgd.momentum(249 * 500)) == (0.5, 0.7)
-    z = recipe.noise
+    z = settings.noise
     assert (z.kind, z.features) == ("uniform", 100)
     assert abs((z.high - z.low) ** 2 / 12 - 1) <= 1e-12  # unit variance
-    assert (recipe.batch_size, recipe.validation, recipe.ema) == (100, 10_000, None)
+    assert (settings.batch_size, settings.validation, settings.ema) == (100, 10_000, None)
 
 
 def test_paper_mnist_tuned_differs_in_what_it_says():
-    tuned, published = get_recipe("paper-mnist-tuned"), get_recipe("paper-mnist")
+    tuned, published = (get_recipe(f"paper-mnist{tail}").settings for tail in ("-tuned", ""))
     differs = {
         field.name
         for field in fields(tuned)
         if getattr(tuned, field.name) != getattr(published, field.name)
     }
     changed = {"updates", "optimizer_g", "optimizer_d", "ema", "steps"}
-    assert differs == {"name", "about"} | changed
+    assert differs == changed
     # the same game as long as that one goes on; then each player's first rate, once more
     for mine, theirs in (
         (tuned.optimizer_g, published.optimizer_g),
@@ -202,29 +215,28 @@ def test_paper_mnist_tuned_differs_in_what_it_says():
 
 
 def test_paper_cgan_is_the_published_one():
-    recipe, (G, D) = built("paper-cgan")
+    settings, (G, D) = built("paper-cgan")
     assert G.layout.count == 101 * 200 + 11 * 1000 + 1201 * 1200 + 1201 * 784
     assert D.layout.count == 785 * 1200 + 11 * 250 + 291 * 960 + 241
-    assert recipe.conditional
-    assert (recipe.noise.low, recipe.noise.high) == (0, 1)
-    assert abs(recipe.optimizer_g.rate_at(1000) - 0.1 / 1.00004**1000) <= 1e-12
+    assert settings.conditional
+    assert (settings.noise.low, settings.noise.high) == (0, 1)
+    assert abs(settings.optimizer_g.rate_at(1000) - 0.1 / 1.00004**1000) <= 1e-12
 
 
 def test_ml_tutorial_mlp_is_the_tutorials():
-    recipe, (G, D) = built("ml-tutorial-mlp")
+    settings, (G, D) = built("ml-tutorial-mlp")
     assert G.layout.count == 101 * 128 + 129 * 784
     assert D.layout.count == 785 * 128 + 129
-    assert (recipe.batch_size, recipe.steps, recipe.noise.low) == (128, 20_000, -1)
+    assert (settings.batch_size, settings.steps, settings.noise.low) == (128, 20_000, -1)
 
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_the_quick_form_of_a_recipe_is_whole(name):
     """A record, a checkpoint and a measurement are due before its end."""
-    settings = get_recipe(name).quick()
-    config = Config.from_recipe(name, settings)
+    config = choose_settings(name, quick=True)
     due = (config.log_every, config.sample_every, config.checkpoint_every)
     assert all(each <= config.steps <= 2000 for each in due)
-    assert json.loads(config.to_json())["steps"] == settings["steps"]
+    assert json.loads(config.to_json())["steps"] == 200
 
 
 # -- how long it took ---------------------------------------------------------------------------

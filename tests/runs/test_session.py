@@ -200,11 +200,11 @@ def test_callbacks_are_left_as_they_were(tmp_path):
 def test_each_thing_is_done_when_it_is_due(tmp_path, monkeypatch):
     """None of the intervals is a multiple of another."""
     monkeypatch.setitem(
-        run_measures.MEASURES, "some", run_measures.Measure(7, lambda *_: {"score": 1.0})
+        run_measures.MEASURES, "parzen", run_measures.Measure(7, lambda *_: {"score": 1.0})
     )
     session = start(
         tmp_path / "run", steps=30, log_every=10, sample_every=15, checkpoint_every=14,
-        measure="some", measure_every=6, validation=100,
+        measure="parzen", measure_every=6, validation=100,
     )  # fmt: skip
     session.run()
     folder = session.folder
@@ -254,7 +254,7 @@ def test_more_steps(tmp_path):
 def test_the_players_are_drawn_from_two_seeds():
     config = describe_data(Config.from_recipe("ring", {**CHANGES, "seed": 3}), load("ring"))
     for player, network in enumerate(build_networks(config, load("ring"))):
-        other = Network(network.layer, seed=[3, player], dtype="float32", ops=network.ops)
+        other = Network(network.layer, seed=[3, player], dtype="float32", backend=network.ops)
         assert (network.ops.to_numpy(network.flat) == other.ops.to_numpy(other.flat)).all()
     G, D = build_networks(config)
     a, b = (np.asarray(network.params[0]["weight"]) for network in (G, D))

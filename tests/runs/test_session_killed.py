@@ -95,7 +95,7 @@ def test_killed_twenty_times(tmp_path, undisturbed):
 # What the child does just before it kills itself, at the n-th file that it writes.
 DRIVER = """
 import os, signal, stat, sys
-import scratchgan.runs.files as files
+import scratchgan.files
 from scratchgan.cli import main
 
 where, number = sys.argv[1], int(sys.argv[2])

@@ -258,11 +258,11 @@ class TestPlane:
         assert abs(js(p, q).value - plain_js) <= 1e-5
 
     def test_dimensions_must_agree(self):
-        with pytest.raises(ShapeError, match="dimension 1 and .* 2"):
+        with pytest.raises(ShapeError, match="p has dimension 1 and q has dimension 2"):
             kl(Normal(), ring())
-        with pytest.raises(ShapeError, match="on the line alone"):
+        with pytest.raises(ShapeError, match="have dimension 2; expected 1"):
             wasserstein_1(ring(), ring())
-        with pytest.raises(ShapeError, match="cdf needs 1"):
+        with pytest.raises(ShapeError, match="cdf expects 1"):
             ring().cdf([0.0])
 
     def test_swiss_roll_expectations(self):
@@ -402,8 +402,8 @@ class TestLine:
         (lambda: Laplace(scale=0), "scale is 0; expected a number above 0"),
         (lambda: Logistic(mean=math.inf), "mean is inf"),
         (lambda: Tabulated([0, 1], [0.5, 0.5]), r"expected \(bins \+ 1,\)"),
-        (lambda: Tabulated([0, 1, 1], [0.5, 0.5]), "must be finite and increase"),
-        (lambda: Tabulated([0, 1, 2], [0.5, 0.6]), "sum to 1.1"),
+        (lambda: Tabulated([0, 1, 1], [0.5, 0.5]), "must be finite and increasing"),
+        (lambda: Tabulated([0, 1, 2], [0.5, 0.6]), "their sum is 1.1"),
     ],
 )
 def test_refused(make, message):

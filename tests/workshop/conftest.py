@@ -1,13 +1,8 @@
 """Short runs, as the tests of runs make them."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "runs"))
-
-from small import finished
+from tests.runs.small import finished
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from scratchgan.workshop.bench import SUITES, children
 from scratchgan.workshop.bench.cases import suite_cases
 from scratchgan.workshop.bench.machine import available_cores
 from scratchgan.workshop.bench.peers import absent_peers, load_peers, peer_names
-from scratchgan.workshop.bench.run import Settings
+from scratchgan.workshop.bench.run import BenchOptions
 from scratchgan.workshop.bench.timing import Contender
 from scratchgan.workshop.bench.worker import OURS, Job, run_suite
 
@@ -196,8 +196,8 @@ def test_a_job_on_a_gpu():
     assert job.gpu
     assert Job(**json.loads(job.to_json())) == job
     assert not JOB.gpu
-    assert Settings(backend="cuda").threads == (1,)
-    assert Settings(backend="cuda", peers="none", only="4096", suite="gemm").suites == ["gemm"]
+    assert BenchOptions(backend="cuda").threads == (1,)
+    assert BenchOptions(backend="cuda", peers="none", only="4096", suite="gemm").suites == ["gemm"]
 
 
 @pytest.mark.skipif(why_unavailable("cuda") is None, reason="a GPU is here: no refusal to check")
@@ -214,8 +214,8 @@ def test_without_a_gpu(capsys, tmp_path):
 
 
 def test_default_threads():
-    assert Settings().threads == ((1, 2) if len(available_cores()) > 1 else (1,))
-    assert Settings(threads=(1, 1)).threads == (1,)
+    assert BenchOptions().threads == ((1, 2) if len(available_cores()) > 1 else (1,))
+    assert BenchOptions(threads=(1, 1)).threads == (1,)
 
 
 JOB = Job(suites=["gemm"], backend="reference", threads=1, peers=["numpy"], only="square")

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from scratchgan.backends import default_backend, get_backend
+from scratchgan.backends import get_backend
 from scratchgan.command import run_command
 from scratchgan.data import load
 from scratchgan.metrics.classifier.cache import trained_classifier
@@ -31,9 +31,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     settings = settings_for(options.data)
     settings = settings.quick() if options.quick else settings
-    ops = get_backend(options.backend) if options.backend else default_backend()
+    backend = get_backend(options.backend)
     data = load(options.data)
-    classifier = trained_classifier(data, settings, options.seed, ops=ops, again=options.again)
+    classifier = trained_classifier(
+        data, settings, options.seed, backend=backend, again=options.again
+    )
     print(f"classifier of {data.name}, seed {options.seed}: {settings}")
     held_back = classifier.history[-1]["validation_accuracy"]
     rows = [("training images held back", settings.validation, held_back)]

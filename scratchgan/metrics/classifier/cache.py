@@ -33,7 +33,7 @@ def trained_classifier(
     settings: ClassifierSettings | None = None,
     seed: int = 0,
     *,
-    ops: Backend | None = None,
+    backend: str | Backend | None = None,
     folder: Path | None = None,
     again: bool = False,
     tell: Callable[[str], object] = _on_stderr,
@@ -51,7 +51,7 @@ def trained_classifier(
     settings : ClassifierSettings, optional
         Those for the data set's name unless given.
     seed : int
-    ops : Backend, optional
+    backend : str or Backend, optional
         Where arithmetic happens. A classifier of the cache may have been trained on another
         backend.
     folder : Path, optional
@@ -74,12 +74,12 @@ def trained_classifier(
     # A folder that may not be looked into counts as one without it, and is spoken of below.
     if not again and os.path.exists(path):
         try:
-            return read_classifier(path, ops)
+            return read_classifier(path, backend)
         except RunError as error:
             problem = f"{error} (this is done now)"
     tell(f"training a classifier for '{data.name}', once: {settings} …")
     begin = time.perf_counter()
-    classifier = train(data, settings, seed, ops)
+    classifier = train(data, settings, seed, backend)
     accuracy = 100 * classifier.history[-1]["validation_accuracy"]
     result = (
         f"trained in {time.perf_counter() - begin:.0f} s; right for {accuracy:.2f} % of the"

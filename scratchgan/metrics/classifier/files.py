@@ -7,26 +7,22 @@ settings, the seed, the data's checksum, the layout, the history and a SHA-256 o
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
-from zipfile import ZIP_STORED
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan.backends import Backend
 from scratchgan.errors import RunError
-from scratchgan.limits import open_regular
+from scratchgan.files import read_archive, write_archive
 from scratchgan.metrics.classifier.model import Classifier, build
 from scratchgan.metrics.classifier.settings import ClassifierSettings
-from scratchgan.runs.files import write_atomically
 
 __all__ = ["FORMAT", "read_classifier", "write_classifier"]
 
-FORMAT = 1
+FORMAT = 2
 KIND = "classifier"
 
 
@@ -52,22 +48,17 @@ def write_classifier(path: Path, classifier: Classifier) -> None:
         "layout": network.layout.describe(),
         "history": classifier.history,
     }
-    meta["sha256"] = _digest(meta, params)
-
-    def write(stream: IO[bytes]) -> None:
-        np.savez(stream, meta=np.array(json.dumps(meta)), params=params)
-
-    try:
-        write_atomically(path, write)
-    except RunError as error:
-        reason = getattr(error.__cause__, "strerror", None) or error.__cause__
-        raise RunError(
-            f"the classifier could not be written to {path}: {reason}; make room there, or name"
-            " a folder that can be written"
-        ) from error
+    write_archive(path, meta, {"params": params}, _unwritten)
 
 
-def read_classifier(path: Path, ops: Backend | None = None) -> Classifier:
+def _unwritten(error: OSError, path: Path) -> RunError:
+    return RunError(
+        f"the classifier could not be written to {path}: {error.strerror or error}; make room"
+        " there, or name a folder that can be written"
+    )
+
+
+def read_classifier(path: Path, backend: str | Backend | None = None) -> Classifier:
     """
     Read a classifier and check that it is whole, to the bit.
 
@@ -77,24 +68,18 @@ def read_classifier(path: Path, ops: Backend | None = None) -> Classifier:
         If the file is missing, damaged, no classifier or of another format.
     """
     try:
-        with open_regular(path) as stream, np.load(stream, allow_pickle=False) as file:
-            if any(member.compress_type != ZIP_STORED for member in file.zip.infolist()):
-                raise ValueError("it is compressed, which no classifier is")  # and may hold much
-            arrays = {name: file[name] for name in ("meta", "params") if name in file.files}
-        meta = json.loads(str(arrays["meta"]))
+        meta, arrays = read_archive(path, FORMAT)
         kind, version = meta.get("kind"), meta["format"]
         if kind == KIND and version == FORMAT:
             params = arrays["params"]
-            if meta.pop("sha256") != _digest(meta, params):
-                raise ValueError("its checksum does not fit")
             if not np.isfinite(params).all():
                 raise ValueError("its parameters are not finite")
             settings = ClassifierSettings(**meta["settings"])
     except FileNotFoundError:
         raise RunError(f"there is no classifier {path}; train one and write it there") from None
-    except PermissionError as error:
+    except OSError as error:
         raise RunError(f"classifier {path} cannot be read: {error.strerror}") from None
-    except Exception as error:  # a damaged file makes zipfile and NumPy fail in a dozen ways
+    except Exception as error:  # a description of another shape lacks any of its parts
         raise RunError(
             f"classifier {path} is truncated or corrupted ({error}); remove it and train it again"
         ) from None
@@ -105,7 +90,7 @@ def read_classifier(path: Path, ops: Backend | None = None) -> Classifier:
             f"classifier {path} has format {version}, this version reads {FORMAT}; remove it and"
             " train it again"
         )
-    network = build(settings, meta["features"], meta["classes"], ops=ops)
+    network = build(settings, meta["features"], meta["classes"], backend=backend)
     here = (network.layout.describe(), (network.layout.size,), network.dtype)
     if here != (meta["layout"], params.shape, params.dtype):
         raise RunError(
@@ -121,11 +106,3 @@ def read_classifier(path: Path, ops: Backend | None = None) -> Classifier:
         meta["history"],
         str(path),
     )
-
-
-def _digest(meta: dict[str, Any], params: NDArray[Any]) -> str:
-    """SHA-256 of the meta data and of the parameters."""
-    total = hashlib.sha256(json.dumps(meta, sort_keys=True).encode())
-    total.update(f"{params.dtype} {params.shape}".encode())
-    total.update(np.ascontiguousarray(params).tobytes())
-    return total.hexdigest()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scratchgan.backends import Backend
 from scratchgan.errors import ShapeError
 from scratchgan.metrics.classifier.settings import ClassifierSettings
+from scratchgan.metrics.distances import Doubles
 from scratchgan.nn import Context, Dropout, Layer, Linear, Network, Sequential
 from scratchgan.nn.initializers import he
 
@@ -20,15 +21,13 @@ __all__ = ["Classifier", "build"]
 BLOCK = 1000  # examples at a time: memory does not grow with their number
 PLAYER = 2  # G's and D's parameters are drawn from [seed, 0] and [seed, 1]
 
-Doubles = NDArray[np.float64]
-
 
 def build(
     settings: ClassifierSettings,
     features: int,
     classes: int,
     seed: int = 0,
-    ops: Backend | None = None,
+    backend: str | Backend | None = None,
 ) -> Network:
     """Return an untrained network: Linear with ReLU, dropout, and so on; then one logit a class."""
     layers: list[Layer] = []
@@ -36,7 +35,7 @@ def build(
         layers += [Linear(features, width, "relu", weight=he()), Dropout(settings.keep)]
         features = width
     layers.append(Linear(features, classes))
-    return Network(Sequential(*layers), seed=[seed, PLAYER], ops=ops)
+    return Network(Sequential(*layers), seed=[seed, PLAYER], backend=backend)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from scratchgan.backends import Array, Backend, Purpose, Stream
-from scratchgan.data import Dataset
+from scratchgan.data.dataset import Dataset, Examples
 from scratchgan.errors import DataError, NonFiniteError
 from scratchgan.gan.minibatches import Minibatches
 from scratchgan.gan.player import Player
@@ -55,7 +55,7 @@ def train(
     data: Dataset,
     settings: ClassifierSettings | None = None,
     seed: int = 0,
-    ops: Backend | None = None,
+    backend: str | Backend | None = None,
     after_epoch: Callable[[dict[str, float]], object] = lambda record: None,
 ) -> Classifier:
     """
@@ -68,7 +68,7 @@ def train(
         Those for the data set's name unless given.
     seed : int
         For the initial parameters, the order of the examples, how they are moved, and dropout.
-    ops : Backend, optional
+    backend : str or Backend, optional
         Where arithmetic happens; the default backend unless given.
     after_epoch : callable
         Called with each record of ``Classifier.history``.
@@ -83,17 +83,16 @@ def train(
         If the loss becomes NaN or infinite.
     """
     settings = settings or settings_for(data.name)
-    x, labels, x_held, labels_held = _split(data, settings)
-    network = build(settings, data.features, data.classes, seed, ops)
+    (x, labels), (x_held, labels_held) = _split(data, settings)
+    assert labels_held is not None
+    network = build(settings, data.features, data.classes, seed, backend)
     classifier = Classifier(network, settings, seed, digest(data))
     per_epoch = len(x) // settings.batch_size
     player = Player(network, Adam(Cosine(settings.rate, 0.0, settings.epochs * per_epoch)))
 
     for epoch in range(settings.epochs):
         moved = shifted(x, data.image_shape, settings.shift, np.random.default_rng([seed, epoch]))
-        minibatches = Minibatches(
-            network.ops, moved, settings.batch_size, seed, labels, data.classes
-        )
+        minibatches = Minibatches(network.ops, moved, settings.batch_size, seed, labels)
         losses = []
         for step in range(epoch * per_epoch, (epoch + 1) * per_epoch):
             images, one_hot = minibatches[step]
@@ -155,8 +154,8 @@ def digest(data: Dataset) -> str:
     return total.hexdigest()
 
 
-def _split(data: Dataset, settings: ClassifierSettings) -> tuple[NDArray[Any], ...]:
-    """Return examples and labels to train on, and those held back."""
+def _split(data: Dataset, settings: ClassifierSettings) -> tuple[Examples, Examples]:
+    """Return examples with labels to train on, and those held back."""
     if data.labels is None:
         raise DataError(f"data set '{data.name}' has no labels, so there is nothing to classify")
     if settings.shift and (data.image_shape is None or len(data.image_shape) != 2):
@@ -170,4 +169,4 @@ def _split(data: Dataset, settings: ClassifierSettings) -> tuple[NDArray[Any], .
             f"data set '{data.name}' has {data.n} examples, of which {settings.validation} are"
             f" held back; what is left does not fill a minibatch of {settings.batch_size}"
         )
-    return data.x[:n], data.labels[:n], data.x[n:], data.labels[n:]
+    return data.split(settings.validation)

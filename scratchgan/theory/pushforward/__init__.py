@@ -1,4 +1,4 @@
-"""p_g itself: the distribution of x = G(z), computed from G and the density of z."""
+"""Compute p_g, the distribution of x = G(z), from G and the density of z."""
 
 from scratchgan.theory.pushforward.line import Atom, Pushforward, pushforward_1d
 from scratchgan.theory.pushforward.plane import BinnedPushforward, pushforward_2d

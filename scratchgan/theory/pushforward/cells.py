@@ -1,8 +1,8 @@
 """
-Cells for the density of a generator on the line: stretches of z on which G is monotone.
+Cut the z line into cells on which G is monotone, for the density of a generator on the line.
 
-Each cell holds at most one root of G(z) = x. Those of a piecewise-linear G lie between
-its bends (``linear_cells``), those of another G are searched for (``monotone_cells``).
+Each cell holds at most one root of G(z) = x. The cells of a piecewise-linear G lie between its
+knots (``linear_cells``). The cells of any other G are found by search (``monotone_cells``).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ __all__ = [
     "ALIKE",
     "FLAT",
     "NO_MASS",
-    "Cells",
     "Index",
+    "LineCells",
     "Map",
     "Mask",
     "Roots",
@@ -38,47 +38,49 @@ Mask: TypeAlias = NDArray[np.bool_]
 Index: TypeAlias = NDArray[np.intp]
 
 FLAT = 2.0**16 * float(np.finfo(np.float64).eps)
-"""1.5e-11: by less of its own size a flat G moves."""
+"""G counts as flat where it moves by less than this fraction of its value (1.5e-11)."""
 
 ALIKE = 1e-6
-"""How well the cubic through a cell's ends must give G′ within it."""
+"""Relative accuracy with which the cubic through a cell's ends must give G′ inside the cell."""
 
 NO_MASS = 1e-18
-"""What p_z gives to less than this is not looked for in p_g."""
+"""A cell with less probability under p_z than this is ignored in p_g."""
 
 _EPS = float(np.finfo(np.float64).eps)
-_ROUNDING = 64 * _EPS  # of its own size: by less G may seem to move the wrong way
-_TINY = 1e-290  # of a smaller size nothing has all its digits
+_ROUNDING = 64 * _EPS  # relative: a smaller step of G in the wrong direction may be rounding
+_TINY = 1e-290  # smaller numbers lose digits
 _HALVINGS = 36  # of a cell in which G is rough: down to 1e-13 of the bulk of z
-_PROBES = np.array([0.23, 0.5, 0.79])[:, None]  # where a cell is looked into; it is cut at ½
-_MORE_PROBES = (np.arange(16) + 0.38)[:, None] / 16  # at first, lest a narrow fold be overlooked
-_ZONES = 10  # each 4 times as long as the one before: tails that only a logarithm sees
+_PROBES = np.array([0.23, 0.5, 0.79])[:, None]  # a cell is probed here; it is cut at ½
+_MORE_PROBES = (np.arange(16) + 0.38)[
+    :, None
+] / 16  # used once, so that few narrow folds are missed
+_ZONES = 10  # of a tail, each 4 times as long as the one before; only log p_g sees them
 _ITERATIONS = 200
 
 
 class Roots(NamedTuple):
     """All solutions of G(z) = x for several x."""
 
-    which: Index  # (k,): which x
-    cell: Index  # (k,)
+    which: Index  # (k,): index of x
+    cell: Index  # (k,): index of the cell
     z: Points  # (k,)
     slope: Points  # (k,): G′(z), or |G′(z)|
 
 
-class Cells(NamedTuple):
-    """Stretches of z, in order, on each of which G is monotone: from (z0, y0) to (z1, y1)."""
+class LineCells(NamedTuple):
+    """Intervals of z, in order. On each, G is monotone, from (z0, y0) to (z1, y1)."""
 
     z0: Points
     z1: Points
     y0: Points
     y1: Points
-    d0: Points  # G′ at the ends; of a linear cell, its slope
+    d0: Points  # G′ at the ends; in a linear cell, its slope
     d1: Points
     linear: Mask
-    bent: Mask  # G is rough in it
-    doubtful: Mask  # and might turn back in it, by no more than rounding or a hair's breadth
+    bent: Mask  # G is rough inside the cell
+    doubtful: Mask  # G may also turn back inside the cell, by rounding or in a tiny part of it
     rising: Mask
-    top: Mask  # an x at its upper end is its own: set by ``chained``
+    top: Mask  # the x at the upper end belongs to this cell; set by ``chained``
 
     @property
     def low(self) -> Points:
@@ -90,12 +92,12 @@ class Cells(NamedTuple):
 
     @property
     def pieces(self) -> int:
-        """How many monotone pieces G has: at most that many roots has an x."""
+        """The number of monotone pieces of G. An x has at most that many roots."""
         return int(self.top.sum())
 
     @property
     def empty(self) -> Mask:
-        """Whether rounding leaves no x between the ends: no root is found there."""
+        """Whether both ends have the same x after rounding; such a cell gives no roots."""
         none: Mask = self.y0 == self.y1
         return none
 
@@ -109,15 +111,15 @@ class Cells(NamedTuple):
         return rough | stands0 | turns[:-1], rough | stands1 | turns[1:]
 
     def _stands(self) -> tuple[Mask, Mask]:
-        """Whether G stands still at the lower and at the upper end: a fold, most often."""
+        """Whether G′ is nearly 0 at the lower and at the upper end, as it is at a fold."""
         secant = np.abs((self.y1 - self.y0) / (self.z1 - self.z0))
         return np.abs(self.d0) <= 1e-3 * secant, np.abs(self.d1) <= 1e-3 * secant
 
-    def only(self, mask: Mask) -> Cells:
-        return Cells._make(a[mask] for a in self)
+    def only(self, mask: Mask) -> LineCells:
+        return LineCells._make(a[mask] for a in self)
 
-    def updated(self, mask: Mask, cells: Cells, start: int) -> Cells:
-        """With what ``chained`` decided where ``mask`` is: these are ``cells`` from start on."""
+    def updated(self, mask: Mask, cells: LineCells, start: int) -> LineCells:
+        """Return a copy with y0, y1 and rising from ``cells[start:]`` where ``mask`` is true."""
         part = slice(start, start + int(mask.sum()))
         y0, y1, rising = self.y0.copy(), self.y1.copy(), self.rising.copy()
         y0[mask], y1[mask], rising[mask] = cells.y0[part], cells.y1[part], cells.rising[part]
@@ -125,10 +127,10 @@ class Cells(NamedTuple):
 
     @np.errstate(over="ignore", invalid="ignore")
     def flat(self, length: float) -> Mask:
-        """Whether G moves by rounding alone; a cell counts as ``length`` long at the least.
+        """Whether G moves by no more than rounding over a cell, or over ``length`` if longer.
 
-        Without that, short cells would be flat for being short: those around a kink, and
-        those on which rounding hides that G moves though G′ says so.
+        Without this least length, a cell could count as flat only because it is short: cells
+        around a kink, and cells on which rounding hides the movement that G′ shows.
         """
         h = self.z1 - self.z0
         moved = np.maximum(
@@ -136,16 +138,16 @@ class Cells(NamedTuple):
         )
         moved *= np.maximum(1.0, length / h)
         size = np.maximum(np.abs(self.y0), np.abs(self.y1))
-        # A sum of large terms that cancel, as a network's output is, moves by their rounding.
+        # A network's output is a sum of large terms that cancel; it moves by their rounding.
         terms = np.where(self.linear, _ROUNDING * size.max(initial=0.0) / FLAT, 0.0)
         still: Mask = moved <= FLAT * np.maximum(np.maximum(size, terms), _TINY)
         return still
 
     def redundant(self, p_z: Density) -> Mask:
-        """Which cells far out, where p_z has no mass, lead to x that those within lead to too.
+        """Which cells can be dropped: far outside p_z's mass, with x that inner cells reach too.
 
-        There p_z is smaller by e^40 at the least: their share of p_g is lost in rounding.
-        An oscillating G has very many of them.
+        p_z is smaller there by a factor of e^40 or more, so their share of p_g is below
+        rounding. An oscillating G has very many of them.
         """
         heavy = np.flatnonzero(p_z.cdf(self.z1) - p_z.cdf(self.z0) > NO_MASS)
         if heavy.size == 0:
@@ -160,10 +162,10 @@ class Cells(NamedTuple):
 
     def roots(self, g: Map, x: Points, closed: bool = True) -> Roots:
         """
-        Solve G(z) = x, x (n,): in closed form on linear cells, else by Newton's method.
+        Solve G(z) = x for x (n,): in closed form on linear cells, by Newton's method on others.
 
-        The cells must be ``chained``. An x that two cells of one monotone piece share
-        belongs to the upper one; the top of a piece belongs to it if ``closed``.
+        The cells must be ``chained``. If two cells of one monotone piece share an x, it belongs
+        to the upper one. The largest x of a piece belongs to the piece only if ``closed``.
         """
         order = np.argsort(x)
         ordered = x[order]
@@ -181,8 +183,8 @@ class Cells(NamedTuple):
         curved, rising = ~self.linear[cell], self.rising[cell]
         z[curved] = _newton(g, wanted[curved], z[curved], z0[curved], z1[curved], rising[curved])
         slope[curved] = g(z[curved])[1]
-        # At a fold rounding may find a z too near to it, where |G′| is too small: it is taken
-        # to be at least half of what it is where a parabola has risen to x.
+        # Near a fold, rounding may give a z too close to it, where |G′| is too small. There |G′|
+        # is replaced by at least half of what a parabola through the cell has at x.
         for y, stands in zip((y0, y1), self._stands(), strict=True):
             rise = np.maximum(np.abs(wanted - y), 2 * _EPS * np.abs(y))
             fold = curved & stands[cell] & (rise <= _ROUNDING * np.abs(y))
@@ -191,21 +193,22 @@ class Cells(NamedTuple):
         return Roots(which, cell, z, slope)
 
 
-def join(parts: Sequence[Cells]) -> Cells:
-    """One after the other."""
-    return Cells._make(map(np.concatenate, zip(*parts, strict=True)))
+def join(parts: Sequence[LineCells]) -> LineCells:
+    """Concatenate cells."""
+    return LineCells._make(map(np.concatenate, zip(*parts, strict=True)))
 
 
-def chained(cells: Cells) -> Cells:
+def chained(cells: LineCells) -> LineCells:
     """
-    Lay the cells of each monotone piece end to end in x, so that each x there is one cell's.
+    Join the cells of each monotone piece end to end in x, so that each x belongs to one cell.
 
-    Rounding may let G, at the ends of short cells, stand still or step back where G′ says
-    that it goes on; and what two calls of G give at one z may differ. So the direction of a
-    cell on which G moves by rounding alone is that of G′, and neighbours of one direction
-    that meet to rounding are one piece. At each place where two cells of it meet there is one
-    value of G from then on, and along the piece these never step back: half-open stretches
-    between neighbouring ones then hold each x exactly once.
+    Rounding causes two problems at the ends of short cells: G may stand still or step back
+    although G′ says that it moves on, and two calls of G at the same z may differ. So where G
+    moves by no more than rounding, the direction of a cell is the sign of G′. Neighbours with
+    the same direction whose ends agree to rounding form one piece.
+
+    Within a piece, two cells that meet get the same value of G, and these values never step
+    back. The half-open intervals between neighbouring values then hold each x exactly once.
     """
     z0, y0, y1, d0, d1, linear = cells.z0, *cells[2:7]
     if z0.size == 0:
@@ -214,13 +217,13 @@ def chained(cells: Cells) -> Cells:
     rounded = linear | (np.abs(y1 - y0) <= _ROUNDING * size)
     slope = np.sign(d0 + d1)
     direction = np.where(rounded & (slope != 0), slope, np.sign(y1 - y0))
-    # One that stands still goes the way of the one before it.
+    # A cell that stands still takes the direction of the one before it.
     known = np.maximum.accumulate(np.where(direction != 0, np.arange(z0.size), 0))
     rising = direction[known] > 0
     meets = np.abs(y0[1:] - y1[:-1]) <= _ROUNDING * np.maximum(size[1:], size[:-1])
     meets &= rising[1:] == rising[:-1]
     starts = np.flatnonzero(np.concatenate([[True], ~meets]))
-    # All ends in a row, upwards in each piece; the later one of two that meet is for both.
+    # All ends in order, rising within each piece. Where two ends meet, both take the later value.
     ends = np.where(rising, 1.0, -1.0) * np.stack([y0, y1])
     ends[1, :-1][meets] = ends[0, 1:][meets]
     back = np.flatnonzero(ends[1] < ends[0])
@@ -228,7 +231,7 @@ def chained(cells: Cells) -> Cells:
         piece = slice(starts[k], starts[k + 1] if k + 1 < starts.size else None)
         ends[:, piece] = np.maximum.accumulate(ends[:, piece].T.ravel()).reshape(-1, 2).T
     y0, y1 = np.where(rising, 1.0, -1.0) * ends
-    # The top of a piece is that of its uppermost cell that is not empty.
+    # The top of a piece belongs to its uppermost cell that is not empty.
     some = np.flatnonzero(y0 != y1)
     piece_of = np.cumsum(np.concatenate([[True], ~meets]))[some]
     last = np.diff(piece_of, append=-1) != 0
@@ -239,7 +242,7 @@ def chained(cells: Cells) -> Cells:
 
 
 def _newton(g: Map, x: Points, z: Points, low: Points, high: Points, rising: Mask) -> Points:
-    """Solve G(z) = x, each between its low and high, by Newton's method kept in a bracket."""
+    """Solve G(z) = x by Newton's method, each root within its bracket from low to high."""
     z, low, high = z.copy(), low.copy(), high.copy()
     todo = np.arange(z.size)
     for k in range(_ITERATIONS):
@@ -254,15 +257,15 @@ def _newton(g: Map, x: Points, z: Points, low: Points, high: Points, rising: Mas
             newton = at - (y - x[todo]) / slope
         done = (over == 0) | (np.abs(newton - at) <= 2 * _EPS * np.abs(at))
         done |= b - a <= 2 * _EPS * np.maximum(np.abs(a), np.abs(b))
-        # At a fold Newton's steps creep up from one side: now and then the bracket is halved.
+        # Near a fold Newton's method converges slowly from one side, so every fourth step bisects.
         good = (newton > a) & (newton < b) & ((k < 8) | (k % 4 > 0))
         z[todo] = np.where(done, at, np.where(good, newton, a + (b - a) / 2))
         todo = todo[~done]
     return z
 
 
-def linear_cells(g: Map, z: Points) -> Cells:
-    """Cells between the knots of a piecewise-linear G; that it is one is checked."""
+def linear_cells(g: Map, z: Points) -> LineCells:
+    """Return the cells between the knots of a piecewise-linear G; raise if G is not linear."""
     z0, z1 = z[:-1], z[1:]
     y, _ = g(z)
     y0, y1 = y[:-1], y[1:]
@@ -275,32 +278,33 @@ def linear_cells(g: Map, z: Points) -> Cells:
         i = int(np.argmax(off))
         raise ValueError(
             f"pushforward_1d: G is not linear between the knots {z0[i]:g} and {z1[i]:g}:"
-            f" it is off by {off[i]:.1g}. Give all its bends, or knots=None"
+            f" the difference is {off[i]:.1g}. Give all its knots, or knots=None"
         )
     wrong = np.abs(d * (z1 - z0) - (y1 - y0)).max(axis=0) > 1e-6 * np.abs(y1 - y0) + size
     if wrong.any():
         i = int(np.argmax(wrong))
         raise ValueError(
-            f"pushforward_1d: G′ is {slope[i]:g} between z = {z0[i]:g} and {z1[i]:g}, where G"
-            f" rises by {(y1[i] - y0[i]) / (z1[i] - z0[i]):g} for each unit of z"
+            f"pushforward_1d: G′ is {slope[i]:g} between z = {z0[i]:g} and {z1[i]:g}, but the"
+            f" slope of G there is {(y1[i] - y0[i]) / (z1[i] - z0[i]):g}; expected the same"
         )
     yes = np.ones(z0.size, bool)
-    return Cells(z0, z1, y0, y1, slope, slope, yes, ~yes, ~yes, slope > 0, ~yes)
+    return LineCells(z0, z1, y0, y1, slope, slope, yes, ~yes, ~yes, slope > 0, ~yes)
 
 
-@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # far out G may be huge
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # G may be huge in the tails
 def monotone_cells(
     g: Map, z: Points, length: float, strict: Points, most: int
-) -> tuple[Cells, Points, Points]:
+) -> tuple[LineCells, Points, Points]:
     """
     Cut the line, from the first to the last of z, into cells on which G is monotone.
 
-    A cell in which G′ changes sign is cut there, by bisection to rounding. Any other is
-    halved until G and G′ at three places within are what the cubic through its ends
-    says: G between its ends, G′ of one sign and within 1e-6 (within a tenth outside
-    ``strict``), and no dip towards 0, where p_g has a peak that has to be seen. What is
-    still rough in 2^−36 of ``length`` is a kink and stays, unless G jumps there or turns
-    back: then it is left out.
+    A cell in which G′ changes sign is cut there, by bisection to rounding. Any other cell is
+    halved until three probes inside it agree with the cubic through its ends: G lies between
+    its ends, and G′ keeps its sign and has a relative error below 1e-6 (0.1 outside
+    ``strict``). The cubic's derivative must also not dip towards 0, because p_g has a peak there.
+
+    A part of 2^−36 ``length`` that is still rough is a kink. It is kept, unless G jumps or
+    turns back in it; then it is left out.
 
     Parameters
     ----------
@@ -309,19 +313,18 @@ def monotone_cells(
     length : float
         The shortest length of z that matters.
     strict : (low, high)
-        Where p_z has its mass.
+        The interval that holds p_z's mass.
     most : int
-        How many cells.
+        The largest number of cells.
 
     Returns
     -------
     cells
     surprises : (2, k)
-        Stretches of z in which a second look, at sixteen places of each first cell,
-        found G to be other than three places had told. They are cut finely; but where
-        such are, narrower ones may be that even sixteen places miss.
+        Intervals of z that the three probes accepted and sixteen probes rejected. They are
+        cut finely. Near them there may be narrower folds that sixteen probes also miss.
     given_up : (2, k)
-        Stretches that would need more than ``most`` cells.
+        Intervals that are not resolved, because they need more than ``most`` cells.
     """
     y, d = g(z)
     open_ = np.stack([z[:-1], z[1:], y[:-1], y[1:], d[:-1], d[1:]])
@@ -353,7 +356,7 @@ def monotone_cells(
     z0, z1, y0, y1, d0, d1, bent, doubtful = rows
     straight = np.zeros(z0.size, bool)
     rising = y1 > y0
-    found = Cells(z0, z1, y0, y1, d0, d1, straight, bent > 0, doubtful > 0, rising, straight)
+    found = LineCells(z0, z1, y0, y1, d0, d1, straight, bent > 0, doubtful > 0, rising, straight)
     return found, surprises, open_[:2]
 
 
@@ -365,10 +368,10 @@ def _look(
 
     Returns
     -------
-    accept : G is monotone and as the cubic, or stands still to rounding
-    bent : G′ is not as the cubic says
-    doubtful : by more than a tenth
-    y, d : G and G′ there, (k, cells)
+    accept : G is monotone and agrees with the cubic, or moves by no more than rounding
+    bent : G′ differs from the cubic's derivative
+    doubtful : G′ differs by more than a tenth
+    y, d : G and G′ at the probes, (k, cells)
     """
     z0, z1, y0, y1, d0, d1 = cells
     h, rise = z1 - z0, y1 - y0
@@ -378,7 +381,7 @@ def _look(
     sign = np.sign(rise)
     one_way = (sign * np.vstack([d0, d, d1]) >= 0).all(axis=0)
     one_way &= (np.diff(sign * np.vstack([y0, y, y1]), axis=0) >= 0).all(axis=0)
-    # The cubic's derivative, at v of the way: curve v² + slope v + d0.
+    # The cubic's derivative at the fraction v of a cell is curve v² + slope v + d0.
     curve, slope = 3 * (d0 + d1) - 6 * rise / h, 6 * rise / h - 4 * d0 - 2 * d1
     off = np.abs(d - ((curve * u + slope) * u + d0))
     tolerance = np.where((z1 <= strict[0]) | (z0 >= strict[1]), 0.1, ALIKE) * np.abs(d)
@@ -391,14 +394,14 @@ def _look(
 
 
 def _surprising(g: Map, cells: Points, strict: Points) -> Mask:
-    """Which cells three probes would accept, and sixteen would not."""
+    """Which cells three probes accept and sixteen probes reject."""
     accept = _look(g, cells, _PROBES, strict)[0]
     accept[accept] = ~_look(g, cells[:, accept], _MORE_PROBES, strict)[0]
     return accept
 
 
 def _within(stretches: Points, z0: Points, z1: Points) -> Mask:
-    """Which cells lie in one of the stretches (2, k)."""
+    """Which cells lie in one of the intervals ``stretches`` (2, k)."""
     if stretches.size == 0:
         return np.zeros(z0.size, bool)
     k = np.maximum(np.searchsorted(stretches[0], z0, side="right") - 1, 0)
@@ -407,12 +410,12 @@ def _within(stretches: Points, z0: Points, z1: Points) -> Mask:
 
 
 def _cell(start: Points, stop: Points) -> Points:
-    """Cells as rows z0, z1, y0, y1, d0, d1 from the (z, y, d) of their ends."""
+    """Stack (z, y, d) of the cells' ends to rows z0, z1, y0, y1, d0, d1."""
     return np.stack([start[0], stop[0], start[1], stop[1], start[2], stop[2]])
 
 
 def _turning(g: Map, cells: Points) -> tuple[Points, Points]:
-    """Bisect for a change of sign of G′: (z, y, d) just before and just after it."""
+    """Bisect for a change of sign of G′; return (z, y, d) just before and just after it."""
     before, after = cells[::2], cells[1::2]
     for _ in range(100):
         z = (before[0] + after[0]) / 2
@@ -424,8 +427,8 @@ def _turning(g: Map, cells: Points) -> tuple[Points, Points]:
     return before, after
 
 
-def tail(g: Map, p_z: Density, z: float, width: float, length: float) -> Iterator[Cells]:
-    """Cells beyond p_z's landmarks, outwards, as far as G can be followed."""
+def tail(g: Map, p_z: Density, z: float, width: float, length: float) -> Iterator[LineCells]:
+    """Yield cells beyond p_z's landmarks, outwards, until G overflows or is too rough."""
     for _ in range(_ZONES):
         nodes = np.unique(z + width * np.linspace(0, 1, 17))
         try:
@@ -434,7 +437,7 @@ def tail(g: Map, p_z: Density, z: float, width: float, length: float) -> Iterato
             cells, _, given_up = monotone_cells(g, nodes, length, np.zeros(2), 300)
         except ValueError:  # G overflows
             return
-        if given_up.size:  # too rough to follow
+        if given_up.size:  # G is too rough
             return
         yield cells.only(~cells.flat(length))
         z, width = z + width, 4 * width

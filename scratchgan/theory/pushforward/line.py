@@ -1,13 +1,12 @@
 """
 The density of a generator on the line: p_g of x = G(z), from G, G′ and the density of z.
 
-Change of variables: where G moves, p_g(x) = Σ p_z(z) / |G′(z)| over all roots z of
-G(z) = x. Where G stands still, a whole stretch of z lands on one x: an atom, which has
-a mass but no density. Goodfellow et al. 2014, §4, define p_g as the distribution of
-G(z); here it is computed.
+By the change of variables, p_g(x) = Σ p_z(z) / |G′(z)| over all roots z of G(z) = x. Where G
+is constant, a whole interval of z gives one x: an atom, which has a mass but no density.
+Goodfellow et al. 2014, §4, define p_g as the distribution of G(z); here it is computed.
 
-The z line is cut into cells on which G is monotone, so that each holds at most one root:
-``cells.py``.
+``cells.py`` cuts the z line into cells on which G is monotone, so that each cell holds at most
+one root.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ from scratchgan.theory.pushforward.cells import (
     ALIKE,
     FLAT,
     NO_MASS,
-    Cells,
     Index,
+    LineCells,
     Map,
     Mask,
     chained,
@@ -42,12 +41,12 @@ from scratchgan.theory.pushforward.cells import (
 __all__ = ["Atom", "Pushforward", "pushforward_1d"]
 
 _EPS = float(np.finfo(np.float64).eps)
-_LEAST_ATOM = 1e-12  # lighter ones are left out, and count as error
+_LEAST_ATOM = 1e-12  # atoms with less mass are left out and count as error
 _MOST_CELLS = 300_000
 
 
 class Atom(NamedTuple):
-    """One x that G gives with positive probability."""
+    """An x that G gives with positive probability."""
 
     x: float
     mass: float
@@ -65,28 +64,28 @@ def pushforward_1d(
     Parameters
     ----------
     g_and_dg : callable
-        Takes z, float64 (n,), and gives G(z) and G′(z), (n,) each; for a network
-        ``scratchgan.exact.knots.g_and_dg``. G should be continuous.
+        Takes z, float64 (n,), and gives G(z) and G′(z), (n,) each. G should be continuous.
+        For a network use ``scratchgan.exact.knots.g_and_dg``.
     p_z : Density
-        Of dimension 1 and without atoms: ``Normal``, ``Uniform``, ...
+        A density of dimension 1 without atoms: ``Normal``, ``Uniform``, ...
     knots : array (k,), optional
-        All z at which a piecewise-linear G bends between the first and the last of
-        ``p_z.landmarks()``, increasing (``scratchgan.exact.knots.knots_1d``): then p_g is
-        exact to rounding. None for any other G; ``Pushforward.error`` then says how
-        far p_g may be off.
+        For a piecewise-linear G: all z at which G bends between the first and the last of
+        ``p_z.landmarks()``, increasing (``scratchgan.exact.knots.knots_1d``). p_g is then
+        exact to rounding. For any other G give None; ``Pushforward.error`` estimates the
+        error of p_g.
 
     Raises
     ------
     ShapeError
         If p_z is not on the line, or G does not give two arrays (n,).
     ValueError
-        If G or G′ is not finite somewhere between p_z's landmarks, knots do not
-        increase, G is not linear between them, or p_z has atoms.
+        If G or G′ is not finite somewhere between p_z's landmarks, if the knots do not
+        increase or G is not linear between them, or if p_z has atoms.
 
     Examples
     --------
-    The square of a standard normal is χ² with one degree of freedom, which has a pole
-    at the fold x = 0:
+    The square of a standard normal variable is χ² with one degree of freedom. Its density has
+    a pole at the fold x = 0:
 
     >>> from scratchgan.theory import Normal
     >>> p_g = pushforward_1d(lambda z: (z**2, 2 * z), Normal())
@@ -103,11 +102,11 @@ def pushforward_1d(
     ((Atom(x=0.0, mass=0.5),), 0.5)
     """
     checks.function("pushforward_1d", "g_and_dg", g_and_dg, "a function: z to (G(z), G′(z))")
-    checks.instance("pushforward_1d", "p_z", p_z, Density, "a Density on the line, as Normal()")
+    checks.instance("pushforward_1d", "p_z", p_z, Density, "a Density on the line, like Normal()")
     if p_z.dim != 1:
         raise ShapeError(
             f"pushforward_1d: p_z has dimension {p_z.dim}; expected 1."
-            " From the plane to the plane there is pushforward_2d"
+            " For z and x in the plane use pushforward_2d"
         )
     if getattr(p_z, "atoms", ()):
         raise ValueError("pushforward_1d: p_z has atoms, which have no density; expected none")
@@ -116,20 +115,20 @@ def pushforward_1d(
 
 class Pushforward(Density):
     """
-    The distribution of G(z) on the line: a density, and atoms beside it.
+    The distribution of G(z) on the line: a density and atoms.
 
-    Made by ``pushforward_1d``. ``pdf`` and ``log_pdf`` are of the density alone, but +∞
-    at the very x of an atom: an expectation under p_g, which is taken over z, so sees
-    in a log-ratio that p_g outweighs any density there.
+    ``pushforward_1d`` makes it. ``pdf`` and ``log_pdf`` are those of the density, except at the
+    x of an atom, where they are +∞. So a log-ratio in an expectation under p_g, which is
+    computed over z, takes p_g to be larger than any density at an atom.
 
     Attributes
     ----------
     atoms : tuple of Atom
-        Increasing in x. A stretch of z belongs to an atom if G is so flat on it that over
-        1/256 of the bulk of z it would move by less than 1.5e-11 of its own size: float64
-        does not hold enough digits of x there for a density. So x is right to about
-        1e-9 of itself; of a G that saturates, what lies that close to the limit goes with
-        the atom. Atoms lighter than 1e-12 are left out.
+        Increasing in x. An interval of z belongs to an atom if G is so flat on it that over
+        1/256 of the bulk of z it would move by less than 1.5e-11 of its value. float64 has too
+        few digits of x there for a density. The x of an atom is exact to about 1e-9 of its
+        value. If G saturates, values that close to the limit belong to the atom. Atoms with a
+        mass below 1e-12 are left out.
     continuous_mass : float
         The probability that x is not at an atom.
     support : (low, high)
@@ -144,7 +143,7 @@ class Pushforward(Density):
         marks = p_z.landmarks()
         low, high = marks[0], marks[-1]
         self._bulk = bulk = _quantiles(p_z, [0.001, 0.999])
-        length = float(bulk[1] - bulk[0]) / 256  # of z: the shortest that matters
+        length = float(bulk[1] - bulk[0]) / 256  # the shortest length of z that matters
         if knots is None:
             each = max(2, min(16, 2048 // marks.size))
             between = marks[:-1] + np.diff(marks) * np.arange(each)[:, None] / each
@@ -155,15 +154,15 @@ class Pushforward(Density):
             )
             if _mass_of(p_z, given_up) > 0.01:
                 raise ValueError(
-                    f"pushforward_1d: {_MOST_CELLS:,} cells of z are not enough to follow G; near"
-                    f" z = {given_up[0, 0]:g} it is too rough, or G′ is not its derivative"
+                    f"pushforward_1d: {_MOST_CELLS:,} cells of z are not enough to follow G: near"
+                    f" z = {given_up[0, 0]:g} G is too rough, or G′ is not its derivative"
                 )
             self._surprise = _mass_of(p_z, surprises)
         else:
             inside = knots[(knots > low) & (knots < high)]
             core = linear_cells(g, np.concatenate([[low], inside, [high]]))
             self._surprise = 0.0
-        # Beyond p_z's landmarks nothing has mass, but log p_g goes on.
+        # Beyond p_z's landmarks the mass is negligible, but log p_g is still finite.
         below = list(tail(g, p_z, low, (low - high) / 2, length))[::-1]
         above = list(tail(g, p_z, high, (high - low) / 2, length))
         flat = core.flat(length)
@@ -186,9 +185,9 @@ class Pushforward(Density):
 
     def roots(self, x: float) -> Points:
         """
-        Return all z with G(z) = x, increasing, (k,); none for the stretch of an atom.
+        Return all z with G(z) = x, increasing, (k,). The z of an atom are not included.
 
-        To rounding: about 1e-16 (|z| + |x / G′(z)|).
+        Roots are exact to rounding: about 1e-16 (|z| + |x / G′(z)|).
         """
         at = np.array([checks.number("roots", "x", x)])
         return np.unique(self._cells.roots(self._g, at).z)
@@ -199,11 +198,11 @@ class Pushforward(Density):
         return log_p
 
     def _log_continuous(self, x: Points) -> Points:
-        """Log of Σ p_z(z) / |G′(z)| over the roots of G(z) = x, (n,)."""
+        """Return log Σ p_z(z) / |G′(z)| over the roots of G(z) = x, (n,)."""
         return self._in_blocks(self._log_sum, x)
 
     def _in_blocks(self, f: Callable[[Points], Points], x: Points) -> Points:
-        """f(x), a million roots at a time."""
+        """Return f(x), computed in blocks of about a million roots."""
         blocks = 1 + x.size * self._cells.pieces // 1_000_000
         return np.concatenate([f(part) for part in np.array_split(x, blocks)])
 
@@ -226,7 +225,7 @@ class Pushforward(Density):
         return np.where(np.isnan(x), np.nan, np.clip(total, 0.0, 1.0))
 
     def _cdf_of_cells(self, x: Points) -> Points:
-        """Mass of the cells that lie below x, and of the parts below x of those that x is in."""
+        """Return the mass below x, of whole cells and of parts of the cells that contain x."""
         cells, F = self._cells, self.p_z.cdf
         order = np.argsort(cells.high)
         below = np.concatenate([[0.0], np.cumsum(self._mass[order])])
@@ -240,9 +239,9 @@ class Pushforward(Density):
         return self._image(self.p_z.sample(n, rng)[:, 0])[0][:, None]
 
     def _image(self, z: Points) -> tuple[Points, Mask]:
-        """x = G(z), of an atom exactly its x; and whether z is in no atom that was left out.
+        """Return x = G(z), equal to an atom's x there; and which z are in no left-out atom.
 
-        x is kept within what its cell gives: a unit of rounding further there may be no root.
+        x is clipped to its cell's range, because one rounding unit outside it has no root.
         """
         core, cell = self._core, self._cell_of(z)
         x = np.clip(self._g(z)[0], core.low[cell], core.high[cell])
@@ -256,10 +255,10 @@ class Pushforward(Density):
 
     def landmarks(self) -> Points:
         """
-        Return the x at which p_g is rough or narrow, (k,), from its lowest to its highest.
+        Return the x at which p_g is rough or narrow, (k,), increasing.
 
-        Images of folds, knots and p_z's landmarks; atoms; and, since p_g is narrow where
-        G is nearly flat, wherever |G′| passes a power of 4.
+        They are the images of folds, knots and p_z's landmarks; the atoms; and the x at which
+        |G′| passes a power of 4, because p_g is narrow where G is nearly flat.
         """
         return self._landmarks
 
@@ -274,13 +273,13 @@ class Pushforward(Density):
 
     @cached_property
     def _rough(self) -> Points:
-        """Images of folds and knots, and atoms, (k,), increasing."""
+        """The images of folds and knots, and the atoms, (k,), increasing."""
         bends0, bends1 = self._core.bends
         y0, y1 = self._core.y0[bends0 & self._matters], self._core.y1[bends1 & self._matters]
         return self._distinct(np.concatenate([y0, y1]))
 
     def _distinct(self, x: Points) -> Points:
-        """The x that rounding can tell apart, and all atoms, increasing."""
+        """Return the x that differ by more than rounding, and all atoms, increasing."""
         atoms = np.array([atom.x for atom in self.atoms])
         for atom in atoms:
             x = x[np.abs(x - atom) > 4 * FLAT * abs(atom)]
@@ -290,16 +289,15 @@ class Pushforward(Density):
 
     def expect(self, f: Integrand, also: Any = None) -> Estimate:
         """
-        Return E_{p_g}[f] = E_{p_z}[f(G(z))]: over z, where folds do no harm.
+        Return E_{p_g}[f] = E_{p_z}[f(G(z))], integrated over z, where folds are harmless.
 
-        Arguments as for ``Density.expect``. An atom is a stretch of z on which f is
-        asked for the atom's x, again and again. The error includes what the rounding of x
-        does to f.
+        The arguments are those of ``Density.expect``. On an atom's interval of z, f gets the
+        atom's x every time. The error includes the effect on f of the rounding of x.
         """
         core, here = self._core, self._matters | self._flat
         bends0, bends1 = core.bends
-        edge = np.diff(self._flat, prepend=False, append=False)  # of a stretch of atoms
-        # f may be rough wherever p_g is; at all z that lead there, not at the fold alone.
+        edge = np.diff(self._flat, prepend=False, append=False)  # of an atom's interval
+        # f may be rough where p_g is: at every z with such an x, not only at the fold itself.
         rough_x = np.concatenate([self._rough, np.ravel([] if also is None else also)])
         rough = self._cells.roots(self._g, rough_x).z
         starts, stops = here & (bends0 | edge[:-1]), here & (bends1 | edge[1:])
@@ -315,19 +313,19 @@ class Pushforward(Density):
         return Estimate(found.value, found.error + self._rounding(f))
 
     def _rounding(self, f: Integrand) -> float:
-        """E |f(x ± its rounding) − f(x)|: f once for each stretch of z, of known mass."""
+        """Return E |f(x ± its rounding) − f(x)|, with one x for each interval of known mass."""
         marks = self.p_z.landmarks()
         edges = np.unique(np.concatenate([marks, np.linspace(self._bulk[0], self._bulk[1], 65)]))
         mass, z = np.diff(self.p_z.cdf(edges)), (edges[:-1] + edges[1:]) / 2
         x, _ = self._image(z)
-        # Jumps of f at the ends of the support and at atoms are no work of rounding.
+        # A jump of f at an end of the support or at an atom is not an effect of rounding.
         moves = (mass > 0) & np.isnan(self._atom_of[self._cell_of(z)])
         z, x, mass = z[moves], x[moves], mass[moves]
         if z.size == 0:
             return 0.0
         reach = np.maximum(2 * _EPS * np.abs(x), self._noise_at(z, 1e-8))
         below, above = np.clip([x - reach, x + reach], *self.support)
-        with np.errstate(invalid="ignore"):  # f may be infinite; so is then its expectation
+        with np.errstate(invalid="ignore"):  # if f is infinite, so is its expectation
             values, _ = evaluated(f, np.concatenate([below, x, above])[:, None])
             low, middle, high = np.split(values, 3)
             change = np.maximum(np.abs(low - middle), np.abs(high - middle))
@@ -338,9 +336,8 @@ class Pushforward(Density):
         """
         Return ∫ p_g dx by quadrature over x, plus the atoms: 1 if nothing was missed.
 
-        This is the independent check: all other integrals are taken over z. The error is
-        the quadrature's, plus what is known to be left out: light atoms, and cells too
-        short to look into.
+        This is an independent check, because all other integrals are taken over z. The error is
+        the quadrature's plus the mass that was left out: light atoms and very short cells.
         """
         return self._mass_over_x
 
@@ -348,12 +345,13 @@ class Pushforward(Density):
     def _mass_over_x(self) -> Estimate:
         x = self.landmarks()
         width = np.diff(x)
-        # x this close to a fold cannot be told from it: of mass √ε, since p_g has a pole.
+        # Rounding cannot tell an x this close to a fold from the fold. The mass there is of
+        # order √ε, because p_g has a pole.
         near = 16 * np.maximum(_EPS * np.abs(x), self._noise(x))
 
         def integrand(t: Points) -> Points:
-            # Panel i is x_i + width · u²(3 − 2u), whose derivative 6u(1 − u) cancels the
-            # pole 1/√ that p_g has at a fold; x is measured from the nearer end.
+            # Panel i is x_i + width · u²(3 − 2u). Its derivative 6u(1 − u) cancels the pole
+            # 1/√ of p_g at a fold. x is measured from the nearer end, to keep its digits.
             i = np.minimum(t.astype(np.intp), width.size - 1)
             u = t - i
             nearer = np.minimum(u, 1 - u)
@@ -369,17 +367,18 @@ class Pushforward(Density):
         atoms = sum(atom.mass for atom in self.atoms)
         left_out = max(0.0, 1 - self.continuous_mass - atoms)
         left_out += float(self._mass[self._cells.doubtful | self._cells.empty].sum())
-        # A weaker kink than was looked for may lie where the quadrature has no node, which
-        # is at most 1 % of a panel.
+        # A kink weaker than ALIKE may lie between nodes of the quadrature, in at most 1 % of
+        # a panel.
         left_out += 0.01 * ALIKE * float(self._mass[~self._cells.linear].sum())
         around = float((self._cdf_of_cells(x + near) - self._cdf_of_cells(x - near)).sum())
-        # The quadrature may have seen these places too, or none of them.
+        # The quadrature may have counted these places fully, or not at all.
         return Estimate(result.value + around + atoms, result.error + 2 * around + left_out)
 
     def _noise(self, x: Points) -> Points:
-        """By how much rounding moves G where it gives x, (n,): its second differences there.
+        """Return how much rounding moves G at the roots of x, (n,), from second differences.
 
-        That may be far more than the rounding of x: a network's output cancels larger terms.
+        It may be far more than the rounding of x, because a network's output is a sum of larger
+        terms that cancel.
         """
         found = self._cells.roots(self._g, x)
         noise = np.zeros(x.size)
@@ -387,7 +386,7 @@ class Pushforward(Density):
         return noise
 
     def _noise_at(self, z: Points, step: float) -> Points:
-        """G's second differences over a relative step of z: of 1e-8 a smooth G's are ε G″."""
+        """Return G's second differences for a relative step of z; at 1e-8 they are about ε G″."""
         h = step * np.maximum(np.abs(z), 1e-3)
         steps = np.outer(np.arange(-4, 5), h)
         y = self._g((z + steps).ravel())[0].reshape(steps.shape)
@@ -398,31 +397,31 @@ class Pushforward(Density):
     @property
     def error(self) -> float:
         """
-        How far p_g may be off: an estimate of ∫ |true p_g − computed p_g| dx.
+        An estimate of the error of p_g, ∫ |true p_g − computed p_g| dx.
 
-        Two sums. First |1 − mass| + the error of ``mass()``: every root that was found
-        is one, so a fold that was overlooked can only make the computed density too
-        small, and what it lacks its integral lacks. Second the mass of those stretches of z
-        where a coarse and a fine look at G disagreed, though they were then resolved: where
-        G has folds so narrow, narrower ones may have escaped.
+        It is the sum of two parts. The first is |1 − mass| plus the error of ``mass()``. Every
+        root that was found is a true root, so a missed fold can only make the computed density
+        too small, and the integral is too small by the same amount. The second is the mass of
+        the intervals of z where a coarse and a fine look at G disagreed. They were then
+        resolved, but where G has such narrow folds, narrower ones may have been missed.
 
-        No sampling of G can exclude one fold that is narrower than all gaps between the
-        places looked at (here 1/4000 of the bulk of z) and unlike all around it; it would
-        have about that mass. With ``knots`` nothing can escape, and this is rounding.
+        Sampling G cannot exclude a single fold that is narrower than all gaps between the
+        samples (here 1/4000 of the bulk of z). Such a fold would have about that mass. With
+        ``knots`` no fold can be missed, and the error is rounding.
         """
         mass = self.mass()
         return abs(1 - mass.value) + mass.error + self._surprise
 
 
-def _atoms(core: Cells, mass: Points, flat: Mask) -> tuple[tuple[Atom, ...], Points]:
-    """Atoms, and for each cell the x of its atom, or NaN."""
+def _atoms(core: LineCells, mass: Points, flat: Mask) -> tuple[tuple[Atom, ...], Points]:
+    """Return the atoms, and for each cell the x of its atom, or NaN."""
     of_cell = np.full(flat.size, np.nan)
     cells = np.flatnonzero(flat)
     if cells.size == 0:
         return (), of_cell
     x = (core.y0 + core.y1)[cells] / 2
     size = float(mass @ np.maximum(np.abs(core.y0), np.abs(core.y1)))
-    # In order of x, cells that differ by rounding alone make one atom.
+    # In order of x, cells whose x differ only by rounding form one atom.
     order = np.argsort(x, kind="stable")
     cells, x = cells[order], x[order]
     gap = np.diff(x) > 4 * FLAT * np.abs(x[1:]) + 64 * _EPS * size
@@ -430,7 +429,7 @@ def _atoms(core: Cells, mass: Points, flat: Mask) -> tuple[tuple[Atom, ...], Poi
     for part in np.split(np.arange(x.size), np.flatnonzero(gap) + 1):
         weights = np.cumsum(mass[cells[part]])
         if weights[-1] >= _LEAST_ATOM:
-            middle = part[np.searchsorted(weights, weights[-1] / 2)]  # the median of its mass
+            middle = part[np.searchsorted(weights, weights[-1] / 2)]  # median x, weighted by mass
             atoms.append(Atom(float(x[middle]), float(weights[-1])))
             of_cell[cells[part]] = x[middle]
     return tuple(atoms), of_cell
@@ -440,7 +439,7 @@ def _atoms(core: Cells, mass: Points, flat: Mask) -> tuple[tuple[Atom, ...], Poi
 
 
 def _checked(g_and_dg: Callable[[Points], tuple[ArrayLike, ArrayLike]]) -> Map:
-    """G with its shapes and values checked, and quiet where it overflows."""
+    """Return G with its shapes and values checked, and without NumPy's overflow warnings."""
 
     def call(z: Points) -> tuple[Points, Points]:
         if z.size == 0:
@@ -450,14 +449,14 @@ def _checked(g_and_dg: Callable[[Points], tuple[ArrayLike, ArrayLike]]) -> Map:
         if not isinstance(result, tuple) or len(result) != 2:
             raise ShapeError("pushforward_1d: g_and_dg gave no pair; expected (G(z), G′(z))")
         y, d = (
-            checks.array("pushforward_1d", f"{name}, as g_and_dg gives it,", a).astype(np.float64)
+            checks.array("pushforward_1d", f"{name} from g_and_dg", a).astype(np.float64)
             for name, a in zip(("G(z)", "G′(z)"), result, strict=True)
         )
         if y.shape != z.shape or d.shape != z.shape:
             raise ShapeError(
                 f"pushforward_1d: for z of shape {z.shape} G has shape {y.shape} and G′"
-                f" {d.shape}; expected {z.shape} for both. In more dimensions than one there"
-                " is pushforward_2d, from the plane to the plane"
+                f" {d.shape}; expected {z.shape} for both. For z and x in the plane use"
+                " pushforward_2d"
             )
         bad = ~(np.isfinite(y) & np.isfinite(d))
         if bad.any():
@@ -476,17 +475,17 @@ def _increasing(knots: ArrayLike) -> Points:
     if z.ndim != 1:
         raise ShapeError(f"pushforward_1d: knots have shape {z.shape}; expected (k,)")
     if not (np.isfinite(z).all() and (np.diff(z) > 0).all()):
-        raise ValueError("pushforward_1d: knots must be finite and increase; sort them")
+        raise ValueError("pushforward_1d: knots must be finite and increasing; sort them")
     return z
 
 
 def _mass_of(p: Density, stretches: Points) -> float:
-    """Mass of the stretches (2, k)."""
+    """Return p's mass on the intervals (2, k)."""
     return float((p.cdf(stretches[1]) - p.cdf(stretches[0])).sum())
 
 
 def _quantiles(p: Density, levels: Sequence[float]) -> Points:
-    """Where p's cdf passes the levels, by bisection between its landmarks."""
+    """Return the quantiles of p at the levels, by bisection between its landmarks."""
     marks, wanted = p.landmarks(), np.asarray(levels)
     low: Points = np.full(wanted.shape, marks[0])
     high: Points = np.full(wanted.shape, marks[-1])

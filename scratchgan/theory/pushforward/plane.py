@@ -1,10 +1,12 @@
 """
-A generator from the plane to the plane: the masses that p_g gives to bins, and what they prove.
+The masses that p_g gives to bins, for a generator from the plane to the plane.
 
-In the plane the roots of G(z) = x cannot be enumerated as on the line. But mass can be
-pushed forward: a fine mesh of z is mapped by G, and each small cell, whose mass is known
-exactly, is spread over the bins that its image covers. Binning forgets, so a divergence
-between binned distributions is a lower bound of the true one (data processing).
+In the plane the roots of G(z) = x cannot be enumerated as on the line. Instead the mass is
+pushed forward: G maps a fine mesh of z, and the mass of each small cell, which is known
+exactly, is spread over the bins that its image covers.
+
+Binning loses information, so a divergence between binned distributions is a lower bound of the
+true divergence (data-processing inequality).
 """
 
 from __future__ import annotations
@@ -27,16 +29,12 @@ __all__ = ["BinnedPushforward", "LowerBound", "Prior", "pushforward_2d"]
 Prior: TypeAlias = GaussianMixture | tuple[Density, Density]
 """p_z in the plane: a mixture of dimension 2, or the densities of two independent coordinates."""
 
-_FINEST = 8192  # of G's values at the corners of so many cells there is 1 GB
+_FINEST = 8192  # cells along each axis; G's values at their corners then take 1 GB
 _BLOCK = 1 << 20  # (cell, bin) pairs held at once
 
 
 class LowerBound(Estimate):
-    """
-    An ``Estimate`` of something that the quantity in question is not smaller than.
-
-    The quantity is at least ``value − error``.
-    """
+    """An estimate of a lower bound: the true quantity is at least ``value − error``."""
 
     __slots__ = ()
 
@@ -62,20 +60,22 @@ def pushforward_2d(
     g : callable
         Takes z, float64 (n, 2), and gives G(z), (n, 2). It should be continuous.
     p_z : GaussianMixture of dimension 2, or a pair of densities on the line
-        N(0, I) is ``GaussianMixture([[0, 0]], 1.0)``; noise that is uniform in both
+        N(0, I) is ``GaussianMixture([[0, 0]], 1.0)``. Noise that is uniform in both
         coordinates is ``(Uniform(-1, 1), Uniform(-1, 1))``.
     edges : (x_edges, y_edges)
-        Of the bins, (nx + 1,) and (ny + 1,), increasing. All that lies outside is one
+        Edges of the bins, (nx + 1,) and (ny + 1,), increasing. Everything outside them is one
         more bin.
     mesh : int
-        Cells of z along each axis, even, from 8 to 8192. G is evaluated at (mesh + 1)² points.
+        Number of cells of z along each axis, even, from 8 to 8192. G is evaluated at
+        (mesh + 1)² points.
 
     Raises
     ------
     ShapeError
-        If z or x is not in the plane; the message says what can be had instead.
+        If z or x is not in the plane; the message names what to use instead.
     ValueError
-        If edges do not increase, mesh is odd or not from 8 to 8192, or G is not finite.
+        If the edges do not increase, if mesh is odd or not from 8 to 8192, or if G is not
+        finite.
 
     Examples
     --------
@@ -102,7 +102,7 @@ def pushforward_2d(
     z_edges, z_masses = _mesh(p_z, mesh)
     corners = _images(g, z_edges)
     fine = _spread(corners, z_masses, x_edges, y_edges)
-    # Every second line: a mesh twice as wide, at the same points of z.
+    # Every second line gives a mesh of twice the width on the same points of z.
     sums = z_masses.reshape(mesh // 2, 2, mesh // 2, 2).sum(axis=(1, 3))
     coarse = _spread(corners[::2, ::2], sums, x_edges, y_edges)
     return BinnedPushforward((x_edges, y_edges), fine, coarse)
@@ -110,21 +110,21 @@ def pushforward_2d(
 
 class BinnedPushforward:
     """
-    Masses of bins under the distribution of G(z) in the plane. It is not a density.
+    The masses of bins under the distribution of G(z) in the plane. This is not a density.
 
-    Made by ``pushforward_2d``.
+    ``pushforward_2d`` makes it.
 
     Attributes
     ----------
     edges : (x_edges, y_edges)
     masses : float64 array (nx, ny)
     outside : float
-        Mass outside all bins.
+        The mass outside all bins.
     error : float
-        Estimate of the total variation between the masses, ``outside`` among them, and
-        the true ones: what a mesh of half the density changes. Their error falls
-        with the square of the mesh's width where G is smooth, so it is then about a
-        third of this.
+        An estimate of the total variation between the computed and the true masses,
+        ``outside`` included: the difference to the masses of a mesh with half as many cells
+        along each axis. Where G is smooth, the error of the masses falls with the square of
+        the mesh's width, so the true error is about a third of this estimate.
     """
 
     def __init__(self, edges: tuple[Points, Points], fine: Points, coarse: Points) -> None:
@@ -143,15 +143,16 @@ class BinnedPushforward:
 
     def js_lower_bound(self, p_data: Density) -> LowerBound:
         """
-        Return a lower bound of JSD(p_data‖p_g), in nats: that of the binned distributions.
+        Return a lower bound of JSD(p_data‖p_g) in nats: the JSD of the binned distributions.
 
-        By the data-processing inequality no function of x, and a bin is one, can raise
-        an f-divergence (Csiszár 1967). Narrower bins raise the bound towards the JSD.
+        By the data-processing inequality no function of x can raise an f-divergence (Csiszár
+        1967), and the bin of x is a function of x. Narrower bins raise the bound towards the
+        JSD.
 
-        The error is what the meshes leave open: √JS is a metric (Endres & Schindelin
-        2003), so with e = √JS(fine mesh‖coarse mesh) the bound is off by at most
-        2 e √JS + e². The bins' masses under p_data are exact for a GaussianMixture
-        and by two quadratures, which add to e, for any other density.
+        The error comes from the mesh. √JS is a metric (Endres & Schindelin 2003), so with
+        e = √JS(fine mesh‖coarse mesh) the error of the bound is at most 2 e √JS + e². Under
+        p_data the bins' masses are exact for a GaussianMixture. For any other density they
+        come from two quadratures, and the difference between these adds to e.
 
         Raises
         ------
@@ -160,7 +161,7 @@ class BinnedPushforward:
         """
         checks.instance("js_lower_bound", "p_data", p_data, Density, "a Density in the plane")
         if p_data.dim != 2:
-            raise ShapeError(f"p_data has dimension {p_data.dim}; expected 2, as p_g has")
+            raise ShapeError(f"js_lower_bound: p_data has dimension {p_data.dim}; expected 2")
         if isinstance(p_data, GaussianMixture):
             data = other = _with_outside(_mixture_masses(p_data, *self.edges))
         else:
@@ -176,7 +177,7 @@ class BinnedPushforward:
 
 
 def _mesh(p_z: Prior, n: int) -> tuple[tuple[Points, Points], Points]:
-    """Edges of a mesh of z along both axes, and the mass of each cell, (n, n), exactly."""
+    """Return the edges of a mesh of z along both axes, and the exact mass of each cell, (n, n)."""
     if isinstance(p_z, GaussianMixture) and p_z.dim == 2:
         lines = [GaussianMixture(m, p_z.std, p_z.weights) for m in p_z.means.T]
         first, second = (_axis(line, n) for line in lines)
@@ -190,14 +191,13 @@ def _mesh(p_z: Prior, n: int) -> tuple[tuple[Points, Points], Points]:
     what = f"p_z has dimension {p_z.dim}" if isinstance(p_z, Density) else f"p_z is {shown}"
     raise ShapeError(
         f"pushforward_2d: {what}; expected a GaussianMixture of dimension 2 or a pair of"
-        " densities on the line. p_g is computed from the plane to the plane, and by"
-        " pushforward_1d from the line to the line; otherwise there are samples of G, and"
-        " what scratchgan.metrics measures on them"
+        " densities on the line. For z and x on the line use pushforward_1d. In other"
+        " dimensions p_g is not computed: draw samples of G and use scratchgan.metrics"
     )
 
 
 def _axis(p: Density, n: int) -> Points:
-    """Edges of n cells: half as p_z is dense, half evenly, so that tails are meshed too."""
+    """Return the edges of n cells: half follow p_z's density, half are even, for the tails."""
     marks = p.landmarks()
     at = np.unique(np.concatenate([marks, np.linspace(marks[0], marks[-1], 20_001)]))
     F = p.cdf(at)
@@ -211,7 +211,7 @@ def _axis(p: Density, n: int) -> Points:
 
 
 def _images(g: Callable[[Points], ArrayLike], edges: tuple[Points, Points]) -> Points:
-    """G at the corners of the mesh, (n + 1, n + 1, 2)."""
+    """Return G at the corners of the mesh, (n + 1, n + 1, 2)."""
     first, second = edges
     rows = []
     for part in np.array_split(first, -(-first.size * second.size // 65_536)):
@@ -219,10 +219,9 @@ def _images(g: Callable[[Points], ArrayLike], edges: tuple[Points, Points]) -> P
         x = checks.array("pushforward_2d", "G(z)", g(z)).astype(np.float64)
         if x.shape != z.shape:
             raise ShapeError(
-                f"pushforward_2d: for z of shape {z.shape} G has shape {x.shape}. Unless z and x"
-                " have the same dimension G(z) lies on a curve or a surface, or p_g needs an"
-                " integral for each x: p_g is then not computed. There are samples of G, and"
-                " what scratchgan.metrics measures on them"
+                f"pushforward_2d: for z of shape {z.shape} G has shape {x.shape}; expected the"
+                " same. p_g is not computed where z and x differ in dimension: draw samples of G"
+                " and use scratchgan.metrics"
             )
         if not np.isfinite(x).all():
             bad = z[~np.isfinite(x).all(axis=1)][0]
@@ -233,11 +232,11 @@ def _images(g: Callable[[Points], ArrayLike], edges: tuple[Points, Points]) -> P
 
 def _spread(corners: Points, masses: Points, x_edges: Points, y_edges: Points) -> Points:
     """
-    Spread each cell's mass over the bins that its image covers; the last number is outside.
+    Spread each cell's mass over the bins that its image covers; the last value is outside.
 
-    To first order the image is a parallelogram, filled evenly. Its shadow on each axis,
-    a trapezoid, is spread exactly; the two are taken to be independent, which moves mass
-    only where a parallelogram lies on a corner of four bins.
+    To first order the image is an evenly filled parallelogram. Its projection on each axis is a
+    trapezoid, which is spread exactly. The two axes are treated as independent, which misplaces
+    mass only where a parallelogram covers a corner of four bins.
     """
     a, b, c, d = corners[:-1, :-1], corners[1:, :-1], corners[:-1, 1:], corners[1:, 1:]
     centre = ((a + b + c + d) / 4).reshape(-1, 2)
@@ -253,7 +252,7 @@ def _spread(corners: Points, masses: Points, x_edges: Points, y_edges: Points) -
         first.append(low)
         many.append(np.maximum(high - low, 0) + 1)
     total = np.zeros(nx * ny)
-    whole = (many[0] == 1) & (many[1] == 1)  # cells within one bin, as most are
+    whole = (many[0] == 1) & (many[1] == 1)  # cells within one bin: most cells
     total += np.bincount((first[0] * ny + first[1])[whole], mass[whole], minlength=nx * ny)
     rest = np.flatnonzero(~whole & (mass > 0))
     pairs = np.cumsum((many[0] * many[1])[rest])
@@ -274,7 +273,7 @@ def _spread(corners: Points, masses: Points, x_edges: Points, y_edges: Points) -
 
 
 def _shadow(u: Points, half: Points) -> Points:
-    """P(U ≤ u) for U = half₀ V₀ + half₁ V₁, V uniform on [−1, 1]: a trapezoid's integral."""
+    """Return P(U ≤ u) for U = half₀ V₀ + half₁ V₁, V₀ and V₁ uniform on [−1, 1]."""
     long, short = half.max(axis=0), half.min(axis=0)
     reach = long + short
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -295,7 +294,7 @@ def _shadow(u: Points, half: Points) -> Points:
 
 
 def _mixture_masses(p: GaussianMixture, x_edges: Points, y_edges: Points) -> Points:
-    """Products of differences of Φ, (nx, ny): exact."""
+    """Return the exact masses, products of differences of Φ, (nx, ny)."""
     along_x, along_y = (
         np.stack([np.diff(Normal(mean, p.std).cdf(edges)) for mean in means])
         for edges, means in zip((x_edges, y_edges), p.means.T, strict=True)
@@ -305,7 +304,7 @@ def _mixture_masses(p: GaussianMixture, x_edges: Points, y_edges: Points) -> Poi
 
 
 def _quadrature_masses(p: Density, x_edges: Points, y_edges: Points, order: int) -> Points:
-    """Gauss–Legendre in each bin, (nx, ny), cut at p's landmarks lest a narrow place hide in it."""
+    """Return Gauss–Legendre integrals over the bins, (nx, ny), which p's landmarks cut further."""
     u, w = gauss_legendre(order)
     bins = x_edges, y_edges
     marks = zip(bins, p.landmarks(), strict=True)
@@ -324,12 +323,12 @@ def _quadrature_masses(p: Density, x_edges: Points, y_edges: Points, order: int)
 
 
 def _with_outside(masses: Points) -> Points:
-    """All bins in a row, and what is left of 1."""
+    """Return all bins as one array, followed by the rest of the mass 1."""
     return np.append(masses.ravel(), max(0.0, 1.0 - float(masses.sum())))
 
 
 def _js(p: Points, q: Points) -> float:
-    """Jensen–Shannon divergence of two discrete distributions, nats; 0 log 0 = 0."""
+    """Return the Jensen–Shannon divergence of two discrete distributions in nats; 0 log 0 = 0."""
     both = p + q
 
     def half(a: Points) -> float:
@@ -344,5 +343,5 @@ def _increasing(axis: str, edges: ArrayLike) -> Points:
     if e.ndim != 1 or e.size < 2:
         raise ShapeError(f"pushforward_2d: {axis}_edges have shape {e.shape}; expected (bins + 1,)")
     if not (np.isfinite(e).all() and (np.diff(e) > 0).all()):
-        raise ValueError(f"pushforward_2d: {axis}_edges must be finite and increase")
+        raise ValueError(f"pushforward_2d: {axis}_edges must be finite and increasing")
     return e

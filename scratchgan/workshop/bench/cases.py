@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchgan.workshop.bench.games import GAMES, Game
-from scratchgan.workshop.bench.kernels import KERNELS, Kernel
+from scratchgan.workshop.bench.games import GAMES, GameSizes
+from scratchgan.workshop.bench.operations import OPERATIONS, Operation
 
-__all__ = ["REPLAYED", "UNITS", "Case", "Fused", "Product", "Replayed", "suite_cases"]
+__all__ = ["REPLAYED", "UNITS", "BenchCase", "Fused", "Product", "Replayed", "suite_cases"]
 
 UNITS = {"gemm": "GFLOP/s", "kernels": "µs", "step": "µs"}
 """The unit of each suite: a rate, of which more is better, or the time of one call or step."""
@@ -95,7 +95,7 @@ class Replayed:
 
 
 @dataclass(frozen=True)
-class Case:
+class BenchCase:
     """
     One line of a table.
 
@@ -109,7 +109,7 @@ class Case:
 
     suite: str
     name: str
-    work: Product | Fused | Replayed | Kernel | Game
+    work: Product | Fused | Replayed | Operation | GameSizes
     dtype: str = "float32"
     weight: float = 1.0
     quick: bool = False
@@ -126,7 +126,9 @@ class Case:
         return seconds * 1e6
 
 
-def suite_cases(suite: str, quick: bool = False, only: str = "", gpu: bool = False) -> list[Case]:
+def suite_cases(
+    suite: str, quick: bool = False, only: str = "", gpu: bool = False
+) -> list[BenchCase]:
     """
     Return the cases of a suite, in the order of the table.
 
@@ -145,7 +147,7 @@ def suite_cases(suite: str, quick: bool = False, only: str = "", gpu: bool = Fal
     return [case for case in cases if only in case.name and (case.quick or not quick)]
 
 
-def _gemm(gpu: bool) -> list[Case]:
+def _gemm(gpu: bool) -> list[BenchCase]:
     if not gpu:
         return [*_gan(), *_squares(SQUARES), *_small(), *_fused(), *_doubles()]
     # What matters most comes first, should the time run out. Toys are too small for a GPU.
@@ -153,14 +155,14 @@ def _gemm(gpu: bool) -> list[Case]:
     return [*_squares((4096, *reversed(SQUARES))), *replayed, *_gan(), *_fused(), *_doubles()]
 
 
-def _replayed(case: Case) -> Case:
+def _replayed(case: BenchCase) -> BenchCase:
     assert isinstance(case.work, (Product, Fused))
     return replace(case, name=REPLAYED + case.name, work=Replayed(case.work))
 
 
-def _gan() -> list[Case]:
+def _gan() -> list[BenchCase]:
     return [
-        Case("gemm", f"gan {what} {i}→{o}", product, quick=(i, o) == (100, 1200))
+        BenchCase("gemm", f"gan {what} {i}→{o}", product, quick=(i, o) == (100, 1200))
         for i, o in LAYERS
         for what, product in _passes(BATCH, i, o).items()
     ]
@@ -175,53 +177,57 @@ def _passes(batch: int, i: int, o: int) -> dict[str, Product]:
     }
 
 
-def _squares(sizes: tuple[int, ...]) -> list[Case]:
+def _squares(sizes: tuple[int, ...]) -> list[BenchCase]:
     # One product of 2048 × 2048 takes as long as 70 of a layer: it needs more of the time.
     weights = {1024: 2.0, 2048: 6.0, 4096: 6.0}
     return [
-        Case("gemm", f"square {n}", Product(n, n, n), weight=weights.get(n, 1.0), quick=n == 256)
+        BenchCase(
+            "gemm", f"square {n}", Product(n, n, n), weight=weights.get(n, 1.0), quick=n == 256
+        )
         for n in sizes
     ]
 
 
-def _small() -> list[Case]:
+def _small() -> list[BenchCase]:
     forward = [
-        Case("gemm", f"small {m}×{i}×{o}", _passes(m, i, o)["forward"], weight=0.5, quick=i == 32)
+        BenchCase(
+            "gemm", f"small {m}×{i}×{o}", _passes(m, i, o)["forward"], weight=0.5, quick=i == 32
+        )
         for m, i, o in SMALL
     ]
     backward = [
-        Case("gemm", f"small {what} {m}×{i}×{o}", _passes(m, i, o)[what], weight=0.5)
+        BenchCase("gemm", f"small {what} {m}×{i}×{o}", _passes(m, i, o)[what], weight=0.5)
         for m, i, o in ((128, 32, 32), (256, 128, 128))
         for what in ("dW", "dx")
     ]
     return forward + backward
 
 
-def _fused() -> list[Case]:
+def _fused() -> list[BenchCase]:
     return [
-        Case("gemm", f"fused linear+relu {i}→{o}", Fused(BATCH, i, o), quick=i == 100)
+        BenchCase("gemm", f"fused linear+relu {i}→{o}", Fused(BATCH, i, o), quick=i == 100)
         for i, o in LAYERS
     ]
 
 
-def _doubles() -> list[Case]:
+def _doubles() -> list[BenchCase]:
     return [
-        Case("gemm", "gan forward 1200→1200", Product(BATCH, 1200, 1200), dtype="float64"),
-        Case("gemm", "square 512", Product(512, 512, 512), dtype="float64"),
+        BenchCase("gemm", "gan forward 1200→1200", Product(BATCH, 1200, 1200), dtype="float64"),
+        BenchCase("gemm", "square 512", Product(512, 512, 512), dtype="float64"),
     ]
 
 
-def _kernels(gpu: bool) -> list[Case]:
+def _kernels(gpu: bool) -> list[BenchCase]:
     quick = ("add_row", "activation relu", "normal 100×100", "log_sigmoid_mean")
-    return [Case("kernels", k.name, k, quick=k.name in quick) for k in KERNELS]
+    return [BenchCase("kernels", k.name, k, quick=k.name in quick) for k in OPERATIONS]
 
 
-def _steps(gpu: bool) -> list[Case]:
+def _steps(gpu: bool) -> list[BenchCase]:
     weights = {"mnist": 2.0}
     games = GAMES
     if gpu:  # the largest first: for it a GPU is meant
         games = {name: replace(GAMES[name], chunk=GPU_CHUNK) for name in reversed(GAMES)}
     return [
-        Case("step", name, game, weight=weights.get(name, 1.0), quick=name == "toy")
+        BenchCase("step", name, game, weight=weights.get(name, 1.0), quick=name == "toy")
         for name, game in games.items()
     ]

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ADAM", "GAMES", "SLOPE", "Game", "Weights"]
+__all__ = ["ADAM", "GAMES", "SLOPE", "GameSizes", "Weights"]
 
 Weights: TypeAlias = list[tuple[NDArray[Any], NDArray[Any]]]
 """For each layer the weight (in, out) and the bias (out,)."""
@@ -27,7 +27,7 @@ ADAM = {"rate": 2e-4, "beta1": 0.5, "beta2": 0.999, "eps": 1e-8}
 
 
 @dataclass(frozen=True)
-class Game:
+class GameSizes:
     """
     The sizes of a game.
 
@@ -77,7 +77,7 @@ def _glorot(widths: tuple[int, ...], seed: int) -> Weights:
 
 
 GAMES = {
-    "toy": Game(g=(8, 32, 32, 1), d=(1, 32, 32, 1), batch=128, chunk=200),
-    "ring": Game(g=(64, 128, 128, 2), d=(2, 128, 128, 1), batch=256, chunk=20),
-    "mnist": Game(g=(100, 1200, 1200, 784), d=(784, 1200, 1200, 1), batch=100, chunk=2),
+    "toy": GameSizes(g=(8, 32, 32, 1), d=(1, 32, 32, 1), batch=128, chunk=200),
+    "ring": GameSizes(g=(64, 128, 128, 2), d=(2, 128, 128, 1), batch=256, chunk=20),
+    "mnist": GameSizes(g=(100, 1200, 1200, 784), d=(784, 1200, 1200, 1), batch=100, chunk=2),
 }

@@ -22,14 +22,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeAlias
 
-import scratchgan
 from scratchgan.errors import RunError
 from scratchgan.workshop.bench import SUITES
 from scratchgan.workshop.bench.gpu_tests import files_with_gpu_tests, remarkable, run_tests
 from scratchgan.workshop.bench.machine import describe
 from scratchgan.workshop.bench.peers import absent_peers, peer_names
 from scratchgan.workshop.bench.report import absence, table
-from scratchgan.workshop.bench.run import Settings, measure, require_writable, write
+from scratchgan.workshop.bench.run import BenchOptions, measure, require_writable, write
 from scratchgan.workshop.bench.targets import judged, sentence
 from scratchgan.workshop.bench.timing import reason
 
@@ -37,7 +36,7 @@ __all__ = ["Clock", "main"]
 
 Report: TypeAlias = dict[str, Any]
 
-ROOT = Path(scratchgan.__file__).parents[1]
+ROOT = Path(__file__).parents[3]  # of the checkout
 BACKEND = "cuda"
 TOTAL = 450.0  # seconds for all; what remains of the eight minutes is for starting and ending
 FIRST = 90.0  # seconds within which the first kernel has to come
@@ -116,6 +115,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m scratchgan.workshop.bench.on_gpu",
         description="Test and measure the cuda backend on a machine with a GPU.",
+        allow_abbrev=False,
     )
     parser.add_argument(
         "--json",
@@ -133,7 +133,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _first_kernel() -> tuple[dict[str, Any], float]:
     """Return what the machine is, and the seconds of a first kernel, from a process of its own."""
-    command = [sys.executable, "-m", "scratchgan.workshop.bench.gpu"]
+    command = [sys.executable, "-m", "scratchgan.workshop.bench.first_kernel"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=FIRST, check=False)
     except subprocess.TimeoutExpired:
@@ -163,9 +163,9 @@ def _test(report: Report, limit: float, log: Path | None) -> None:
 
 def _measure(report: Report, suite: str, limit: float, quick: bool) -> None:
     """Measure one suite; of a worker that dies or takes too long, what it had is printed."""
-    settings = Settings(suite=suite, backend=BACKEND, quick=quick)
+    options = BenchOptions(suite=suite, backend=BACKEND, quick=quick)
     try:
-        measure(settings, BACKEND, 1, report, _say, limit)
+        measure(options, BACKEND, 1, report, _say, limit)
     except RunError:
         _say("\n" + table(report, suite, 1))
         raise

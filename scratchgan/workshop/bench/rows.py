@@ -16,7 +16,6 @@ import math
 import struct
 import sys
 from collections.abc import Sequence
-from statistics import median
 from time import perf_counter, process_time
 from typing import Any
 
@@ -28,11 +27,14 @@ from scratchgan.backends.cpu.kernel import CELLS, HEAD, OPTIONS, Runner, integer
 from scratchgan.backends.cpu.table import Row
 from scratchgan.backends.program import Operand, Program
 from scratchgan.workshop.bench.games import GAMES
+from scratchgan.workshop.bench.timing import Contender, measure
 
 __all__ = ["KINDS", "by_kind", "main", "time_rows"]
 
 KINDS = {"products": ("gemm", "narrow"), "normals": ("normal",), "Adam": ("adam",)}
 """The kernels of each kind; all others are "the rest"."""
+
+AT_LEAST = 20e-3  # seconds of one measurement of steps
 
 
 def time_rows(program: Program, *, rounds: int = 9, at_least: float = 2e-3) -> NDArray[np.float64]:
@@ -122,7 +124,7 @@ class _Timed:
     """A program's table, with a stamp before the first row and one after each."""
 
     def __init__(self, program: Program) -> None:
-        self._runner, self._program = Runner(), program
+        self._runner = Runner()
         n = len(program.rows)
         self._sums = np.zeros(n + 1, np.int64)  # of ticks, up to each stamp from the one before
         self._now = np.zeros(3, np.int64)  # what the clock writes, and what it said last
@@ -149,13 +151,16 @@ class _Timed:
 
 @functools.cache
 def _stamp() -> int:
-    """Return the address of a kernel that adds the time since the last stamp to its sum."""
-    from numba import from_dtype, njit, types
-
-    # C11's clock, under the name that each system has for it: two integers, seconds and 1e-9 s.
+    """Return the address of a stamp by C11's clock, which writes two integers, s and 1e-9 s."""
     windows = sys.platform == "win32"
     clock = ctypes.CDLL("ucrtbase")._timespec64_get if windows else ctypes.CDLL(None).timespec_get
     clock.argtypes, clock.restype = (ctypes.c_int64, ctypes.c_int), ctypes.c_int
+    return _stamp_by(clock)
+
+
+def _stamp_by(clock: Any) -> int:
+    """Return the address of a kernel that adds the time since the last stamp to its sum."""
+    from numba import from_dtype, njit, types
 
     def stamp(args, chunk, scratch, real):  # type: ignore[no-untyped-def]
         now = vector(integer(args, HEAD), 3, np.int64)
@@ -192,6 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m scratchgan.workshop.bench.rows",
         description="Where the time of a step goes.",
+        allow_abbrev=False,
     )
     parser.add_argument("game", choices=list(GAMES))
     parser.add_argument("--rounds", type=int, default=15, help="of which the medians are printed")
@@ -214,22 +220,27 @@ def _measured(game: str, rounds: int) -> str:
     program = trainer.recorder.program
     assert program is not None, trainer.recorder.refusal
 
-    steps = max(1, GAMES[game].chunk // 10)
-    eager, replayed, seconds = [], [], []
-    # In turns, so that what disturbs one disturbs all; and by the processor's time, which stands
-    # still while another process has the core.
-    for _ in range(rounds):
-        start = process_time()
+    seconds: list[NDArray[np.float64]] = []
+
+    def one_by_one(steps: int) -> None:
         for _ in range(steps):
             trainer.step_d()
             trainer.step_g()
-        between = process_time()
-        trainer.train(10 * steps)
-        eager.append((between - start) / steps)
-        replayed.append((process_time() - between) / (10 * steps))
-        seconds.append(time_rows(program, rounds=1))
+
+    # By the processor's time, which stands still while another process has the core.
+    found = measure(
+        [
+            Contender("one by one", lambda: one_by_one),
+            Contender("replayed", lambda: trainer.train),
+            Contender("rows", lambda: lambda _: seconds.append(time_rows(program, rounds=1))),
+        ],
+        budget=0.0,
+        at_least=AT_LEAST,
+        rounds=rounds,
+        clock=process_time,
+    ).seconds
     kinds = by_kind(program, np.median(seconds, axis=0))
-    return _table(game, len(program.rows), kinds, median(eager), median(replayed))
+    return _table(game, len(program.rows), kinds, found["one by one"], found["replayed"])
 
 
 def _table(game: str, count: int, kinds: dict[str, float], eager: float, replayed: float) -> str:

@@ -1,4 +1,4 @@
-"""A whole benchmark: checked settings, a worker for each number of threads, tables, a file."""
+"""A whole benchmark: checked options, a worker for each number of threads, tables, a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from scratchgan.backends import default_backend, get_backend
 from scratchgan.errors import RunError, unknown
-from scratchgan.runs.files import write_atomically
+from scratchgan.files import write_atomically
 from scratchgan.workshop.bench import PEER_CHOICES, SUITES, uses_gpu
 from scratchgan.workshop.bench.cases import suite_cases
 from scratchgan.workshop.bench.children import events
@@ -21,11 +21,11 @@ from scratchgan.workshop.bench.peers import absent_peers, peer_names
 from scratchgan.workshop.bench.report import absence, table
 from scratchgan.workshop.bench.worker import Job
 
-__all__ = ["Settings", "measure", "require_writable", "run", "write"]
+__all__ = ["BenchOptions", "measure", "require_writable", "run", "write"]
 
 
 @dataclass(frozen=True)
-class Settings:
+class BenchOptions:
     """
     What is asked for.
 
@@ -101,7 +101,7 @@ class Settings:
         return self.threads or tuple(range(1, min(cores, 2) + 1))
 
 
-def run(settings: Settings, say: Callable[[str], object] = print) -> dict[str, Any]:
+def run(options: BenchOptions, say: Callable[[str], object] = print) -> dict[str, Any]:
     """
     Measure; say the tables as they come, and return what ``--json`` writes.
 
@@ -110,7 +110,7 @@ def run(settings: Settings, say: Callable[[str], object] = print) -> dict[str, A
     dict
         ``machine``, ``records`` and ``failures``, all plain data.
     """
-    backend = get_backend(settings.backend) if settings.backend else default_backend()
+    backend = get_backend(options.backend) if options.backend else default_backend()
     isa = getattr(backend, "isa", None)
     report: dict[str, Any] = {
         "machine": machine(backend.name, None if isa is None else str(isa)),
@@ -118,12 +118,12 @@ def run(settings: Settings, say: Callable[[str], object] = print) -> dict[str, A
         "failures": [],
     }
     say(describe(report["machine"]))
-    for threads in settings.threads:
-        measure(settings, backend.name, threads, report, say)
-    names = peer_names(settings.peers, uses_gpu(backend.name))
-    if settings.json is not None:
-        write(report, settings.json)
-        say(f"\nrecords: {settings.json}")
+    for threads in options.threads:
+        measure(options, backend.name, threads, report, say)
+    names = peer_names(options.peers, uses_gpu(backend.name))
+    if options.json is not None:
+        write(report, options.json)
+        say(f"\nrecords: {options.json}")
     if absent := absent_peers(names):
         say("\n" + absence(absent))
     return report
@@ -136,7 +136,7 @@ def write(report: dict[str, Any], path: Path) -> None:
 
 
 def measure(
-    settings: Settings,
+    options: BenchOptions,
     backend: str,
     threads: int,
     report: dict[str, Any],
@@ -152,15 +152,15 @@ def measure(
         If the worker dies or, after ``limit`` seconds, is ended; what it had measured is kept.
     """
     gpu = uses_gpu(backend)
-    names = peer_names(settings.peers, gpu)
+    names = peer_names(options.peers, gpu)
     absent = absent_peers(names)
     job = Job(
-        suites=settings.suites,
+        suites=options.suites,
         backend=backend,
         threads=threads,
         peers=[name for name in names if name not in absent],
-        quick=settings.quick,
-        only=settings.only,
+        quick=options.quick,
+        only=options.only,
     )
     progress = _Progress()
     try:

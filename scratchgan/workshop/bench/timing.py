@@ -18,7 +18,7 @@ from statistics import median
 from time import perf_counter, sleep
 from typing import TypeAlias
 
-__all__ = ["Contender", "Measured", "Run", "measure", "reason", "repeated"]
+__all__ = ["Contender", "Run", "Timings", "measure", "reason", "repeated"]
 
 Run: TypeAlias = Callable[[int], object]
 """``run(n)`` does the work n times, and returns when it is done."""
@@ -49,7 +49,7 @@ class Contender:
 
 
 @dataclass
-class Measured:
+class Timings:
     """
     What came of a case.
 
@@ -57,6 +57,8 @@ class Measured:
     ----------
     seconds : dict of str to float
         For each contender the median time of one call.
+    fastest : dict of str to float
+        The time of one call in its fastest round.
     failed : dict of str to str
         For each of the others the reason.
     remarks : dict of str to list of str
@@ -67,6 +69,7 @@ class Measured:
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
+    fastest: dict[str, float] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, list[str]] = field(default_factory=dict)
     rounds: int = 0
@@ -106,9 +109,10 @@ def measure(
     budget: float,
     at_least: float,
     pause: float = 0.0,
+    rounds: int = FEWEST_ROUNDS,
     clock: Callable[[], float] = perf_counter,
     wait: Callable[[float], object] = sleep,
-) -> Measured:
+) -> Timings:
     """
     Measure contenders in turns.
 
@@ -116,24 +120,27 @@ def measure(
     ----------
     contenders : sequence of Contender
     budget : float
-        Seconds after which no further round is begun; three rounds are made at least.
+        Seconds after which no further round is begun.
     at_least : float
         Seconds that one measurement should last: as many calls as that takes.
     pause : float
         Seconds before each measurement.
+    rounds : int
+        How many are made at least, whatever the budget.
     clock, wait : callable
         The time in seconds, and how to let some of it pass.
     """
-    result = Measured()
+    result = Timings()
     runners = _warmed_up(contenders, result.failed)
     start = clock()
-    while runners and (result.rounds < FEWEST_ROUNDS or clock() - start < budget):
+    while runners and (result.rounds < rounds or clock() - start < budget):
         # There and back again, so that nobody always follows the same other one.
         runners = _round(runners[::-1], result.failed, at_least, pause, clock, wait)
         result.rounds += 1
     result.used = clock() - start
     times = {runner.name: runner.times for runner in runners}
     result.seconds = {c.name: median(times[c.name]) for c in contenders if c.name in times}
+    result.fastest = {name: min(times[name]) for name in result.seconds}
     result.remarks = {c.name: c.remarks for c in contenders if c.remarks}
     return result
 

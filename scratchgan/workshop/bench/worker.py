@@ -18,9 +18,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scratchgan.workshop.bench.cases import Case
+    from scratchgan.workshop.bench.cases import BenchCase
     from scratchgan.workshop.bench.peers import Peer
-    from scratchgan.workshop.bench.timing import Measured
+    from scratchgan.workshop.bench.timing import Timings
 
 # Here, only what does not load NumPy: libraries make their threads when they are loaded,
 # and threads keep the cores that the process had when they were made.
@@ -93,7 +93,7 @@ def _work(job: Job, tell: Callable[[str, Any], None]) -> None:
 
 
 def run_suite(
-    cases: Sequence[Case], peers: Sequence[Peer], job: Job, tell: Callable[[str, Any], None]
+    cases: Sequence[BenchCase], peers: Sequence[Peer], job: Job, tell: Callable[[str, Any], None]
 ) -> None:
     """
     Measure the cases of one suite.
@@ -128,7 +128,7 @@ def run_suite(
             tell("record", record(case, job.threads, measured))
 
 
-def record(case: Case, threads: int, measured: Measured) -> dict[str, Any]:
+def record(case: BenchCase, threads: int, measured: Timings) -> dict[str, Any]:
     """
     Return what is kept of a case.
 

@@ -263,7 +263,9 @@ def recorded() -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Show or write what the rungs are compiled to."""
-    parser = argparse.ArgumentParser(description="Compile the rungs of notebook 11, and count.")
+    parser = argparse.ArgumentParser(
+        description="Compile the rungs of notebook 11, and count.", allow_abbrev=False
+    )
     parser.add_argument("--capability", default="9.0", help="compute capability; 9.0 unless given")
     parser.add_argument("--json", metavar="FILE", help="write the counts; - for the screen")
     options = parser.parse_args(arguments)

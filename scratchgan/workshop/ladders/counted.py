@@ -31,8 +31,6 @@ __all__ = ["Counted", "in_simulator", "measure"]
 
 WARP = 32
 
-Case = tuple[str, Tile, int, int, int]
-
 
 class Counted:
     """
@@ -167,7 +165,7 @@ def _aligned(numbers: NDArray[Any]) -> NDArray[Any]:
     return made
 
 
-def in_simulator(cases: Iterable[Case]) -> list[dict[str, float]]:
+def in_simulator(cases: Iterable[tuple[str, Tile, int, int, int]]) -> list[dict[str, float]]:
     """
     Compute products in Numba's simulator, in a process of its own, and count.
 

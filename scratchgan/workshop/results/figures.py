@@ -58,7 +58,7 @@ def result_figures(
         grid = sample_figure(samples, shape)
     some = samples[: NEAREST_ROWS * NEAREST_COLUMNS]
     last = some[NEAREST_COLUMNS - 1 :: NEAREST_COLUMNS]
-    seen = data.x[: data.n - validation]
+    seen = data.split(validation)[0].x
     found = seen[nearest(last, seen).indices]
     lines = interpolate(generator, LINES, COLUMNS, stream)
     return {

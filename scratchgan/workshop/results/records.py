@@ -11,13 +11,14 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scratchgan.errors import RunError
+from scratchgan.fields import settings_in
+from scratchgan.files import write_atomically
+from scratchgan.gan.settings import Settings
 from scratchgan.runs.checkpoint import read_checkpoint
-from scratchgan.runs.files import write_atomically
 from scratchgan.runs.folder import MEASURED, RunFolder
 
 if TYPE_CHECKING:
@@ -28,13 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["main", "read_results", "require_json_name", "results_table", "write_result"]
 
 START, END = "<!-- results: begin -->", "<!-- results: end -->"
-OPTIONS = ("data", "updates", "objective", "batch_size", "k", "steps", "seed")
-IN_A_FILE = (
-    "ema", "noise", "optimizer_g", "optimizer_d", "log_every", "sample_every", "checkpoint_every",
-    "validation", "measure", "measure_every", "keep_best", "dtype",
-)  # fmt: skip
-
-
 PICTURES = ("samples", "neighbours", "lines")
 
 
@@ -117,7 +111,7 @@ def write_result(
         "seed": config.seed,
         "samples_seed": seed,
         "temperature": generator.temperature,
-        "config": asdict(config),
+        "config": config.to_plain(),
         "environment": folder.read_environment(),
         "seconds": folder.seconds(),
         "trained": {"iterations": last["step"], "epochs": last["epoch"]},
@@ -146,23 +140,18 @@ def _command(folder: RunFolder) -> str:
     from scratchgan.runs.config import Config
 
     config = folder.config
-    recipe = Config.from_recipe(config.recipe)
     words = ["scratchgan", "train", config.recipe]
     if config.origin is not None:
         words += ["--from", config.origin["run"]]
-    changed = {
-        name: getattr(config, name)
-        for name in (*OPTIONS, *IN_A_FILE)
-        if getattr(config, name) != getattr(recipe, name)
-    }
-    for name in OPTIONS:
-        if name in changed and not isinstance(changed[name], dict):  # objectives in turn
-            words += [f"--{name.replace('_', '-')}", str(changed.pop(name))]
-    if config.conditional and not recipe.conditional:
-        words.append("--conditional")
-    if changed:
-        words += ["--config", "FILE.toml"]
-    return shlex.join(words)
+    recipe, in_a_file = Config.from_recipe(config.recipe), False
+    for each in settings_in(Settings).values():
+        value = getattr(config, each.name)
+        if value != getattr(recipe, each.name):
+            if each.option and not isinstance(value, dict):  # objectives in turn
+                words += each.words(value)
+            else:
+                in_a_file = True
+    return shlex.join([*words, *(["--config", "FILE.toml"] if in_a_file else [])])
 
 
 # -- the table ------------------------------------------------------------------------------------

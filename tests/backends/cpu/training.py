@@ -29,7 +29,7 @@ def trainer(ops: Any, dtype: Any = np.float32) -> Trainer:
         Sequential(
             first_g, Dropout(0.9), Linear(WIDTH, WIDTH, "tanh"), Linear(WIDTH, FEATURES, "sigmoid")
         ),
-        seed=1, dtype=dtype, ops=ops,
+        seed=1, dtype=dtype, backend=ops,
     )  # fmt: skip
     D = Network(
         Sequential(
@@ -37,7 +37,7 @@ def trainer(ops: Any, dtype: Any = np.float32) -> Trainer:
             Linear(WIDTH // 3, WIDTH, "relu"), Dropout(0.5),
             Linear(WIDTH, WIDTH, "softplus"), Linear(WIDTH, 1),
         ),
-        seed=2, dtype=dtype, ops=ops,
+        seed=2, dtype=dtype, backend=ops,
     )  # fmt: skip
     rng = np.random.default_rng(3)
     return Trainer(

@@ -69,14 +69,14 @@ def game(ops, dtype, features=784, width=1200, batch=100, batches=10, **options)
     both = width + width // 5
     G = Network(
         Sequential(first_g, Dropout(0.8), Linear(width, features, "sigmoid")),
-        seed=1, dtype=dtype, ops=ops,
+        seed=1, dtype=dtype, backend=ops,
     )  # fmt: skip
     D = Network(
         Sequential(
             first_d, Maxout(both // 5, 5), Dropout(0.5), Linear(both // 5, 240, "softplus"),
             Linear(240, 1),
         ),
-        seed=2, dtype=dtype, ops=ops,
+        seed=2, dtype=dtype, backend=ops,
     )  # fmt: skip
     rng = np.random.default_rng(3)
     settings = {

@@ -7,7 +7,7 @@ import pytest
 
 from scratchgan.theory import Normal, Uniform
 from scratchgan.theory.pushforward import pushforward_1d
-from scratchgan.theory.pushforward.cells import FLAT, Cells, chained
+from scratchgan.theory.pushforward.cells import FLAT, LineCells, chained
 
 N = Normal()
 EPS = float(np.finfo(np.float64).eps)
@@ -150,7 +150,7 @@ def cells(ends, slope):
     z = np.arange(len(ends) + 1.0)
     no = np.zeros(len(ends), bool)
     d = np.full(len(ends), slope)
-    return Cells(z[:-1], z[1:], y0, y1, d, d, ~no, no, no, no, no)
+    return LineCells(z[:-1], z[1:], y0, y1, d, d, ~no, no, no, no, no)
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])

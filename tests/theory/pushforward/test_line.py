@@ -435,8 +435,8 @@ IDENTITY = (lambda z: (z, np.ones_like(z)), N, {})
     ("g", "p_z", "options", "error", "message"),
     [
         (IDENTITY[0], GaussianMixture([[0, 0]], 1), {}, ShapeError, "dimension 2.*pushforward_2d"),
-        (IDENTITY[0], N, {"knots": [1.0, 0.0]}, ValueError, "increase"),
-        (IDENTITY[0], N, {"knots": [0.0, np.nan]}, ValueError, "increase"),
+        (IDENTITY[0], N, {"knots": [1.0, 0.0]}, ValueError, "increasing"),
+        (IDENTITY[0], N, {"knots": [0.0, np.nan]}, ValueError, "increasing"),
         (IDENTITY[0], N, {"knots": [[0.0]]}, ShapeError, r"expected \(k,\)"),
         (lambda z: z, N, {}, ShapeError, "no pair"),
         (lambda z: (z, z[:-1]), N, {}, ShapeError, "expected"),

@@ -9,15 +9,15 @@ import pytest
 
 from scratchgan.backends import get_backend
 from scratchgan.backends.cuda.device import SIMULATED
-from scratchgan.workshop.bench.cases import Case, Fused, Product, Replayed
-from scratchgan.workshop.bench.games import Game
-from scratchgan.workshop.bench.gpu import first_kernel
+from scratchgan.workshop.bench.cases import BenchCase, Fused, Product, Replayed
+from scratchgan.workshop.bench.first_kernel import first_kernel
+from scratchgan.workshop.bench.games import GameSizes
 from scratchgan.workshop.bench.machine import describe, machine
 from scratchgan.workshop.bench.peers import ours
 from scratchgan.workshop.bench.peers.ours import BackendGame, BackendPeer
 from scratchgan.workshop.bench.timing import measure
 
-TINY = Game(g=(2, 3, 2), d=(2, 3, 1), batch=4, chunk=1, examples=8)
+TINY = GameSizes(g=(2, 3, 2), d=(2, 3, 1), batch=4, chunk=1, examples=8)
 WORK = {
     "product": Product(3, 4, 5, trans_a=True),
     "fused": Fused(3, 4, 5),
@@ -43,7 +43,7 @@ def waits(ops, monkeypatch):
 
 @pytest.mark.parametrize("name", WORK)
 def test_it_can_be_measured(ops, waits, name):
-    (contender,) = BackendPeer(ops, "").contenders(Case("gemm", name, WORK[name]))
+    (contender,) = BackendPeer(ops, "").contenders(BenchCase("gemm", name, WORK[name]))
     measured = measure([contender], budget=0.0, at_least=1e-4)
     assert measured.failed == {}
     assert measured.remarks == {}
@@ -68,7 +68,7 @@ def test_a_step_is_recorded_before_it_is_measured(ops, waits, monkeypatch):
     monkeypatch.setattr(
         ours, "BackendGame", lambda *given: made.append(BackendGame(*given)) or made[0]
     )
-    (contender,) = BackendPeer(ops, "").contenders(Case("step", "tiny", TINY))
+    (contender,) = BackendPeer(ops, "").contenders(BenchCase("step", "tiny", TINY))
     run = contender.make()
     waited = len(waits)
     run(1)

@@ -8,8 +8,8 @@ import pytest
 from scratchgan.backends import ACTIVATIONS, Backend, get_backend
 from scratchgan.workshop.bench import SUITES
 from scratchgan.workshop.bench.cases import Fused, Product, suite_cases
-from scratchgan.workshop.bench.games import GAMES, Game
-from scratchgan.workshop.bench.kernels import KERNELS, RATE
+from scratchgan.workshop.bench.games import GAMES, GameSizes
+from scratchgan.workshop.bench.operations import OPERATIONS, RATE
 from scratchgan.workshop.bench.peers.ours import BackendGame
 
 OPS = get_backend("reference")
@@ -72,14 +72,14 @@ NOT_MEASURED = {  # of no account, or a relative of one that is measured
 
 def test_every_operation_is_measured_or_left_out_on_purpose():
     operations = {name for name in vars(Backend) if not name.startswith("_")} - set(PLAIN)
-    measured = {kernel.name.split()[0] for kernel in KERNELS}
+    measured = {kernel.name.split()[0] for kernel in OPERATIONS}
     assert measured == operations - NOT_MEASURED - {"name"}
-    names = {kernel.name for kernel in KERNELS}
+    names = {kernel.name for kernel in OPERATIONS}
     assert {f"activation {name}" for name in ACTIVATIONS} < names
 
 
 DRAWING = ("dropout", "uniform", "normal")  # each library draws other numbers
-COMPARED = [kernel for kernel in KERNELS if not kernel.name.startswith(DRAWING)]
+COMPARED = [kernel for kernel in OPERATIONS if not kernel.name.startswith(DRAWING)]
 by_name = pytest.mark.parametrize("kernel", COMPARED, ids=lambda kernel: kernel.name)
 
 
@@ -122,7 +122,9 @@ def test_torch_does_the_same(kernel, library):
 
 # -- steps ----------------------------------------------------------------------------------------
 
-SMALL = Game(g=(3, 16, 16, 2), d=(2, 16, 16, 1), batch=32, chunk=25, examples=500, mean=3, std=0.1)
+SMALL = GameSizes(
+    g=(3, 16, 16, 2), d=(2, 16, 16, 1), batch=32, chunk=25, examples=500, mean=3, std=0.1
+)
 
 
 def game_of(library):

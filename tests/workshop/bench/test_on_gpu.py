@@ -13,10 +13,10 @@ import pytest
 from scratchgan.backends import get_backend, why_unavailable
 from scratchgan.backends.cuda import device
 from scratchgan.errors import RunError
-from scratchgan.workshop.bench import gpu, on_gpu
+from scratchgan.workshop.bench import first_kernel, gpu, on_gpu
 from scratchgan.workshop.bench.cases import suite_cases
 from scratchgan.workshop.bench.on_gpu import Clock, main
-from scratchgan.workshop.bench.timing import Measured
+from scratchgan.workshop.bench.timing import Timings
 from scratchgan.workshop.bench.worker import OURS, record
 
 ROOT = Path(__file__).parents[3]
@@ -58,7 +58,7 @@ class Machine:
         peers = dict.fromkeys(("torch-eager", "torch-graphs"), 1.0)
         for case in suite_cases(suite, gpu=True):
             seconds = {OURS: self.ours, **peers}
-            report["records"].append(record(case, threads, Measured(seconds=seconds)))
+            report["records"].append(record(case, threads, Timings(seconds=seconds)))
         self.look(suite)
 
     def look(self, part):
@@ -270,7 +270,7 @@ def test_what_is_not_to_be_found_out_is_none(monkeypatch):
 
 def test_the_first_kernel_is_looked_at():
     reference = get_backend("reference")
-    assert gpu.first_kernel(reference, size=1000) > 0
+    assert first_kernel.first_kernel(reference, size=1000) > 0
 
     class Wrong(type(reference)):
         def add(self, a, b):
@@ -279,12 +279,12 @@ def test_the_first_kernel_is_looked_at():
             return y
 
     with pytest.raises(RunError, match="1 of 1000 sums are not those of NumPy"):
-        gpu.first_kernel(Wrong(), size=1000)
+        first_kernel.first_kernel(Wrong(), size=1000)
 
 
 @WITHOUT
 def test_the_gpu_by_itself(capsys):
-    assert gpu.main() == 2
+    assert first_kernel.main() == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == f"{why_unavailable('cuda')}\n"

@@ -9,9 +9,9 @@ import pytest
 
 from scratchgan.backends import get_backend
 from scratchgan.backends.reference import ReferenceBackend
-from scratchgan.workshop.bench.cases import Case, Fused, Product, Replayed, suite_cases
-from scratchgan.workshop.bench.games import Game
-from scratchgan.workshop.bench.kernels import KERNELS
+from scratchgan.workshop.bench.cases import BenchCase, Fused, Product, Replayed, suite_cases
+from scratchgan.workshop.bench.games import GameSizes
+from scratchgan.workshop.bench.operations import OPERATIONS
 from scratchgan.workshop.bench.peers import PEERS, load_peers, peer_names, with_jax
 from scratchgan.workshop.bench.peers.ours import BackendPeer
 from scratchgan.workshop.bench.peers.torch_game import TorchGame, TorchGraphGame
@@ -21,12 +21,12 @@ from scratchgan.workshop.bench.peers.with_torch import TorchPeer
 with_torch_installed = pytest.mark.parametrize("library", ["torch"], indirect=True)
 with_jax_installed = pytest.mark.parametrize("library", ["jax"], indirect=True)
 
-TINY = Game(g=(2, 4, 3), d=(3, 4, 1), batch=4, chunk=1, examples=16)
+TINY = GameSizes(g=(2, 4, 3), d=(3, 4, 1), batch=4, chunk=1, examples=16)
 WORK = {
-    "product": Case("gemm", "p", Product(3, 4, 5, trans_b=True)),
-    "fused": Case("gemm", "f", Fused(3, 4, 5)),
+    "product": BenchCase("gemm", "p", Product(3, 4, 5, trans_b=True)),
+    "fused": BenchCase("gemm", "f", Fused(3, 4, 5)),
     "kernel": next(case for case in suite_cases("kernels") if case.name == "multiply"),
-    "step": Case("step", "s", TINY),
+    "step": BenchCase("step", "s", TINY),
 }
 
 
@@ -111,7 +111,7 @@ def test_torch_computes_on_the_device_and_waits(library, case, monkeypatch):
 
 @with_torch_installed
 def test_torch_draws_on_the_device(library):
-    drawing = [kernel for kernel in KERNELS if not kernel.inputs(np.random.default_rng(0))]
+    drawing = [kernel for kernel in OPERATIONS if not kernel.inputs(np.random.default_rng(0))]
     assert len(drawing) == 4  # uniform and normal, small and large
     for kernel in drawing:
         assert kernel.torch(library, "meta").device.type == "meta"
@@ -154,7 +154,7 @@ def test_a_run_replays_as_often_as_it_is_asked_to(monkeypatch):
         return made
 
     monkeypatch.setattr(type(ops), "replay", counting)
-    case = Case("gemm", "r", Replayed(Fused(4, 8, 8), calls=5))
+    case = BenchCase("gemm", "r", Replayed(Fused(4, 8, 8), calls=5))
     (contender,) = BackendPeer(ops, "ours").contenders(case)
     assert contender.chunk == 5
     contender.make()(5 * 2003)
@@ -166,7 +166,7 @@ def test_a_replay_that_does_nothing_is_noticed(monkeypatch):
     idle = types.SimpleNamespace(run=lambda n, values: None, take_done=lambda: 1)
     monkeypatch.setattr(type(ops), "replay", lambda self, program, most: idle)
     (contender,) = BackendPeer(ops, "ours").contenders(
-        Case("gemm", "r", Replayed(Product(3, 4, 5), calls=2))
+        BenchCase("gemm", "r", Replayed(Product(3, 4, 5), calls=2))
     )
     with pytest.raises(ArithmeticError, match="off by nan"):
         contender.make()
@@ -174,12 +174,12 @@ def test_a_replay_that_does_nothing_is_noticed(monkeypatch):
 
 def test_replayed_work_is_worth_one_call():
     work = Product(100, 1200, 1200)
-    case = Case("gemm", "r", Replayed(work))
-    assert case.value(2.0) == Case("gemm", "p", work).value(2.0)
+    case = BenchCase("gemm", "r", Replayed(work))
+    assert case.value(2.0) == BenchCase("gemm", "p", work).value(2.0)
 
 
 def test_who_cannot_record_says_so():
-    case = Case("gemm", "r", Replayed(Product(3, 4, 5)))
+    case = BenchCase("gemm", "r", Replayed(Product(3, 4, 5)))
     (contender,) = BackendPeer(get_backend("reference"), "ours").contenders(case)
     with pytest.raises(AttributeError, match="recording"):
         contender.make()
@@ -272,7 +272,7 @@ def test_replayed_products_are_one_graph(library, monkeypatch):
     cuda = FakeCuda()
     peer = TorchPeer(FakeTorch(library, cuda), ["torch-graphs"], "cpu")
     peer._wait = cuda.synchronize
-    case = Case("gemm", "r", Replayed(Product(3, 4, 5), calls=4))
+    case = BenchCase("gemm", "r", Replayed(Product(3, 4, 5), calls=4))
     (contender,) = peer.contenders(case)
     calls, mm = [], library.mm
     monkeypatch.setattr(
@@ -395,7 +395,7 @@ def test_steps_of_a_gpu_are_the_same_games():
     for name, game in theirs.items():
         assert (game.g, game.d, game.batch) == (ours[name].g, ours[name].d, ours[name].batch)
         assert game.chunk == 100
-    assert [case.name for case in suite_cases("kernels", gpu=True)] == [k.name for k in KERNELS]
+    assert [case.name for case in suite_cases("kernels", gpu=True)] == [k.name for k in OPERATIONS]
 
 
 @pytest.mark.parametrize("suite", ["gemm", "step"])
@@ -403,5 +403,5 @@ def test_inputs_are_random(suite):
     """Products of zeros are faster on a GPU than others: its clock rises."""
     for case in suite_cases(suite, gpu=True, quick=True):
         work = case.work.work if isinstance(case.work, Replayed) else case.work
-        arrays = [work.data()] if isinstance(work, Game) else work.inputs("float32")
+        arrays = [work.data()] if isinstance(work, GameSizes) else work.inputs("float32")
         assert all(np.unique(a).size > 0.9 * a.size for a in arrays)

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from scratchgan.workshop.bench.cases import Case, Product, suite_cases
+from scratchgan.workshop.bench.cases import BenchCase, Product, suite_cases
 from scratchgan.workshop.bench.machine import describe, machine, one_thread_a_core
 from scratchgan.workshop.bench.peers import PEERS, peer_names
 from scratchgan.workshop.bench.report import absence, geometric_mean, ratio_to, table
-from scratchgan.workshop.bench.timing import Measured
+from scratchgan.workshop.bench.timing import Timings
 from scratchgan.workshop.bench.worker import OURS, record
 
 FACTS = machine("cpu", None)
@@ -17,10 +17,10 @@ FACTS = machine("cpu", None)
 def made(case, **seconds):
     """The record of a case that took us 2 s, and the others what is given."""
     names = {name.replace("_", "-"): s for name, s in seconds.items()}
-    return record(case, 1, Measured(seconds={OURS: 2.0, **names}))
+    return record(case, 1, Timings(seconds={OURS: 2.0, **names}))
 
 
-GEMM = Case("gemm", "gan forward 784→1200", Product(100, 1200, 784))
+GEMM = BenchCase("gemm", "gan forward 784→1200", Product(100, 1200, 784))
 STEP = suite_cases("step", only="toy")[0]
 
 
@@ -52,9 +52,9 @@ def test_geometric_mean():
 def test_means_are_of_their_group():
     records = [
         made(GEMM, numpy=4.0),  # 2 ×
-        made(Case("gemm", "gan dW", GEMM.work), numpy=1.0),  # ½ ×
-        made(Case("gemm", "gan dx", GEMM.work, dtype="float64"), numpy=200.0),  # not float32
-        made(Case("gemm", "square 256", GEMM.work), numpy=200.0),
+        made(BenchCase("gemm", "gan dW", GEMM.work), numpy=1.0),  # ½ ×
+        made(BenchCase("gemm", "gan dx", GEMM.work, dtype="float64"), numpy=200.0),  # not float32
+        made(BenchCase("gemm", "square 256", GEMM.work), numpy=200.0),
     ]
     text = table({"machine": FACTS, "records": records, "failures": []}, "gemm", 1)
     assert "geometric mean of gan: 1.00 × numpy; lowest 0.50 (gan dW)" in text
@@ -63,7 +63,7 @@ def test_means_are_of_their_group():
 
 def test_a_table_fits_and_is_aligned():
     """All peers, long names and large numbers, in 100 columns."""
-    measured = Measured(seconds={OURS: 0.7, **dict.fromkeys(peer_names("all"), 0.8)})
+    measured = Timings(seconds={OURS: 0.7, **dict.fromkeys(peer_names("all"), 0.8)})
     for suite in ("gemm", "step"):
         records = [record(case, 2, measured) for case in suite_cases(suite)]
         for r in records:
@@ -97,7 +97,7 @@ def test_tables_of_a_gpu():
     """They name the GPU, and compare with PyTorch: with its graph where there is one."""
     names = peer_names("all", gpu=True)
     for suite in ("gemm", "step", "kernels"):
-        measured = Measured(seconds={OURS: 0.7, **dict.fromkeys(names, 0.8)})
+        measured = Timings(seconds={OURS: 0.7, **dict.fromkeys(names, 0.8)})
         records = [record(case, 1, measured) for case in suite_cases(suite, gpu=True)]
         for r in records:
             r["value"] = 50_000  # as fast as an H200

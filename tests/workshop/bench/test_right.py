@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scratchgan.backends.reference import ReferenceBackend
-from scratchgan.workshop.bench.cases import Case, Fused, Product
+from scratchgan.workshop.bench.cases import BenchCase, Fused, Product
 from scratchgan.workshop.bench.peers.ours import BackendPeer
 from scratchgan.workshop.bench.peers.with_jax import JaxPeer
 from scratchgan.workshop.bench.peers.with_torch import TorchPeer
@@ -83,7 +83,7 @@ def test_another_shape():
 
 # -- every contender is looked at ---------------------------------------------------------------
 
-CASES = [Case("gemm", "product", FORMS[1]), Case("gemm", "fused", WORK[-1])]
+CASES = [BenchCase("gemm", "product", FORMS[1]), BenchCase("gemm", "fused", WORK[-1])]
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 

@@ -1,5 +1,7 @@
 """Rows timed where they stand: every row has a time, and nothing else has changed."""
 
+import ctypes
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,9 @@ from scratchgan.optim import SGD, Adam
 if "cpu" not in backend_names():
     pytest.skip("rows are timed on the cpu backend, which is not here", allow_module_level=True)
 
+from scratchgan.workshop.bench import rows
 from scratchgan.workshop.bench.rows import KINDS, _Timed, by_kind, main, time_rows
+from scratchgan.workshop.bench.timing import Timings
 
 
 @pytest.fixture
@@ -23,8 +27,8 @@ def recorded():
         # Maxout writes indices that a later row reads: garbage there would not be harmless.
         D = Sequential(Linear(2, 24), Maxout(8, 3), Dropout(0.5), Linear(8, 1))
         trainer = Trainer(
-            Network(Sequential(Linear(4, 16, "relu"), Linear(16, 2)), ops=ops, seed=1),
-            Network(D, ops=ops, seed=2),
+            Network(Sequential(Linear(4, 16, "relu"), Linear(16, 2)), backend=ops, seed=1),
+            Network(D, backend=ops, seed=2),
             np.random.default_rng(0).normal(size=(200, 2)).astype("f4"),
             noise=Noise(4),
             optimizer_g=Adam(1e-3),
@@ -55,26 +59,29 @@ def test_times_are_those_of_one_step(recorded):
     assert timed._sums[1:].sum() > 0
 
 
-def test_a_slow_row_is_the_slow_one(recorded):
-    """The row of the largest product of a wide network, and not the one before or behind it."""
-    ops = get_backend("cpu")
-    trainer = Trainer(
-        Network(Sequential(Linear(400, 400), Linear(400, 1)), ops=ops, seed=1),
-        Network(Linear(1, 1), ops=ops, seed=2),
-        np.ones((2048, 1), "f4"),
-        noise=Noise(400, "uniform"),
-        optimizer_g=SGD(1e-4),
-        optimizer_d=SGD(1e-4),
-        batch_size=256,
-        k=4,  # so that most products of 256 × 400 × 400 are those of G's forward pass
-    )
-    trainer.train(1)
-    program = trainer.recorder.program
-    largest = {r for r in range(len(program.rows)) if program.flops(r) == 2 * 256 * 400 * 400}
-    # The fastest of five rounds: whatever else the machine does can only make a row slower.
-    fastest = np.min([time_rows(program, rounds=1) for _ in range(5)], axis=0)
-    slowest = np.argsort(fastest)[-len(largest) :]
-    assert set(slowest.tolist()) == largest
+@pytest.fixture
+def ticking(monkeypatch):
+    """A clock that counts: its n-th reading comes n ticks after the one before it."""
+    readings = []
+
+    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int64, ctypes.c_int)
+    def clock(address, base):
+        readings.append(base)
+        n = len(readings)
+        (ctypes.c_int64 * 2).from_address(address)[:] = 0, n * (n + 1) // 2
+        return base
+
+    stamp = rows._stamp_by(clock)
+    monkeypatch.setattr(rows, "_stamp", lambda: stamp)
+    return readings
+
+
+def test_a_row_has_the_time_between_the_readings_before_and_after_it(recorded, ticking):
+    program = recorded().recorder.program
+    n = len(program.rows)
+    ticks = 1e9 * _Timed(program).run(1)
+    assert len(ticking) == n + 1
+    np.testing.assert_allclose(ticks, np.arange(2, n + 2), rtol=1e-12)
 
 
 def test_training_goes_on_as_if_nothing_had_been_timed(recorded):
@@ -114,8 +121,35 @@ def test_the_table(capsys):
     assert head.startswith("toy, 58 operations")
     starts = ["products", "normals", "Adam", "the rest", "Python", "a step"]
     assert all(line.startswith(start) for line, start in zip(lines, starts, strict=True))
-    eager, _, replayed, _ = lines[-1].removeprefix("a step").replace(",", "").split()
-    assert float(eager) > float(replayed) > 0
+    assert lines[-1].split()[-3::2] == ["100%", "100%"]
+
+
+def test_the_parts_of_a_table_are_those_of_the_whole():
+    kinds = {"products": 2e-6, "the rest": 1e-6}
+    *parts, whole = rows._table("toy", 58, kinds, eager=12e-6, replayed=4e-6).splitlines()[1:]
+    numbers = [line[28:].split() for line in parts]
+    assert numbers == [
+        ["2.0", "17%", "2.0", "50%"], ["1.0", "8%", "1.0", "25%"], ["9.0", "75%", "1.0", "25%"],
+    ]  # fmt: skip
+    assert whole.split()[2:] == ["12.0", "100%", "4.0", "100%"]
+
+
+def test_what_is_run_one_by_one_and_what_is_replayed(monkeypatch):
+    """By the numbers of D's steps that each of the contenders makes."""
+    counted = {}
+
+    def measure(contenders, *, rounds, **rest):
+        for contender in contenders:
+            run, before = contender.make(), len(steps)
+            run(7)
+            counted[contender.name] = len(steps) - before
+        return Timings(seconds=dict.fromkeys(counted, 1e-3))
+
+    steps, step_d = [], Trainer.step_d
+    monkeypatch.setattr(Trainer, "step_d", lambda self: steps.append(0) or step_d(self))
+    monkeypatch.setattr(rows, "measure", measure)
+    main(["toy", "--rounds", "1"])
+    assert counted == {"one by one": 7, "replayed": 0, "rows": 0}
 
 
 @pytest.mark.parametrize("bad", [["nothing"], ["toy", "--rounds", "0"]])

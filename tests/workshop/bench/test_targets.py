@@ -6,7 +6,7 @@ import pytest
 
 from scratchgan.workshop.bench.cases import suite_cases
 from scratchgan.workshop.bench.targets import TARGETS, judged, sentence
-from scratchgan.workshop.bench.timing import Measured
+from scratchgan.workshop.bench.timing import Timings
 from scratchgan.workshop.bench.worker import OURS, record
 
 
@@ -14,7 +14,7 @@ def records(ratio, peers=("torch-eager", "torch-graphs")):
     """All cases of a GPU, in which we are ``ratio`` times as fast as everybody."""
     seconds = {OURS: 1.0, **dict.fromkeys(peers, ratio)}
     cases = [case for suite in ("gemm", "step") for case in suite_cases(suite, gpu=True)]
-    return [record(case, 1, Measured(seconds=seconds)) for case in cases]
+    return [record(case, 1, Timings(seconds=seconds)) for case in cases]
 
 
 def met(judgements):

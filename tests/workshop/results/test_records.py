@@ -34,7 +34,7 @@ def result(tmp_path_factory):
 def test_what_is_written(result):
     kept = json.loads(result.read_text())
     assert kept["command"] == (
-        "scratchgan train digits --k 2 --steps 6 --conditional --config FILE.toml"
+        "scratchgan train digits --steps 6 --k 2 --conditional --log-every 2 --validation 100"
     )
     assert kept["trained"]["iterations"] == kept["chosen"]["iteration"] == 6
     assert kept["seconds"] > 0
@@ -136,8 +136,8 @@ def test_the_command_of_a_run_that_began_from_another(tmp_path):
     begun = replace(config, origin={"run": "the first", "iteration": 6}, batch_size=9)
     command = run_results._command(RunFolder(tmp_path / "second", begun))
     assert command == (
-        "scratchgan train gaussian-1d --from 'the first' --batch-size 9 --steps 6"
-        " --config FILE.toml"
+        "scratchgan train gaussian-1d --from 'the first' --steps 6 --batch-size 9 --log-every 2"
+        " --checkpoint-every 2"
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import NamedTuple, Protocol
 
-from scratchgan.workshop.bench.cases import Case
+from scratchgan.workshop.bench.cases import BenchCase
 from scratchgan.workshop.bench.timing import Contender, reason
 
 __all__ = ["PEERS", "Library", "Peer", "absent_peers", "load_peers", "peer_names"]
@@ -46,7 +46,7 @@ HOST_ALONE, GPU_ALONE = ("numpy", "torch-compile"), ("torch-graphs",)
 class Peer(Protocol):
     """A loaded library. A case that it has no part in gives an empty list."""
 
-    def contenders(self, case: Case) -> list[Contender]:
+    def contenders(self, case: BenchCase) -> list[Contender]:
         """Return those of the case; the work of preparing them is left to their ``make``."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchgan.workshop.bench.games import ADAM, SLOPE, Game, Weights
+from scratchgan.workshop.bench.games import ADAM, SLOPE, GameSizes, Weights
 
 __all__ = ["JaxGame"]
 
@@ -22,10 +22,10 @@ class JaxGame:
     Parameters
     ----------
     jax : module
-    game : Game
+    game : GameSizes
     """
 
-    def __init__(self, jax: Any, game: Game) -> None:
+    def __init__(self, jax: Any, game: GameSizes) -> None:
         jax.config.update("jax_enable_x64", False)
         self.jax = jax
         self.game = game

@@ -17,9 +17,9 @@ from scratchgan.gan import Noise, Trainer
 from scratchgan.nn import Linear, Network, Sequential
 from scratchgan.nn.initializers import constant
 from scratchgan.optim import Adam
-from scratchgan.workshop.bench.cases import Case, Fused, Product, Replayed
-from scratchgan.workshop.bench.games import ADAM, SLOPE, Game, Weights
-from scratchgan.workshop.bench.kernels import Kernel
+from scratchgan.workshop.bench.cases import BenchCase, Fused, Product, Replayed
+from scratchgan.workshop.bench.games import ADAM, SLOPE, GameSizes, Weights
+from scratchgan.workshop.bench.operations import Operation
 from scratchgan.workshop.bench.right import require_right
 from scratchgan.workshop.bench.timing import Contender, Run, repeated
 
@@ -44,20 +44,23 @@ class BackendPeer:
         self.name = name
         self._wait = _waiting(ops)
 
-    def contenders(self, case: Case) -> list[Contender]:
+    def contenders(self, case: BenchCase) -> list[Contender]:
         work, remarks = case.work, list[str]()
         chunk = work.calls if isinstance(work, Replayed) else 1
         return [Contender(self.name, lambda: self._run(work, case.dtype, remarks), chunk, remarks)]
 
     def _run(
-        self, work: Product | Fused | Replayed | Kernel | Game, dtype: str, remarks: list[str]
+        self,
+        work: Product | Fused | Replayed | Operation | GameSizes,
+        dtype: str,
+        remarks: list[str],
     ) -> Run:
-        if isinstance(work, Game):
+        if isinstance(work, GameSizes):
             return self._game(work, remarks)
         if isinstance(work, Replayed):
             return self._replayed(self._checked(work.work, dtype), work.calls, remarks)
-        if isinstance(work, Kernel):
-            return repeated(self._kernel(work), self._wait)
+        if isinstance(work, Operation):
+            return repeated(self._operation(work), self._wait)
         return repeated(self._checked(work, dtype).call, self._wait)
 
     def _checked(self, work: Product | Fused, dtype: str) -> _Work:
@@ -86,7 +89,7 @@ class BackendPeer:
             partial(require_right, work, inputs),
         )
 
-    def _kernel(self, work: Kernel) -> Callable[[], object]:
+    def _operation(self, work: Operation) -> Callable[[], object]:
         ops = self.ops
         arrays = [ops.asarray(values) for values in work.inputs(np.random.default_rng(0))]
         return lambda: work.ours(ops, *arrays)
@@ -114,7 +117,7 @@ class BackendPeer:
             work.check(ops.to_numpy(work.arrays["c"]))
         return run
 
-    def _game(self, work: Game, remarks: list[str]) -> Run:
+    def _game(self, work: GameSizes, remarks: list[str]) -> Run:
         """Return the training, which has been recorded; what kept it from that is remarked on."""
         game = BackendGame(work, self.ops)
         with _remarked_on(remarks):
@@ -129,7 +132,7 @@ class BackendGame:
     Every library's game offers the same: ``train(n)``, ``generate(z)``, ``parameters``.
     """
 
-    def __init__(self, game: Game, ops: Backend) -> None:
+    def __init__(self, game: GameSizes, ops: Backend) -> None:
         self._wait = _waiting(ops)
         adam = Adam(**ADAM)
         self.trainer = Trainer(
@@ -189,4 +192,4 @@ def _network(weights: Weights, hidden: str, ops: Backend) -> Network:
         )
         for number, (w, b) in enumerate(weights)
     ]
-    return Network(Sequential(*layers), ops=ops)
+    return Network(Sequential(*layers), backend=ops)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchgan.workshop.bench.games import ADAM, SLOPE, Game, Weights
+from scratchgan.workshop.bench.games import ADAM, SLOPE, GameSizes, Weights
 from scratchgan.workshop.bench.peers.torch_gpu import captured, require_gpu
 
 __all__ = ["TorchGame", "TorchGraphGame"]
@@ -23,7 +23,7 @@ class TorchGame:
     Parameters
     ----------
     torch : module
-    game : Game
+    game : GameSizes
     compiled : bool
         Let torch.compile join the forward and backward passes. The update is one kernel as
         it is; compiling it, or the whole step, was slower.
@@ -31,7 +31,9 @@ class TorchGame:
         Where everything lies and is computed: the data and the noise, too.
     """
 
-    def __init__(self, torch: Any, game: Game, compiled: bool = False, device: str = "cpu") -> None:
+    def __init__(
+        self, torch: Any, game: GameSizes, compiled: bool = False, device: str = "cpu"
+    ) -> None:
         self.torch = torch
         self.game = game
         self.device = device
@@ -109,7 +111,7 @@ class TorchGraphGame(TorchGame):
     Parameters
     ----------
     torch : module
-    game : Game
+    game : GameSizes
     device : str
         The GPU.
 
@@ -119,7 +121,7 @@ class TorchGraphGame(TorchGame):
         If PyTorch has no GPU.
     """
 
-    def __init__(self, torch: Any, game: Game, device: str = "cuda") -> None:
+    def __init__(self, torch: Any, game: GameSizes, device: str = "cuda") -> None:
         require_gpu(torch)
         super().__init__(torch, game, device=device)
         self._graph = captured(torch, super().step, before=self._forget, random=self.random)

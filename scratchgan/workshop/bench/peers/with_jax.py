@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from scratchgan.workshop.bench.cases import Case, Fused, Product
-from scratchgan.workshop.bench.games import Game
+from scratchgan.workshop.bench.cases import BenchCase, Fused, Product
+from scratchgan.workshop.bench.games import GameSizes
 from scratchgan.workshop.bench.peers.jax_game import JaxGame
 from scratchgan.workshop.bench.right import require_right
 from scratchgan.workshop.bench.timing import Contender, Run
@@ -57,12 +57,12 @@ class JaxPeer:
         self.jax = jax
         self.names = names
 
-    def contenders(self, case: Case) -> list[Contender]:
+    def contenders(self, case: BenchCase) -> list[Contender]:
         work = case.work
         found: list[Contender] = []
         if isinstance(work, (Product, Fused)):
             found = [Contender(JIT, lambda: self._product(work, case.dtype))]
-        elif isinstance(work, Game):
+        elif isinstance(work, GameSizes):
             found = [
                 Contender(JIT, lambda: JaxGame(self.jax, work).train),
                 Contender(SCAN, lambda: JaxGame(self.jax, work).train_in_scans, work.chunk),

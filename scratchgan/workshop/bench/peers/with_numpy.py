@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from scratchgan.backends import get_backend
-from scratchgan.workshop.bench.cases import Case, Fused, Product, Replayed
-from scratchgan.workshop.bench.games import Game
-from scratchgan.workshop.bench.kernels import Kernel
+from scratchgan.workshop.bench.cases import BenchCase, Fused, Product, Replayed
+from scratchgan.workshop.bench.games import GameSizes
+from scratchgan.workshop.bench.operations import Operation
 from scratchgan.workshop.bench.peers.ours import BackendGame
 from scratchgan.workshop.bench.timing import Contender, Run, repeated
 
@@ -24,19 +24,19 @@ def load(names: Sequence[str], threads: int, gpu: bool = False) -> NumpyPeer:
 class NumpyPeer:
     """What a reader would write without us. It records nothing, so it replays nothing."""
 
-    def contenders(self, case: Case) -> list[Contender]:
+    def contenders(self, case: BenchCase) -> list[Contender]:
         work = case.work
         if isinstance(work, Replayed):
             return []
         return [Contender("numpy", lambda: _run(work, case.dtype))]
 
 
-def _run(work: Product | Fused | Kernel | Game, dtype: str) -> Run:
+def _run(work: Product | Fused | Operation | GameSizes, dtype: str) -> Run:
     if isinstance(work, Product):
         return _product(work, dtype)
     if isinstance(work, Fused):
         return _fused(work, dtype)
-    if isinstance(work, Kernel):
+    if isinstance(work, Operation):
         arrays = work.inputs(np.random.default_rng(0))
         return repeated(lambda: work.numpy(*arrays))
     return _game(work)
@@ -60,5 +60,5 @@ def _fused(work: Fused, dtype: str) -> Run:
     return repeated(call)
 
 
-def _game(work: Game) -> Run:
+def _game(work: GameSizes) -> Run:
     return BackendGame(work, get_backend("reference")).train

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchgan.workshop.bench.cases import Case, Fused, Product, Replayed
-from scratchgan.workshop.bench.games import Game
-from scratchgan.workshop.bench.kernels import Kernel
+from scratchgan.workshop.bench.cases import BenchCase, Fused, Product, Replayed
+from scratchgan.workshop.bench.games import GameSizes
+from scratchgan.workshop.bench.operations import Operation
 from scratchgan.workshop.bench.peers.torch_game import TorchGame, TorchGraphGame
 from scratchgan.workshop.bench.peers.torch_gpu import captured, full_precision, require_gpu
 from scratchgan.workshop.bench.right import require_right
@@ -49,7 +49,7 @@ class TorchPeer:
         self.device = device
         self._wait = None if device == "cpu" else torch.cuda.synchronize
 
-    def contenders(self, case: Case) -> list[Contender]:
+    def contenders(self, case: BenchCase) -> list[Contender]:
         work, dtype = case.work, case.dtype
         if isinstance(work, Replayed):
             replayed = Contender(GRAPHS, lambda: self._replayed(work, dtype), work.calls)
@@ -57,16 +57,16 @@ class TorchPeer:
         makers: dict[str, Callable[[], Run]] = {EAGER: lambda: self._eager(work, dtype)}
         if isinstance(work, Fused):
             makers[COMPILE] = lambda: self._repeated(self._layer(work, dtype, compiled=True))
-        elif isinstance(work, Game):
+        elif isinstance(work, GameSizes):
             makers[COMPILE] = lambda: TorchGame(self.torch, work, compiled=True).train
             makers[GRAPHS] = lambda: TorchGraphGame(self.torch, work).train
         return [Contender(name, make) for name, make in makers.items() if name in self.names]
 
-    def _eager(self, work: Product | Fused | Kernel | Game, dtype: str) -> Run:
-        if isinstance(work, Game):
+    def _eager(self, work: Product | Fused | Operation | GameSizes, dtype: str) -> Run:
+        if isinstance(work, GameSizes):
             return TorchGame(self.torch, work, device=self.device).train
-        if isinstance(work, Kernel):
-            return self._repeated(self._kernel(work))
+        if isinstance(work, Operation):
+            return self._repeated(self._operation(work))
         return self._repeated(self._call(work, dtype))
 
     def _repeated(self, call: Callable[[], object]) -> Run:
@@ -104,7 +104,7 @@ class TorchPeer:
         require_right(work, inputs, call().cpu().numpy())
         return call
 
-    def _kernel(self, work: Kernel) -> Callable[[], object]:
+    def _operation(self, work: Operation) -> Callable[[], object]:
         torch = self.torch
         given = [self._here(a) for a in work.inputs(np.random.default_rng(0))] or [self.device]
         return lambda: work.torch(torch, *given)

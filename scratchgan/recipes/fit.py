@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,34 +14,54 @@ from scratchgan.data.toy import TOYS
 from scratchgan.errors import DataError
 from scratchgan.limits import require_memory
 from scratchgan.nn import Activation, Concat, Layer, Linear, Sequential
-from scratchgan.recipes import get_recipe, recipe_for
-from scratchgan.runs.config import Config
+from scratchgan.recipes.names import recipe_for
 
-__all__ = ["require_fit", "require_room"]
+if TYPE_CHECKING:
+    from scratchgan.gan.settings import Settings
+    from scratchgan.recipes.recipe import Recipe
+
+__all__ = ["require_data", "require_fit", "require_room"]
 
 
-def require_fit(config: Config, data: Dataset, G: Layer) -> None:
+def require_data(settings: Settings, data: Dataset) -> None:
+    """Raise DataError where data have no labels to play with, or too few examples to hold back."""
+    if settings.conditional and not data.classes:
+        raise DataError(
+            f"data set '{data.name}' has no labels, which a conditional game needs;"
+            " choose another with --data"
+        )
+    if settings.validation >= data.n:
+        raise DataError(
+            f"validation is {settings.validation:,}, and data set '{data.name}' has {data.n:,}"
+            " examples; hold back fewer, to leave some to train on (validation = … in a file that"
+            " --config names)"
+        )
+
+
+def require_fit(recipe: Recipe, data: Dataset, G: Layer) -> None:
     """
     Raise DataError where a recipe cannot learn a data set, with the recipe that can.
 
     A G whose outputs end in a sigmoid reaches [0, 1] and no further. And a recipe for points in
     the plane makes no images, nor one for images points.
     """
-    own = get_recipe(config.recipe).data
-    instead = f"take recipe '{recipe_for(data.name)}', or leave the recipe out"
+    suits = recipe_for(data)
+    instead = f"take recipe '{suits}', or leave the recipe out"
     images = data.image_shape is not None
-    if images == (own in TOYS):
+    if images == (recipe.settings.data in TOYS) and not recipe.file:
         kinds = ("images", "points") if images else ("points", "images")
         raise DataError(
-            f"data set '{data.name}' is of {kinds[0]}, and recipe '{config.recipe}' is for"
+            f"data set '{data.name}' is of {kinds[0]}, and recipe '{recipe.name}' is for"
             f" {kinds[1]}; {instead}"
         )
     low, high = _reach(G)
     if not (low <= data.value_range[0] and data.value_range[1] <= high):
         first, last = data.value_range
+        if suits == recipe.name or recipe.file:
+            instead = "scale the values"
         raise DataError(
             f"data set '{data.name}' has values from {first:.3g} to {last:.3g}, and the generator"
-            f" of recipe '{config.recipe}' makes none but from {low:g} to {high:g}; {instead}"
+            f" of recipe '{recipe.name}' makes none but from {low:g} to {high:g}; {instead}"
         )
 
 
@@ -53,7 +74,9 @@ def _reach(layer: Layer) -> tuple[float, float]:
     return -math.inf, math.inf
 
 
-def require_room(config: Config, *players: Layer, training: bool) -> None:
+def require_room(
+    recipe: Recipe, settings: Settings, features: int, *players: Layer, training: bool
+) -> None:
     """
     Raise ValueError where the networks of a run take more memory than there is.
 
@@ -61,17 +84,17 @@ def require_room(config: Config, *players: Layer, training: bool) -> None:
     them (gradients, moments, average, a copy for the checkpoint), and the minibatches between
     the layers; the data themselves are there already.
     """
-    itemsize = np.dtype(config.dtype).itemsize
+    itemsize = np.dtype(settings.dtype).itemsize
     linear = [layer for player in players for layer in _linear(player)]
     parameters = sum((layer.in_features + 1) * layer.out_features for layer in linear)
     between = sum(layer.in_features + layer.out_features for layer in linear)
     needed = parameters * (8 + itemsize)
     if training:
-        needed += itemsize * (5 * parameters + 4 * config.batch_size * between)
+        needed += itemsize * (5 * parameters + 4 * settings.batch_size * between)
     require_memory(
         needed,
-        f"recipe '{config.recipe}' with noise of {config.noise['features']:,} features and data of"
-        f" {config.features:,} has {parameters:,} parameters",
+        f"recipe '{recipe.name}' with noise of {settings.noise.features:,} features and data of"
+        f" {features:,} has {parameters:,} parameters",
     )
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scratchgan.backends import Stream
 from scratchgan.backends.activations import TABLE, Phi
 
-__all__ = ["KERNELS", "Kernel"]
+__all__ = ["OPERATIONS", "Operation"]
 
 SLOPE = 0.2
 KEEP = 0.5
@@ -34,7 +34,7 @@ RNG = np.random.default_rng(0)  # what NumPy's users draw from
 
 
 @dataclass(frozen=True)
-class Kernel:
+class Operation:
     """
     One operation and its equals.
 
@@ -78,8 +78,8 @@ def _torch_forward(torch: Any, a: Any, phi: Phi) -> Any:
     return function(a, SLOPE) if phi.sloped else function(a)
 
 
-def _activation(phi: Phi) -> Kernel:
-    return Kernel(
+def _activation(phi: Phi) -> Operation:
+    return Operation(
         f"activation {phi.name}",
         _normal(SHAPE),
         lambda ops, a: ops.activation(a, phi.name, SLOPE),
@@ -109,7 +109,7 @@ _BACKWARD: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {  # in Nu
 """Those that PyTorch, too, reads from y."""
 
 
-def _activation_grad_bias(name: str) -> Kernel:
+def _activation_grad_bias(name: str) -> Operation:
     phi, (numpy_backward, torch_backward) = TABLE[name], _BACKWARD[name]
 
     def with_numpy(dy: NDArray[Any], y: NDArray[Any], dbias: NDArray[Any]) -> NDArray[Any]:
@@ -126,7 +126,7 @@ def _activation_grad_bias(name: str) -> Kernel:
         dy, a = _normal(SHAPE, SHAPE)(rng)
         return dy, phi.formula(a, SLOPE), np.zeros(SHAPE[1], np.float32)
 
-    return Kernel(
+    return Operation(
         f"activation_grad_bias {name}",
         inputs,
         lambda ops, dy, y, dbias: ops.activation_grad_bias(dy, y, name, SLOPE, dbias),
@@ -164,9 +164,9 @@ def _torch_log_sigmoid_mean(torch: Any, logits: Any) -> tuple[Any, Any]:
 # -- random numbers -------------------------------------------------------------------------------
 
 
-def _uniform(rows: int, columns: int) -> Kernel:
+def _uniform(rows: int, columns: int) -> Operation:
     shape = (rows, columns)
-    return Kernel(
+    return Operation(
         f"uniform {rows}×{columns}",
         lambda rng: (),
         lambda ops: ops.uniform(shape, STREAM, -1.0, 1.0, np.float32),
@@ -175,9 +175,9 @@ def _uniform(rows: int, columns: int) -> Kernel:
     )
 
 
-def _normals(rows: int, columns: int) -> Kernel:
+def _normals(rows: int, columns: int) -> Operation:
     shape = (rows, columns)
-    return Kernel(
+    return Operation(
         f"normal {rows}×{columns}",
         lambda rng: (),
         lambda ops: ops.normal(shape, STREAM, 0.0, 1.0, np.float32),
@@ -246,15 +246,15 @@ def _gather_inputs(rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
 
 START, BATCH = 300, SHAPE[0]
 
-KERNELS = (
-    Kernel(
+OPERATIONS = (
+    Operation(
         "add_row",
         _normal(SHAPE, SHAPE[1:]),
         lambda ops, x, row: ops.add_row(x, row),
         lambda x, row: x + row,
         lambda torch, x, row: x + row,
     ),
-    Kernel(
+    Operation(
         "multiply",
         _normal(SHAPE, SHAPE),
         lambda ops, a, b: ops.multiply(a, b),
@@ -263,28 +263,28 @@ KERNELS = (
     ),
     *(_activation(phi) for phi in TABLE.values()),
     *(_activation_grad_bias(name) for name in _BACKWARD),
-    Kernel(
+    Operation(
         "sum_rows",
         _normal(SHAPE),
         lambda ops, a: ops.sum_rows(a),
         lambda a: a.sum(axis=0),
         lambda torch, a: a.sum(dim=0),
     ),
-    Kernel(
+    Operation(
         f"maxout of {PIECES}",
         _normal(SHAPE),
         lambda ops, a: ops.maxout(a, PIECES),
         _numpy_maxout,
         lambda torch, a: a.view(a.shape[0], -1, PIECES).max(dim=2),
     ),
-    Kernel(
+    Operation(
         "dropout",
         _normal(SHAPE),
         lambda ops, x: ops.dropout(x, KEEP, STREAM),
         _numpy_dropout,
         lambda torch, x: torch.nn.functional.dropout(x, 1 - KEEP),
     ),
-    Kernel(
+    Operation(
         "log_sigmoid_mean",
         _normal((BATCH, 1)),
         lambda ops, logits: ops.log_sigmoid_mean(logits, 1.0),
@@ -295,14 +295,14 @@ KERNELS = (
     _uniform(*SHAPE),
     _normals(100, 100),
     _normals(*SHAPE),
-    Kernel(
+    Operation(
         "gather_rows 100×784",
         _gather_inputs,
         lambda ops, data, order: ops.gather_rows(data, order, START, BATCH),
         lambda data, order: data[order[START : START + BATCH]],
         lambda torch, data, order: data.index_select(0, order[START : START + BATCH]),
     ),
-    Kernel(
+    Operation(
         "adam_ 2.4 M",
         _adam_inputs,
         lambda ops, params, grads, m, v: ops.adam_(
@@ -311,7 +311,7 @@ KERNELS = (
         _numpy_adam,
         _torch_adam,
     ),
-    Kernel(
+    Operation(
         "sgd_ 2.4 M",
         lambda rng: (*_normal(*[(PARAMETERS,)] * 2)(rng), np.zeros(PARAMETERS, np.float32)),
         lambda ops, params, grads, velocity: ops.sgd_(
@@ -320,7 +320,7 @@ KERNELS = (
         _numpy_sgd,
         _torch_sgd,
     ),
-    Kernel(
+    Operation(
         "ema_ 2.4 M",
         _normal(*[(PARAMETERS,)] * 2),
         lambda ops, average, params: ops.ema_(average, params, DECAY),

@@ -32,8 +32,22 @@ def as_path(owner: str, value: object) -> Path:
     return Path(found)
 
 
+def explain(error: OSError, path: Path) -> RunError:
+    """Return the error for a person: what could not be written, why, and what to do."""
+    reason = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        remedy = "make room on that disk, then continue with `scratchgan train --resume FOLDER`"
+    else:
+        remedy = "choose a folder that can be written, with --out FOLDER"
+    return RunError(f"could not write {path}: {reason}; what was there before is kept. {remedy}")
+
+
 def write_atomically(
-    path: Path, write: Callable[[IO[bytes]], object], *, exclusive: bool = False
+    path: Path,
+    write: Callable[[IO[bytes]], object],
+    *,
+    exclusive: bool = False,
+    explain: Callable[[OSError, Path], Exception] = explain,
 ) -> None:
     """
     Write a file under a temporary name, force it to the disk, then rename it.
@@ -49,10 +63,12 @@ def write_atomically(
     exclusive : bool
         Whether a file that is there already is an error; of two that write it at once, one
         fails.
+    explain : callable
+        ``explain(error, path)`` makes the error that a person reads.
 
     Raises
     ------
-    RunError
+    RunError, or whatever ``explain`` returns
         If the disk is full or the folder cannot be written; what was there is still there.
     """
     unfinished: Path | None = None
@@ -105,16 +121,6 @@ def make_folders(path: Path) -> None:
         make_folders(path.parent)
         path.mkdir(exist_ok=True)
         sync(path.parent)
-
-
-def explain(error: OSError, path: Path) -> RunError:
-    """Return the error for a person: what could not be written, why, and what to do."""
-    reason = error.strerror or str(error)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        remedy = "make room on that disk, then continue with `scratchgan train --resume FOLDER`"
-    else:
-        remedy = "choose a folder that can be written, with --out FOLDER"
-    return RunError(f"could not write {path}: {reason}; what was there before is kept. {remedy}")
 
 
 def sync(path: Path) -> None:

@@ -11,9 +11,9 @@ from scratchgan.data import Dataset, dataset_names, load
 from scratchgan.errors import DataError
 from scratchgan.nn import Activation, Linear, Maxout, Sequential, Sigmoid, Tanh
 from scratchgan.recipes import get_recipe, recipe_for, recipe_names
+from scratchgan.recipes.fit import _reach, require_room
 from scratchgan.runs import Config
 from scratchgan.runs.build import build_networks, describe_data
-from scratchgan.runs.fit import _reach, require_room
 
 SMALL = {"validation": 0, "measure": None, "backend": "reference"}
 
@@ -38,8 +38,8 @@ def build(recipe, data, **changes):
 
 @pytest.mark.parametrize("name", dataset_names())
 def test_each_data_set_has_a_recipe_that_suits_it(name):
-    recipe = recipe_for(name)
-    assert get_recipe(recipe).data == name or name not in recipe_names()
+    recipe = recipe_for(data_of(name))
+    assert get_recipe(recipe).settings.data == name or name not in recipe_names()
     build(recipe, data_of(name))
 
 
@@ -112,7 +112,7 @@ def test_the_reach_of_a_layer():
 def test_what_a_run_takes_is_about_what_is_reckoned(monkeypatch):
     """Each player's parameters are counted, and bounds are stated, not found out by running."""
     asked = []
-    monkeypatch.setattr("scratchgan.runs.fit.require_memory", lambda n, what: asked.append(n))
+    monkeypatch.setattr("scratchgan.recipes.fit.require_memory", lambda n, what: asked.append(n))
     data = images("mnist", 28)
     for recipe in ("mnist", "paper-cgan"):
         conditional = recipe == "paper-cgan"
@@ -122,10 +122,10 @@ def test_what_a_run_takes_is_about_what_is_reckoned(monkeypatch):
         assert asked[-1] <= 1.2 * parameters * (8 + 4 + 5 * 4) + 1e6
     config = describe_data(Config.from_recipe("mnist", SMALL), data)
     layers = (G.layer, D.layer)
-    require_room(config, *layers, training=False)
+    require_room(get_recipe("mnist"), config, 784, *layers, training=False)
     assert asked[-1] == parameters * 12
     small = asked[-1]
-    require_room(config, *layers, training=True)
+    require_room(get_recipe("mnist"), config, 784, *layers, training=True)
     assert asked[-1] > 2 * small
 
 

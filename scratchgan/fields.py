@@ -1,0 +1,346 @@
+"""
+Settings classes: frozen dataclasses whose fields say what they may be.
+
+``k: int = setting(Whole(1), 1, help="updates of D for each of G")`` is all that is written of a
+setting. Its check, its form in JSON and TOML, its line of documentation and its option on the
+command line follow from that one line.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, field
+from typing import Any, ClassVar, NamedTuple, Self
+
+from scratchgan import checks
+from scratchgan.errors import unknown
+
+__all__ = [
+    "Checked",
+    "Flag",
+    "Kind",
+    "Number",
+    "OneOf",
+    "Part",
+    "Seed",
+    "Setting",
+    "Text",
+    "Whole",
+    "fill_docstring",
+    "setting",
+    "settings_in",
+    "signature_with",
+]
+
+MOST = 10**12  # of a count: more iterations than any run makes, and exact in every kind of number
+NONE = "none"  # on the command line, for a setting that may be None
+
+
+# -- what a setting may be -------------------------------------------------------------------------
+
+
+class Kind:
+    """What values a setting may have; None is one of them where it is the default."""
+
+    metavar: str = "TEXT"
+    parse: Callable[[str], Any] = str  # the text of the command line
+
+    def check(self, owner: str, name: str, value: Any) -> Any:
+        """Return the value in plain form, or raise ValueError: name, value, expectation."""
+        raise NotImplementedError
+
+    def to_plain(self, name: str, value: Any) -> Any:
+        """Return a checked value as JSON and TOML have it."""
+        return value
+
+    def from_plain(self, name: str, value: Any, now: Any = None) -> Any:
+        """Return what ``to_plain`` gave; a table leaves as it is ``now`` what it does not name."""
+        return value
+
+
+@dataclass(frozen=True)
+class Whole(Kind):
+    """A whole number, low ≤ value ≤ high."""
+
+    low: int
+    high: int = MOST
+    metavar = "N"
+    parse = int
+
+    def check(self, owner: str, name: str, value: Any) -> int:
+        return checks.whole(owner, name, value, self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Number(Kind):
+    """A number, low ≤ value ≤ high; ``above`` and ``below`` leave the bounds out."""
+
+    low: float
+    high: float
+    above: bool = False
+    below: bool = False
+    metavar = "X"
+    parse = float
+
+    def check(self, owner: str, name: str, value: Any) -> Any:
+        return checks.number(
+            owner, name, value, self.low, self.high, above=self.above, below=self.below
+        )
+
+
+class Flag(Kind):
+    """True or False."""
+
+    def check(self, owner: str, name: str, value: Any) -> bool:
+        return checks.flag(owner, name, value)
+
+
+class Text(Kind):
+    """A string."""
+
+    metavar = "NAME"
+
+    def check(self, owner: str, name: str, value: Any) -> str:
+        return checks.text(owner, name, value)
+
+
+class Seed(Kind):
+    """A seed, 0 ≤ value < 2⁶⁴."""
+
+    metavar = "N"
+    parse = int
+
+    def check(self, owner: str, name: str, value: Any) -> int:
+        return checks.seed(owner, name, value)
+
+
+@dataclass(frozen=True)
+class OneOf(Kind):
+    """One of some names, or of those that a function returns; ``what`` is what they name."""
+
+    what: str
+    names: Iterable[str] | Callable[[], Iterable[str]]
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The names."""
+        return tuple(self.names() if callable(self.names) else self.names)
+
+    @property
+    def metavar(self) -> str:  # type: ignore[override]
+        return f"{{{','.join(self.known)}}}"
+
+    def check(self, owner: str, name: str, value: Any) -> str:
+        return checks.one_of(self.what, value, self.known)
+
+
+@dataclass(frozen=True)
+class Part(Kind):
+    """
+    An object of a settings class; in plain form a table.
+
+    Parameters
+    ----------
+    kind : type
+    expected : str
+        For the message: what an object of the class is.
+    known : tuple of type
+        Its subclasses that a table can name, where there are several.
+    """
+
+    kind: type[Any]
+    expected: str
+    known: tuple[type[Checked], ...] = ()
+
+    def check(self, owner: str, name: str, value: Any) -> Any:
+        return checks.instance(owner, name, value, self.kind, self.expected)
+
+    def to_plain(self, name: str, value: Any) -> Any:
+        return value.to_plain()
+
+    def from_plain(self, name: str, value: Any, now: Any = None) -> Any:
+        if not isinstance(value, dict):
+            return value
+        table = dict(value)
+        make: Any = self.kind
+        if self.known:
+            named = {each.name: each for each in self.known}
+            if now is not None:
+                table, named = {"name": now.name} | table, named | {now.name: type(now)}
+            make = named[checks.one_of(_said(self.kind), table.pop("name", None), named)]
+        return make.from_plain(table, now if type(now) is make else None)
+
+
+# -- fields ----------------------------------------------------------------------------------------
+
+
+class Setting(NamedTuple):
+    """A field of a settings class, as its one line declares it."""
+
+    name: str
+    kind: Kind
+    default: Any  # MISSING where it has to be given
+    type: str
+    help: str
+    option: bool  # whether the command line offers it
+    bits: bool  # whether the numbers of a training follow from it
+    run: bool  # whether it is of a run alone, and none of a Trainer
+
+    @property
+    def optional(self) -> bool:
+        """Whether it may be None."""
+        return self.default is None
+
+    @property
+    def flag(self) -> str:
+        """Its option on the command line."""
+        return f"--{self.name.replace('_', '-')}"
+
+    def words(self, value: Any) -> list[str]:
+        """Return the words of the command line that give it a value."""
+        if isinstance(self.kind, Flag):
+            return [self.flag if value else f"--no-{self.flag[2:]}"]
+        return [self.flag, NONE if value is None else str(value)]
+
+    def parse(self, text: str) -> Any:
+        """Return the value that a word of the command line gives it."""
+        return None if self.optional and text == NONE else self.kind.parse(text)
+
+
+def setting(
+    kind: Kind,
+    default: Any = MISSING,
+    *,
+    help: str = "",
+    option: bool = True,
+    bits: bool = True,
+    run: bool = False,
+    kw_only: Any = MISSING,
+) -> Any:
+    """
+    Declare a field of a settings class.
+
+    Parameters
+    ----------
+    kind : Kind
+        What it may be.
+    default : optional
+        Where it is None, the setting may be None.
+    help : str
+        One line: its documentation and its help on the command line.
+    option : bool
+        Whether the command line offers it; it has the name of the field.
+    bits : bool
+        Whether the numbers of a training follow from it.
+    run : bool
+        Whether it is of a run alone, and none of a ``Trainer``.
+    """
+    declared = {"kind": kind, "help": help, "option": option, "bits": bits, "run": run}
+    return field(default=default, metadata=declared, kw_only=kw_only)
+
+
+def settings_in(settings: Any) -> dict[str, Setting]:
+    """Return the settings of a class, or of an object of one, by their names."""
+    return {
+        f.name: Setting(
+            f.name,
+            default=f.default,
+            type=f.type if isinstance(f.type, str) else inspect.formatannotation(f.type),
+            **f.metadata,
+        )
+        for f in dataclasses.fields(settings)
+    }
+
+
+class Checked:
+    """
+    A frozen dataclass of ``setting`` fields, checked and put in plain form when it is made.
+
+    A class with a ``name`` is one of several that a table of settings can name.
+    """
+
+    name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for each in settings_in(self).values():
+            value = getattr(self, each.name)
+            if not (value is None and each.optional):
+                value = each.kind.check(self._owner(), each.name, value)
+                object.__setattr__(self, each.name, value)  # it is frozen for everyone else
+        self._check_together()
+
+    def _owner(self) -> str:
+        """What a message says that a setting is of."""
+        return type(self).__name__
+
+    def _check_together(self) -> None:
+        """Raise ValueError where settings that are right alone do not go together."""
+
+    def to_plain(self) -> dict[str, Any]:
+        """
+        Return the settings as JSON and TOML have them.
+
+        Raises
+        ------
+        ValueError
+            For a function of one's own, which has no such form.
+        """
+        name = getattr(type(self), "name", None)
+        plain = {} if name is None else {"name": name}
+        for each in settings_in(self).values():
+            value = getattr(self, each.name)
+            plain[each.name] = None if value is None else each.kind.to_plain(each.name, value)
+        return plain
+
+    @classmethod
+    def from_plain(cls, table: Mapping[str, Any], now: Self | None = None) -> Self:
+        """
+        Return the settings of a table: what ``to_plain`` gave, or a part of it.
+
+        What the table leaves out is as in ``now``, or else has its default. Objects may stand in
+        the place of tables.
+        """
+        known, values = settings_in(cls), {}
+        for name, value in table.items():
+            if name not in known:
+                of = "" if _said(cls) == "settings" else f" of {_said(cls)}"
+                raise unknown(f"setting{of}", name, known)
+            if not (value is None and known[name].optional):
+                value = known[name].kind.from_plain(name, value, getattr(now, name, None))
+            values[name] = value
+        if now is not None:
+            return dataclasses.replace(now, **values)  # type: ignore[type-var]
+        missing = [name for name, s in known.items() if s.default is MISSING and name not in values]
+        if missing:
+            raise ValueError(f"{_said(cls)}: no {', no '.join(missing)}; expected a value for each")
+        return cls(**values)
+
+
+def _said(cls: type[Any]) -> str:
+    """What a table of a settings class is called in a message: "noise", "adam", …."""
+    said: str = getattr(cls, "name", cls.__name__.lower())
+    return said
+
+
+def fill_docstring(cls: type[Any], settings: Iterable[Setting]) -> None:
+    """Put settings, a line or two each, in the place of ``{settings}`` in a class's docstring."""
+    if cls.__doc__ is None:  # python -OO
+        return
+    lines = []
+    for each in settings:
+        default = "" if each.default is MISSING else f", default {each.default!r}"
+        lines += [f"{each.name} : {each.type}{default}", f"    {each.help}"]
+    cls.__doc__ = inspect.cleandoc(cls.__doc__).replace("{settings}", "\n".join(lines))
+
+
+def signature_with(cls: type[Any], settings: Iterable[Setting]) -> inspect.Signature:
+    """Return how a class is called that takes settings as ``**changes``: each by its name."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    own = inspect.signature(cls)
+    taken = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    for each in settings:
+        default = inspect.Parameter.empty if each.default is MISSING else each.default
+        taken.append(inspect.Parameter(each.name, keyword, default=default, annotation=each.type))
+    return own.replace(parameters=taken)

@@ -1,0 +1,42 @@
+"""The recipes by name, and which of them suits a data set."""
+
+from __future__ import annotations
+
+from scratchgan.data import Dataset
+
+__all__ = ["MODULES", "recipe_for", "recipe_names"]
+
+MODULES = {
+    "digits": "digits",
+    "gaussian-1d": "gaussian_1d",
+    "ring": "ring",
+    "grid": "grid",
+    "mnist": "mnist",
+    "paper-mnist": "paper_mnist",
+    "paper-mnist-tuned": "paper_mnist_tuned",
+    "paper-cgan": "paper_cgan",
+    "ml-tutorial-mlp": "ml_tutorial_mlp",
+}
+"""In which file each is."""
+
+# Data sets without a recipe of their name, and the one for the data that are most like them.
+_ALIKE = {
+    "mixture-1d": "gaussian-1d",
+    "swiss-roll": "ring",
+    "two-moons": "ring",
+    "fashion-mnist": "mnist",
+}
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Return the names of all recipes."""
+    return tuple(MODULES)
+
+
+def recipe_for(data: Dataset) -> str:
+    """Return the recipe that suits a data set: for one's own points "ring", for images "digits"."""
+    name = _ALIKE.get(data.name, data.name)
+    images = data.image_shape is not None
+    if name in MODULES and images != (data.density is not None):
+        return name
+    return "digits" if images else "ring"

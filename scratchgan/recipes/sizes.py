@@ -1,0 +1,30 @@
+"""What a recipe builds its networks from."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from scratchgan.nn import Concat, Layer, Sequential
+from scratchgan.nn.initializers import Initializer
+
+__all__ = ["Sizes", "joined"]
+
+
+class Sizes(NamedTuple):
+    """What networks are built from."""
+
+    noise: int  # width of z
+    features: int  # width of x
+    classes: int  # width of the one-hot y; 0 without labels
+    marginals: Initializer  # output bias at which a sigmoid G gives the mean image; else zeros
+
+
+def joined(width: int, classes: int) -> tuple[tuple[Layer, ...], int]:
+    """
+    Return the first layers of a network that may be conditional, and the width behind them.
+
+    With labels they join x and its one-hot y; without, there is nothing to join.
+    """
+    if not classes:
+        return (), width
+    return (Concat(Sequential(), Sequential()),), width + classes
