@@ -272,16 +272,16 @@ class Products(Kernels):
         note, code = "", code_of(phi)
         if self._notes.recorder is not None:
             note = _note(flags, code)
-        what = {
-            "a": a, "b": b, "bias": bias, "c": c, "m": m, "n": n, "k": k, "flags": flags,
-            "code": code, "slope": slope,
-        }  # fmt: skip
         if fits_narrow(n, k, flags, c.itemsize):
-            self._run(narrow, -(-m // NARROW_ROWS), note=note, work=2 * m * n * k, **what)
+            self._run(
+                narrow, -(-m // NARROW_ROWS), note=note, work=2 * m * n * k, a=a, b=b, bias=bias,
+                c=c, m=m, n=n, k=k, flags=flags, code=code, slope=slope,
+            )  # fmt: skip
             return
         pieces = cut(m, n, k, c.itemsize, flags)
         self._run(
-            gemm, pieces.chunks, note=note, work=2 * m * n * k, **what, panels=pieces.panels,
+            gemm, pieces.chunks, note=note, work=2 * m * n * k, a=a, b=b, bias=bias, c=c, m=m,
+            n=n, k=k, flags=flags, code=code, slope=slope, panels=pieces.panels,
             group=pieces.group, rows=pieces.rows, k_block=pieces.k_block,
         )  # fmt: skip
 

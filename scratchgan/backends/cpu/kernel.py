@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import operator
 import os
 import struct
 import sys
@@ -190,6 +191,7 @@ class Kernel:
         self.values = (*integers, *numbers)
         whole = (*reads, *writes, *integers)
         self._cells = (*whole, *numbers)
+        self._pick = operator.itemgetter(*self._cells)
         self.layout = f"{HEAD + len(whole)}q{len(numbers)}d"
         # The first field is the kernel's own: else Numba would take one record for another.
         head = (f"address of {self.name}", "chunks, all", "chunks before")
@@ -199,6 +201,14 @@ class Kernel:
         self._dispatcher = compiled(function)
         self._addresses: dict[Any, int] = {}
         KERNELS.append(self)
+
+    def sorted(self, cells: dict[str, Any]) -> tuple[tuple[Any, ...], ...]:
+        """Return what is read, what is written, and the values, from cells by name."""
+        if len(cells) != len(self._cells):
+            raise TypeError(f"{self.name} has cells {self._cells}; got {tuple(cells)}")
+        picked, n = self._pick(cells), len(self.reads)
+        m = n + len(self.writes)
+        return picked[:n], picked[n:m], picked[m:]
 
     def place(self, name: str) -> int:
         """Return where in a row a cell is."""

@@ -222,6 +222,5 @@ def _where(shape: tuple[int, int], stream: Stream) -> dict[str, Any]:
 
 
 def _stream(stream: Stream) -> dict[str, Any]:
-    return dict(
-        zip(STREAM.split(), (*stream.key(), stream.row, *stream.counter_words()), strict=True)
-    )
+    (key0, key1), (word2, step) = stream.key(), stream.counter_words()
+    return {"key0": key0, "key1": key1, "row": stream.row, "word2": word2, "step": step}

@@ -76,11 +76,8 @@ class Kernels(Compiled):
         What it reads may lie in memory as it likes; what it writes is fit for a kernel.
         ``note`` and ``work``, its FLOPs, are for a listing.
         """
-        if len(cells) != len(kernel.reads) + len(kernel.writes) + len(kernel.values):
-            raise TypeError(f"{kernel.name}: cells are {', '.join(cells)}; not as declared")
-        reads = tuple([plain(cells[name]) for name in kernel.reads])
-        writes = tuple([cells[name] for name in kernel.writes])
-        values = tuple([cells[name] for name in kernel.values])
+        reads, writes, values = kernel.sorted(cells)
+        reads = tuple([plain(a) for a in reads])
         real = REAL.get(writes[0].dtype, np.float32)  # of words and bytes it does not matter
         addresses = [0 if a is None else a.__array_interface__["data"][0] for a in reads + writes]
         self._runner.call(kernel.address(real), chunks, kernel.layout, (*addresses, *values))
