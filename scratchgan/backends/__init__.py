@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 
 from scratchgan.backends.activations import ACTIVATIONS
-from scratchgan.backends.base import Array, Backend
 from scratchgan.backends.random import Purpose, Stream
+from scratchgan.backends.vocabulary import Array, Backend
 from scratchgan.checks import one_of
 from scratchgan.errors import BackendUnavailableError
 

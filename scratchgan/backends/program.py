@@ -7,8 +7,8 @@ notes every operation that it runs. ``Program`` then lays out the temporaries: e
 lives from the row that first writes it to the row that last uses it, and gives its
 place in one arena to a later one. Parameters, moments and data stay where they are.
 
-What an operation is made of is its backend's business: a row of a table on the ``cpu``
-(``Row``), a launch of a kernel on a GPU. A program asks of it what ``Noted`` says.
+What an operation is made of is its backend's business: a row of a table, a launch of a
+kernel. A program asks of it what ``Noted`` says.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from scratchgan.backends.base import Array
+from scratchgan.backends.vocabulary import Array
 from scratchgan.errors import NotRecordableError
 
-__all__ = ["Noted", "Operand", "Program", "Recorder", "Row", "Varying", "address"]
+__all__ = ["Noted", "Operand", "Program", "Recorder", "Varying", "address"]
 
 LINE = 64  # bytes: temporaries begin on a cache line
 
@@ -58,36 +57,12 @@ class Noted(Protocol):
     def varying(self) -> tuple[tuple[str, int], ...]:
         """(name, which of the numbers) of those that change from step to step."""
 
+    @property
+    def flops(self) -> int:
+        """Floating-point operations: 2mnk for a product, nominal ones for the others."""
+
     def settled(self, move: Callable[[Array], Array]) -> Noted:
         """Return it without the arrays of the recorded step; ``move`` says where each is now."""
-
-
-class Row(NamedTuple):
-    """An operation of the ``cpu`` backend: arrays, then the cells behind their addresses."""
-
-    kernel: Any  # has a name, and an address for a dtype
-    real: Any
-    chunks: int
-    reads: tuple[Array | None, ...]
-    writes: tuple[Array, ...]
-    cells: tuple[float, ...]  # integers and numbers
-    layout: str  # their kinds, "q" and "d"
-    varying: tuple[tuple[str, int], ...]  # (name, cell) of those that change from step to step
-    note: str = ""  # for the reader of a listing
-
-    @property
-    def name(self) -> str:
-        """The kernel's."""
-        return str(self.kernel.name)
-
-    @property
-    def values(self) -> tuple[float, ...]:
-        """The cells."""
-        return self.cells
-
-    def settled(self, move: Callable[[Array], Array]) -> Row:
-        """Return the row alone: a table takes addresses from ``Program.operands``."""
-        return self._replace(reads=(), writes=())
 
 
 class Varying(NamedTuple):
@@ -122,13 +97,6 @@ class Operand(NamedTuple):
         return f"{self.name} {_shape(self.shape)}"
 
 
-def _on_host(size: int) -> NDArray[np.uint8]:
-    """Return zeroed bytes that begin on a cache line."""
-    memory = np.zeros(size + LINE, np.uint8)
-    skip = -memory.ctypes.data % LINE
-    return memory[skip : skip + size]
-
-
 class Recorder:
     """
     Takes notes of one step.
@@ -144,8 +112,8 @@ class Recorder:
     Attributes
     ----------
     allocate : callable
-        ``allocate(bytes)`` gives the memory for the arena, where the arrays of the step are:
-        the host's, unless the backend that records has set another.
+        ``allocate(bytes)`` gives the memory for the arena, where the arrays of the step are.
+        The backend that records sets it.
     """
 
     def __init__(
@@ -156,7 +124,7 @@ class Recorder:
         self.rows: list[Noted] = []
         self.temporaries: list[Array] = []
         self.reason: str | None = None
-        self.allocate: Callable[[int], Array] = _on_host
+        self.allocate: Callable[[int], Array] | None = None
 
     def allocated(self, a: Array) -> None:
         """Note a new array. It is kept, so that no other takes its address meanwhile."""
@@ -190,7 +158,7 @@ class Program:
 
     Attributes
     ----------
-    rows : list of Row, or of what else the backend notes
+    rows : list of Noted
     operands : list of (reads, writes)
         For each row its arrays as ``Operand``, None where there is none.
     varying : list of Varying
@@ -284,6 +252,7 @@ class Program:
             offsets[number] = offset
             live.append((offset, offset + wanted, last[number]))
             size = max(size, offset + wanted)
+        assert recorder.allocate is not None  # something has been recorded
         self.arena = recorder.allocate(size)
         return offsets
 
@@ -339,13 +308,7 @@ class Program:
 
     def flops(self, r: int) -> int:
         """Floating-point operations of row r: 2mnk for a product, nominal ones for the others."""
-        name, (reads, writes) = self.rows[r].name, self.operands[r]
-        if name in ("gemm", "narrow"):
-            a, b, c = (each for each in (*reads[:2], writes[0]) if each is not None)
-            m_n = math.prod(c.shape[-2:])  # of C, or of each part of its sums
-            return 2 * math.isqrt(a.size * b.size * m_n)  # (mk)(kn)(mn) = (mnk)²
-        counted = reads if name == "combine" else writes  # one addition for each part
-        return _PER_ELEMENT.get(name, 1) * max(a.size for a in counted if a is not None)
+        return int(self.rows[r].flops)
 
     def bytes(self, r: int) -> int:
         """Bytes that row r reads and writes, each array once; of data, only the gathered rows."""
@@ -372,14 +335,6 @@ class Program:
             f" {_short(self.temporary_bytes)} bytes share an arena of {_short(self.arena.size)}"
         )
         return "\n".join(lines)
-
-
-_PER_ELEMENT = {
-    "adam": 12, "sgd": 4, "ema": 3, "copy": 0, "fill": 0, "gather_rows": 0, "columns": 0,
-    "concat_columns": 0, "one_hot": 0, "random_words": 0, "random_labels": 0, "maxout_spread": 0,
-    "maxout_pick": 0, "activation_grad": 2, "activation_grad_bias": 3, "normal": 20, "uniform": 2,
-    "log_sigmoid_mean": 10, "softmax_cross_entropy": 10,
-}  # fmt: skip
 
 
 def _spaces(recorder: Recorder) -> list[_Space]:

@@ -25,6 +25,7 @@ __all__ = [
     "require_labels",
     "require_matrix",
     "require_nonempty",
+    "require_out",
     "require_rows",
     "require_same",
     "require_update",
@@ -84,6 +85,12 @@ def require_vector(operation: str, size: int, dtype: Any, **arrays: Any) -> None
             raise ShapeError(f"{operation}: {name} has shape {a.shape}; expected ({size},)")
         if a.dtype != dtype:
             raise ShapeError(f"{operation}: {name} is {a.dtype}; expected {dtype}")
+
+
+def require_out(operation: str, out: Any, shape: tuple[int, ...], dtype: Any) -> None:
+    """Raise ShapeError unless a result of ``shape`` and ``dtype`` can go to ``out``, or to None."""
+    if out is not None and (out.shape != shape or out.dtype != dtype):
+        raise ShapeError(f"{operation}: out is {out.shape} {out.dtype}; expected {shape} {dtype}")
 
 
 def require_same(operation: str, **arrays: Any) -> None:

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from scratchgan.backends import Backend, get_backend
+from scratchgan.backends.vocabulary import COMPOSED, OPERATIONS
 
 __all__ = ["OpaqueArray", "OpaqueBackend"]
 
@@ -124,10 +125,11 @@ def _wrapped(result: Any) -> Any:
     return OpaqueArray(result) if hasattr(result, "dtype") else result
 
 
-# The abstract operations go to the wrapped backend. The others are compositions of these in the
-# base class, so they run on opaque arrays too.
+# A composed operation runs on opaque arrays by its definition; the wrapped backend does the rest.
 _Vocabulary: Any = type(
-    "_Vocabulary", (Backend,), {name: _delegate(name) for name in Backend.__abstractmethods__}
+    "_Vocabulary",
+    (Backend,),
+    {name: _delegate(name) for name in OPERATIONS if name not in COMPOSED},
 )
 
 

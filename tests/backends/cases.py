@@ -10,7 +10,6 @@ needs a generator of calls here, decorated with ``@case``, and a method of ``Ora
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import math
 from collections.abc import Callable, Iterator
@@ -22,13 +21,13 @@ import pytest
 
 from scratchgan.backends import (
     ACTIVATIONS,
-    Backend,
     Stream,
     backend_names,
     get_backend,
     why_unavailable,
 )
 from scratchgan.backends.activations import phi_of
+from scratchgan.backends.vocabulary import COMPOSED, OPERATIONS
 
 SHAPES = [(1, 1, 1), (1, 7, 3), (5, 1, 13), (17, 31, 29), (33, 65, 129), (100, 240, 130)]
 DTYPES = [np.float32, np.float64]
@@ -60,10 +59,7 @@ WRITES = {
     "ema_": {"average"},
 }
 
-VOCABULARY = [
-    name for name, f in vars(Backend).items() if inspect.isfunction(f) and not name.startswith("_")
-]
-FUSED = [name for name in VOCABULARY if name not in Backend.__abstractmethods__]
+VOCABULARY, FUSED = list(OPERATIONS), list(COMPOSED)
 
 
 def _backend(name: str) -> Any:

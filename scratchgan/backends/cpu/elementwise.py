@@ -1,16 +1,19 @@
-"""Kernels that compute each element from the elements at the same place."""
+"""Kernels that compute each element from the elements at the same place, and their operations."""
 
 from __future__ import annotations
 
 from numba import njit
 
-from scratchgan.backends.activations import ACTIVATIONS
-from scratchgan.backends.cpu.kernel import INLINE, integer, kernel, number, part, vector
+from scratchgan.backends.activations import ACTIVATIONS, code_of
+from scratchgan.backends.cpu.kernel import INLINE, chunks_of, kernel, part, vector
 from scratchgan.backends.cpu.maths import MATHS
 from scratchgan.backends.cpu.simd import size_of
+from scratchgan.backends.cpu.table import Kernels, fits, share
+from scratchgan.backends.recording import REAL
 from scratchgan.backends.scalar import choice
+from scratchgan.backends.vocabulary import Array
 
-__all__ = ["activation", "add", "add_row", "apply", "apply_grad", "multiply", "scale"]
+__all__ = ["Elementwise", "apply", "apply_grad"]
 
 
 def value_loop(formula):
@@ -42,79 +45,135 @@ apply = choice(njit(**INLINE), dict(enumerate(value_loop(phi.value) for phi in P
 apply_grad = choice(njit(**INLINE), dict(enumerate(grad_loop(phi.grad) for phi in PHI)))
 
 
-@kernel
-def activation(args, chunk, scratch, real):
-    """y = φ(a). Cells: a, y, size, code, slope."""
-    a = part(integer(args, 0), integer(args, 2), chunk, real)
-    y = part(integer(args, 1), integer(args, 2), chunk, real)
-    apply(integer(args, 3), a, y, real(number(args, 4)))
+# -- kernels --------------------------------------------------------------------------------------
 
 
-@kernel
-def activation_grad(args, chunk, scratch, real):
-    """da = dy ⊙ φ′. Cells: dy, y, da, size, code, slope."""
-    dy = part(integer(args, 0), integer(args, 3), chunk, real)
-    y = part(integer(args, 1), integer(args, 3), chunk, real)
-    da = part(integer(args, 2), integer(args, 3), chunk, real)
-    apply_grad(integer(args, 4), dy, y, da, real(number(args, 5)))
+@kernel(reads="a", writes="y", integers="size code", numbers="slope")
+def activation(cells, chunk, scratch, real):
+    """y = φ(a)."""
+    a = part(cells.a, cells.size, chunk, real)
+    y = part(cells.y, cells.size, chunk, real)
+    apply(cells.code, a, y, real(cells.slope))
 
 
-@kernel
-def add(args, chunk, scratch, real):
-    """a + b. Cells: a, b, y, size."""
-    a = part(integer(args, 0), integer(args, 3), chunk, real)
-    b = part(integer(args, 1), integer(args, 3), chunk, real)
-    y = part(integer(args, 2), integer(args, 3), chunk, real)
+@kernel(reads="dy y", writes="da", integers="size code", numbers="slope")
+def activation_grad(cells, chunk, scratch, real):
+    """da = dy ⊙ φ′."""
+    dy = part(cells.dy, cells.size, chunk, real)
+    y = part(cells.y, cells.size, chunk, real)
+    da = part(cells.da, cells.size, chunk, real)
+    apply_grad(cells.code, dy, y, da, real(cells.slope))
+
+
+@kernel(reads="a b", writes="y", integers="size")
+def add(cells, chunk, scratch, real):
+    """y = a + b."""
+    a = part(cells.a, cells.size, chunk, real)
+    b = part(cells.b, cells.size, chunk, real)
+    y = part(cells.y, cells.size, chunk, real)
     for i in range(a.size):
         y[i] = a[i] + b[i]
 
 
-@kernel
-def multiply(args, chunk, scratch, real):
-    """a ⊙ b. Cells: a, b, y, size."""
-    a = part(integer(args, 0), integer(args, 3), chunk, real)
-    b = part(integer(args, 1), integer(args, 3), chunk, real)
-    y = part(integer(args, 2), integer(args, 3), chunk, real)
+@kernel(reads="a b", writes="y", integers="size")
+def multiply(cells, chunk, scratch, real):
+    """y = a ⊙ b."""
+    a = part(cells.a, cells.size, chunk, real)
+    b = part(cells.b, cells.size, chunk, real)
+    y = part(cells.y, cells.size, chunk, real)
     for i in range(a.size):
         y[i] = a[i] * b[i]
 
 
-@kernel
-def scale(args, chunk, scratch, real):
-    """factor · a. Cells: a, y, size, factor."""
-    a = part(integer(args, 0), integer(args, 2), chunk, real)
-    y = part(integer(args, 1), integer(args, 2), chunk, real)
-    factor = real(number(args, 3))
+@kernel(reads="a", writes="y", integers="size", numbers="factor")
+def scale(cells, chunk, scratch, real):
+    """y = factor · a."""
+    a = part(cells.a, cells.size, chunk, real)
+    y = part(cells.y, cells.size, chunk, real)
+    factor = real(cells.factor)
     for i in range(a.size):
         y[i] = factor * a[i]
 
 
-@kernel
-def fill(args, chunk, scratch, real):
-    """Set every element. Cells: a, size, value."""
-    a = part(integer(args, 0), integer(args, 1), chunk, real)
-    value = real(number(args, 2))
+@kernel(writes="a", integers="size", numbers="value")
+def fill(cells, chunk, scratch, real):
+    """Set every element."""
+    a = part(cells.a, cells.size, chunk, real)
+    value = real(cells.value)
     for i in range(a.size):
         a[i] = value
 
 
-@kernel
-def copy(args, chunk, scratch, real):
-    """y = a. Cells: a, y, size."""
-    a = part(integer(args, 0), integer(args, 2), chunk, real)
-    y = part(integer(args, 1), integer(args, 2), chunk, real)
+@kernel(reads="a", writes="y", integers="size")
+def copy(cells, chunk, scratch, real):
+    """y = a."""
+    a = part(cells.a, cells.size, chunk, real)
+    y = part(cells.y, cells.size, chunk, real)
     for i in range(a.size):
         y[i] = a[i]
 
 
-@kernel
-def add_row(args, chunk, scratch, real):
-    """x + row, one chunk a few rows. Cells: x, row, y, batch, columns, rows a chunk."""
-    size = size_of(real)
-    batch, n, rows = integer(args, 3), integer(args, 4), integer(args, 5)
-    row = vector(integer(args, 1), n, real)
-    for i in range(chunk * rows, min(batch, (chunk + 1) * rows)):
-        x = vector(integer(args, 0) + i * n * size, n, real)
-        y = vector(integer(args, 2) + i * n * size, n, real)
+@kernel(reads="x row", writes="y", integers="batch columns share")
+def add_row(cells, chunk, scratch, real):
+    """y = x + row, ``share`` rows a chunk."""
+    size, n, share = size_of(real), cells.columns, cells.share
+    row = vector(cells.row, n, real)
+    for i in range(chunk * share, min(cells.batch, (chunk + 1) * share)):
+        x = vector(cells.x + i * n * size, n, real)
+        y = vector(cells.y + i * n * size, n, real)
         for j in range(n):
             y[j] = x[j] + row[j]
+
+
+# -- operations -----------------------------------------------------------------------------------
+
+
+class Elementwise(Kernels):
+    """The operations of these kernels."""
+
+    def fill_(self, a: Array, value: float) -> None:
+        if a.dtype not in REAL or not fits(a):
+            self._refuse(f"fill_ of an array of {a.dtype}")
+            super().fill_(a, value)
+            return
+        self._run(fill, chunks_of(a.size), a=a, size=a.size, value=float(value))
+
+    def _copy_(self, a: Array, b: Array) -> None:
+        if a.dtype not in REAL or not fits(a) or self._overlap(a, b):
+            self._refuse(f"copy_ of an array of {a.dtype}, or within one array")
+            super()._copy_(a, b)
+            return
+        self._run(copy, chunks_of(a.size), a=b, y=a, size=a.size)
+
+    def _add(self, a: Array, b: Array) -> Array:
+        y = self._like("add", a)
+        self._run(add, chunks_of(a.size), a=a, b=b, y=y, size=a.size)
+        return y
+
+    def _multiply(self, a: Array, b: Array) -> Array:
+        y = self._like("multiply", a)
+        self._run(multiply, chunks_of(a.size), a=a, b=b, y=y, size=a.size)
+        return y
+
+    def _scale(self, a: Array, factor: float) -> Array:
+        y = self._like("scale", a)
+        self._run(scale, chunks_of(a.size), a=a, y=y, size=a.size, factor=factor)
+        return y
+
+    def _activation(self, a: Array, phi: str, slope: float) -> Array:
+        y, code = self._like("activation", a), code_of(phi)
+        self._run(activation, chunks_of(a.size), a=a, y=y, size=a.size, code=code, slope=slope)
+        return y
+
+    def _activation_grad(self, dy: Array, y: Array, phi: str, slope: float) -> Array:
+        da, code, size = self._like("activation_grad", dy), code_of(phi), dy.size
+        self._run(
+            activation_grad, chunks_of(size), dy=dy, y=y, da=da, size=size, code=code, slope=slope
+        )
+        return da
+
+    def _add_row(self, x: Array, row: Array) -> Array:
+        y, (batch, n) = self._like("add_row", x), x.shape
+        each, chunks = share(batch, n)
+        self._run(add_row, chunks, x=x, row=row, y=y, batch=batch, columns=n, share=each)
+        return y

@@ -1,5 +1,5 @@
 """
-Matrix products C = op(A) · op(B), and the linear layer φ(x · W + b) in the same pass.
+Kernels of matrix products C = op(A) · op(B), and the linear layer φ(x · W + b) in the same pass.
 
 C is cut into panels of columns, as wide as a register tile, and a chunk is some
 panels of some rows. Each panel of B is read in place, row by row, or copied
@@ -16,11 +16,14 @@ from typing import NamedTuple
 
 from numba import njit
 
+from scratchgan.backends.activations import ACTIVATIONS, code_of
 from scratchgan.backends.cpu.elementwise import apply
-from scratchgan.backends.cpu.kernel import SCRATCH_BYTES, integer, kernel, number, vector
+from scratchgan.backends.cpu.kernel import SCRATCH_BYTES, kernel, vector
 from scratchgan.backends.cpu.simd import ISA, RELU, SLOPED, dots, lanes_of, size_of, tile, transpose
+from scratchgan.backends.cpu.table import Kernels
+from scratchgan.backends.vocabulary import Array
 
-__all__ = ["ADD", "TRANS_A", "TRANS_B", "Cut", "cut", "fits_narrow", "gemm", "narrow"]
+__all__ = ["Cut", "Products", "cut", "fits_narrow"]
 
 TRANS_A, TRANS_B, ADD = 1, 2, 4  # flags
 
@@ -108,18 +111,21 @@ def pack_a(a, a_row, a_k, rows, height, k, target, real):
             copy[kk * height + i] = vector(a + min(i, rows - 1) * a_row + kk * a_k, 1, real)[0]
 
 
-@kernel
-def gemm(args, chunk, scratch, real):
+@kernel(
+    reads="a b bias", writes="c", integers="m n k flags code panels group rows k_block",
+    numbers="slope",
+)  # fmt: skip
+def gemm(cells, chunk, scratch, real):
     """
     One chunk of φ(op(A) · op(B) + bias), or of C += op(A) · op(B).
 
-    Cells: a, b, bias or 0, c, m, n, k, flags, panels, group, rows, k_block, code of φ, slope.
+    How it is cut (``panels group rows k_block``) is said at ``Cut``.
     """
     lanes, size = lanes_of(real), size_of(real)
-    a, b, bias, c = integer(args, 0), integer(args, 1), integer(args, 2), integer(args, 3)
-    m, n, k, flags = integer(args, 4), integer(args, 5), integer(args, 6), integer(args, 7)
-    panels, group, rows = integer(args, 8), integer(args, 9), integer(args, 10)
-    k_block, code, slope = integer(args, 11), integer(args, 12), real(number(args, 13))
+    a, b, bias, c = cells.a, cells.b, cells.bias, cells.c
+    m, n, k, flags = cells.m, cells.n, cells.k, cells.flags
+    panels, group, rows, k_block = cells.panels, cells.group, cells.rows, cells.k_block
+    code, slope = cells.code, real(cells.slope)
     a_row, a_k = k * size, size
     if flags & TRANS_A != 0:
         a_row, a_k = size, m * size
@@ -184,21 +190,20 @@ NARROW = 4  # columns of C up to which a product is made of dot products
 NARROW_ROWS = 256  # of a chunk
 
 
-@kernel
-def narrow(args, chunk, scratch, real):
+@kernel(reads="a b bias", writes="c", integers="m n k flags code", numbers="slope")
+def narrow(cells, chunk, scratch, real):
     """
     One chunk of φ(A · op(B) + bias), or of C += A · op(B), for a C of few columns.
 
     A tile would leave most lanes of its vectors unused; here they run along k.
-    Cells: a, b, bias or 0, c, m, n, k, flags, code of φ, slope.
     """
     lanes, size = lanes_of(real), size_of(real)
-    a, b, bias = integer(args, 0), integer(args, 1), integer(args, 2)
-    m, n, k, flags = integer(args, 4), integer(args, 5), integer(args, 6), integer(args, 7)
-    code, slope = integer(args, 8), real(number(args, 9))
+    a, b, bias = cells.a, cells.b, cells.bias
+    m, n, k, flags = cells.m, cells.n, cells.k, cells.flags
+    code, slope = cells.code, real(cells.slope)
     top = chunk * NARROW_ROWS
     bottom = min(m, top + NARROW_ROWS)
-    c = vector(integer(args, 3), m * n, real)
+    c = vector(cells.c, m * n, real)
     sums = vector(scratch, lanes, real)
     column = vector(scratch + 64 * 2, k, real)
     for j in range(n):
@@ -216,10 +221,72 @@ def narrow(args, chunk, scratch, real):
                 at = (i + r) * n + j
                 c[at] = sums[r] + (c[at] if flags & ADD != 0 else added)
     if code > 0:
-        y = vector(integer(args, 3) + top * n * size, (bottom - top) * n, real)
+        y = vector(cells.c + top * n * size, (bottom - top) * n, real)
         apply(code, y, y, slope)
 
 
 def fits_narrow(n: int, k: int, flags: int, itemsize: int) -> bool:
     """Whether ``narrow`` is the kernel for a product."""
     return n <= NARROW and not flags & TRANS_A and (k + 64) * itemsize <= SCRATCH_BYTES
+
+
+class Products(Kernels):
+    """The operations of these kernels."""
+
+    def _gemm(
+        self,
+        a: Array,
+        b: Array,
+        trans_a: bool,
+        trans_b: bool,
+        out: Array | None,
+        accumulate: bool,
+    ) -> Array:
+        k, m = a.shape if trans_a else a.shape[::-1]
+        n = b.shape[0] if trans_b else b.shape[1]
+        c = self._target("gemm", out, (m, n), a.dtype, a, b)
+        flags = trans_a * TRANS_A | trans_b * TRANS_B | (out is not None and accumulate) * ADD
+        if n == 1 and trans_a:  # (k, m)ᵀ · (k, 1) is the row bᵀ · (k, m), whose columns are wide
+            a, b, m, n, flags = b, a, 1, m, flags & ADD
+        self._product(a, b, None, c, (m, n, k), flags)
+        return self._delivered(c, out)
+
+    def _linear(self, x: Array, weight: Array, bias: Array, phi: str, slope: float) -> Array:
+        (m, k), n = x.shape, weight.shape[1]
+        y = self._real("linear", (m, n), x.dtype)
+        self._product(x, weight, bias, y, (m, n, k), 0, phi, slope)
+        return y
+
+    def _product(
+        self,
+        a: Array,
+        b: Array,
+        bias: Array | None,
+        c: Array,
+        sizes: tuple[int, int, int],
+        flags: int,
+        phi: str = "identity",
+        slope: float = 0.0,
+    ) -> None:
+        m, n, k = sizes
+        note, code = "", code_of(phi)
+        if self._notes.recorder is not None:
+            note = _note(flags, code)
+        if fits_narrow(n, k, flags, c.itemsize):
+            self._run(
+                narrow, -(-m // NARROW_ROWS), note=note, work=2 * m * n * k, a=a, b=b, bias=bias,
+                c=c, m=m, n=n, k=k, flags=flags, code=code, slope=slope,
+            )  # fmt: skip
+            return
+        pieces = cut(m, n, k, c.itemsize, flags)
+        self._run(
+            gemm, pieces.chunks, note=note, work=2 * m * n * k, a=a, b=b, bias=bias, c=c, m=m,
+            n=n, k=k, flags=flags, code=code, slope=slope, panels=pieces.panels,
+            group=pieces.group, rows=pieces.rows, k_block=pieces.k_block,
+        )  # fmt: skip
+
+
+def _note(flags: int, code: int) -> str:
+    """Say in a listing what a product is: aᵀb += for one."""
+    a, b = ("ᵀ" if flags & trans else "" for trans in (TRANS_A, TRANS_B))
+    return f"a{a}b{b}" + " +=" * bool(flags & ADD) + f" {ACTIVATIONS[code]}" * bool(code)

@@ -1,12 +1,15 @@
 """
 What a kernel is, how it is compiled, and how its chunks are shared among threads.
 
-A kernel is a function ``kernel(args, chunk, scratch, real)`` that does one chunk
-of an operation: ``args`` is the address of a row of 64-bit cells (addresses,
-sizes, numbers), ``scratch`` that of some memory of the thread's own, ``real``
-float32 or float64. How many chunks there are follows from the sizes alone,
-never from the number of threads, and no two chunks write the same element: so
-the bits of a result are the same for any number of threads.
+A kernel is a function ``kernel(cells, chunk, scratch, real)`` that does one chunk
+of an operation: ``cells`` are its arguments by name, 64 bits each (addresses of
+arrays, integers, numbers), ``scratch`` is the address of some memory of the
+thread's own, ``real`` float32 or float64. How many chunks there are follows from
+the sizes alone, never from the number of threads, and no two chunks write the same
+element: so the bits of a result are the same for any number of threads.
+
+The names of the cells are declared once, in ``@kernel(reads=…, writes=…, …)``. To
+compiled code ``cells`` is the row, as a record that has these fields.
 
 A row of a table is [kernel's address, chunks, chunks before it, arguments …]. A
 table is run by ``run``: one row for a single operation, a hundred for a whole
@@ -17,6 +20,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import operator
 import os
 import struct
 import sys
@@ -39,7 +43,7 @@ from scratchgan.errors import BackendUnavailableError
 
 __all__ = [
     "CELLS", "ELEMENTS", "HEAD", "INLINE", "KERNELS", "OPTIONS", "SCRATCH_BYTES", "SOURCES",
-    "Kernel", "Runner", "chunks_of", "compile_all", "integer", "kernel", "number", "part", "vector",
+    "Kernel", "Runner", "chunks_of", "compile_all", "integer", "kernel", "part", "vector",
 ]  # fmt: skip
 
 CELLS = 32  # of a row
@@ -56,6 +60,8 @@ OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
 INLINE = {"forceinline": True, "fastmath": {"contract"}, "error_model": "numpy"}
 
 
+_PLACE, _WORD = cgutils.voidptr_t, ir.IntType(64)
+
 # -- reading arguments ----------------------------------------------------------------------------
 
 
@@ -69,22 +75,16 @@ def pointer(typing: Any, address: Any) -> Any:
     return types.voidptr(types.intp), codegen
 
 
-def _cell(kind: Any) -> Any:
-    @intrinsic
-    def read(typing: Any, args: Any, i: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            args, i = arguments
-            place = builder.add(args, builder.mul(i, ir.Constant(ir.IntType(64), 8)))
-            llvm_type = context.get_value_type(kind)
-            return builder.load(builder.inttoptr(place, llvm_type.as_pointer()))
+@intrinsic
+def integer(typing: Any, row: Any, i: Any) -> Any:
+    """Return cell i of the row at an address as an integer."""
 
-        return kind(types.intp, types.intp), codegen
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        row, i = arguments
+        place = builder.add(row, builder.mul(i, ir.Constant(_WORD, 8)))
+        return builder.load(builder.inttoptr(place, _WORD.as_pointer()))
 
-    return read
-
-
-integer = _cell(types.int64)  # integer(args, i): cell i as an integer, often an address
-number = _cell(types.float64)  # number(args, i): cell i as a float64
+    return types.int64(types.intp, types.intp), codegen
 
 
 @njit(forceinline=True)
@@ -108,7 +108,7 @@ def chunks_of(size: int) -> int:
 # -- compiling ------------------------------------------------------------------------------------
 
 
-NO_KERNELS = {"backend.py", "cache.py", "ladder.py", "notices.py"}  # no kernel uses these
+NO_KERNELS = {"backend.py", "cache.py", "notices.py", "table.py"}  # no kernel uses these
 
 
 def _digest() -> str:
@@ -162,13 +162,61 @@ KERNELS: list[Kernel] = []
 
 
 class Kernel:
-    """A function that does one chunk of an operation, compiled when it is first asked for."""
+    """
+    A function that does one chunk of an operation, compiled when it is first asked for.
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    Attributes
+    ----------
+    reads, writes : tuple of str
+        The cells that are addresses of arrays.
+    values : tuple of str
+        The others: integers, then numbers.
+    varying : tuple of str
+        Those of the values that change from one training step to the next.
+    layout : str
+        A row's format for struct: its head, then the cells in the order above.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        reads: tuple[str, ...],
+        writes: tuple[str, ...],
+        integers: tuple[str, ...],
+        numbers: tuple[str, ...],
+        varying: tuple[str, ...],
+    ) -> None:
         self.name = function.__name__
+        self.reads, self.writes, self.varying = reads, writes, varying
+        self.values = (*integers, *numbers)
+        whole = (*reads, *writes, *integers)
+        self._cells = (*whole, *numbers)
+        self._pick = operator.itemgetter(*self._cells)
+        self.layout = f"{HEAD + len(whole)}q{len(numbers)}d"
+        # The first field is the kernel's own: else Numba would take one record for another.
+        head = (f"address of {self.name}", "chunks, all", "chunks before")
+        kinds = [(n, np.int64) for n in (*head, *whole)] + [(n, np.float64) for n in numbers]
+        self._fields = dict(kinds)
+        self._record = numba.from_dtype(np.dtype(kinds, align=True))
         self._dispatcher = compiled(function)
         self._addresses: dict[Any, int] = {}
         KERNELS.append(self)
+
+    def sorted(self, cells: dict[str, Any]) -> tuple[tuple[Any, ...], ...]:
+        """Return what is read, what is written, and the values, from cells by name."""
+        if len(cells) != len(self._cells):
+            raise TypeError(f"{self.name} has cells {self._cells}; got {tuple(cells)}")
+        picked, n = self._pick(cells), len(self.reads)
+        m = n + len(self.writes)
+        return picked[:n], picked[n:m], picked[m:]
+
+    def place(self, name: str) -> int:
+        """Return where in a row a cell is."""
+        return HEAD + self._cells.index(name)
+
+    def dtype(self, name: str) -> Any:
+        """Return int64, or float64 for a number."""
+        return self._fields[name]
 
     def address(self, dtype: Any) -> int:
         """Return where the compiled code for float32 or float64 stands."""
@@ -179,7 +227,7 @@ class Kernel:
 
     def _compile(self, dtype: Any) -> int:
         real = types.NumberClass(numba.from_dtype(np.dtype(dtype)))
-        code = compile_for(self._dispatcher, (types.intp, types.intp, types.intp, real))
+        code = compile_for(self._dispatcher, (self._record, types.intp, types.intp, real))
         _require_convention(self._dispatcher.targetctx, code.fndesc)
         address: int = code.library.get_pointer_to_function(code.fndesc.llvm_func_name)
         self._addresses[dtype] = address
@@ -194,27 +242,38 @@ def compile_all(progress: Callable[[str], None] = lambda name: None) -> None:
             each.address(dtype)
 
 
-def kernel(function: Callable[..., Any]) -> Kernel:
-    """Make a kernel of ``function(args, chunk, scratch, real)``."""
-    return Kernel(function)
+def kernel(
+    *, reads: str = "", writes: str = "", integers: str = "", numbers: str = "", varying: str = ""
+) -> Callable[[Callable[..., Any]], Kernel]:
+    """
+    Make a kernel of ``function(cells, chunk, scratch, real)``.
+
+    Each argument is names of cells, with spaces between. ``reads`` and ``writes`` are arrays,
+    whose cells hold their addresses (0 for None); ``varying`` names those of the integers and
+    numbers that change from one training step to the next.
+    """
+    names = (reads, writes, integers, numbers, varying)
+    return lambda function: Kernel(function, *(tuple(each.split()) for each in names))
 
 
 # -- running --------------------------------------------------------------------------------------
 
 # How Numba's compiled code wants a kernel to be called: where its result and its error go, then
-# the arguments, of which ``real``, a type, is a null pointer. It returns a status.
-_PLACE, _WORD = cgutils.voidptr_t, ir.IntType(64)
+# the arguments, of which ``cells`` is a pointer, and ``real``, a type, a null one. It returns a
+# status.
 CONVENTION = ir.FunctionType(
-    ir.IntType(32), [_PLACE.as_pointer(), _PLACE.as_pointer(), _WORD, _WORD, _WORD, _PLACE]
+    ir.IntType(32), [_PLACE.as_pointer(), _PLACE.as_pointer(), _PLACE, _WORD, _WORD, _PLACE]
 )
 
 
 def _require_convention(context: Any, function: Any) -> None:
     """Raise unless this version of Numba calls a kernel as ``call`` does."""
     found = context.call_conv.get_function_type(function.restype, function.argtypes)
-    ours, theirs = ([str(a) for a in kind.args] for kind in (CONVENTION, found))
-    # The second points to a pointer to what describes an error; no kernel raises one.
-    if theirs[:1] + theirs[2:] != ours[:1] + ours[2:] or found.return_type != ir.IntType(32):
+    ours, theirs = (
+        ["a pointer" if isinstance(a, ir.PointerType) else str(a) for a in kind.args]
+        for kind in (CONVENTION, found)
+    )
+    if theirs != ours or found.return_type != ir.IntType(32):
         raise BackendUnavailableError(
             f"Numba {numba.__version__} calls compiled functions in another way than these"
             f" kernels are called; pip install '{cache.TESTED}'"
@@ -231,6 +290,7 @@ def call(typing: Any, function: Any, args: Any, chunk: Any, scratch: Any) -> Any
         result = cgutils.alloca_once(builder, place)
         error = cgutils.alloca_once(builder, place)
         code = builder.inttoptr(function, CONVENTION.as_pointer())
+        args = builder.inttoptr(args, place)
         builder.call(code, [result, error, args, chunk, scratch, ir.Constant(place, None)])
         return context.get_dummy_value()
 
@@ -295,7 +355,7 @@ def walk(table, rows, total, steps, tickets, scratch, give_way):
                     if patience < 0:
                         call_plain(give_way)  # there may be more threads than cores
                 while ticket < end:
-                    call(integer(row, 0), row + 8 * HEAD, ticket - first, scratch)
+                    call(integer(row, 0), row, ticket - first, scratch)
                     fetch_add(done, 1)
                     ticket = fetch_add(claimed, 1)
 

@@ -10,38 +10,43 @@ where they belong.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
 
 from scratchgan.backends.cpu.elementary import log, sin_cos_turns
-from scratchgan.backends.cpu.kernel import INLINE, integer, kernel, number, vector
+from scratchgan.backends.cpu.kernel import INLINE, kernel, vector
 from scratchgan.backends.cpu.maths import MATHS
 from scratchgan.backends.cpu.simd import size_of
+from scratchgan.backends.cpu.table import Kernels
+from scratchgan.backends.random import Stream
+from scratchgan.backends.vocabulary import Array
 
-__all__ = ["BLOCKS", "dropout", "normal", "random_labels", "random_words", "uniform"]
+__all__ = ["BLOCKS", "Draws"]
 
 BLOCKS = 1024  # counters of a chunk, 4 words each
 SHIFT = np.uint32(8)  # a word's upper 24 bits are used: float32 holds them exactly
 UNIT = 2.0**-24
 
+STREAM = "key0 key1 row word2 step"  # cells: the key's two words, the first row, the counter's last
+
 philox = MATHS.philox
 
 
 @njit(**INLINE)
-def draw(args, at, chunk, columns, blocks, scratch):
+def draw(cells, chunk, columns, blocks, scratch):
     """
     Fill scratch with the words of the chunk's counters, and return how many counters.
 
-    The stream stands in cells at, at + 1, …: key's low and high word, first row,
-    counter words 2 and 3. Block b of row i is counter (b, first row + i).
+    The cells of the STREAM say which. Block b of row i is counter (b, first row + i).
     """
     a_row = (columns + 3) // 4
     first = chunk * BLOCKS
     count = min(BLOCKS, blocks - first)
-    k0, k1 = np.uint32(integer(args, at)), np.uint32(integer(args, at + 1))
-    row0 = integer(args, at + 2)
-    c2, c3 = np.uint32(integer(args, at + 3)), np.uint32(integer(args, at + 4))
+    k0, k1 = np.uint32(cells.key0), np.uint32(cells.key1)
+    row0 = cells.row
+    c2, c3 = np.uint32(cells.word2), np.uint32(cells.step)
     w0 = vector(scratch, count, np.uint32)
     w1 = vector(scratch + 4 * BLOCKS, count, np.uint32)
     w2 = vector(scratch + 8 * BLOCKS, count, np.uint32)
@@ -87,20 +92,19 @@ def place(chunk, columns, count, source, target, size, dtype):
         i, b = i + 1, 0
 
 
-@kernel
-def random_words(args, chunk, scratch, real):
-    """Words. Cells: out, columns, blocks, stream (5)."""
-    columns = integer(args, 1)
-    count = draw(args, 3, chunk, columns, integer(args, 2), scratch)
-    place(chunk, columns, count, scratch, integer(args, 0), 4, np.uint32)
+@kernel(writes="out", integers=f"columns blocks {STREAM}", varying="step")
+def random_words(cells, chunk, scratch, real):
+    """Words."""
+    count = draw(cells, chunk, cells.columns, cells.blocks, scratch)
+    place(chunk, cells.columns, count, scratch, cells.out, 4, np.uint32)
 
 
-@kernel
-def uniform(args, chunk, scratch, real):
-    """low + (high − low) · u. Cells: out, columns, blocks, stream (5), low, high − low."""
-    columns = integer(args, 1)
-    count = draw(args, 3, chunk, columns, integer(args, 2), scratch)
-    low, width = real(number(args, 8)), real(number(args, 9))
+@kernel(writes="out", integers=f"columns blocks {STREAM}", numbers="low width", varying="step")
+def uniform(cells, chunk, scratch, real):
+    """low + width · u."""
+    columns = cells.columns
+    count = draw(cells, chunk, columns, cells.blocks, scratch)
+    low, width = real(cells.low), real(cells.width)
     numbers = scratch + 16 * BLOCKS
     size = size_of(real)
     for w in range(4):
@@ -108,19 +112,15 @@ def uniform(args, chunk, scratch, real):
         u = vector(numbers + w * BLOCKS * size, count, real)
         for n in range(count):
             u[n] = low + width * (real(words[n] >> SHIFT) * real(UNIT))
-    place(chunk, columns, count, numbers, integer(args, 0), size, real)
+    place(chunk, columns, count, numbers, cells.out, size, real)
 
 
-@kernel
-def normal(args, chunk, scratch, real):
-    """
-    Normal numbers, two from two uniforms (Box & Muller 1958).
-
-    Cells: out, columns, blocks, stream (5), mean, std.
-    """
-    columns = integer(args, 1)
-    count = draw(args, 3, chunk, columns, integer(args, 2), scratch)
-    mean, std = real(number(args, 8)), real(number(args, 9))
+@kernel(writes="out", integers=f"columns blocks {STREAM}", numbers="mean std", varying="step")
+def normal(cells, chunk, scratch, real):
+    """Normal numbers, two from two uniforms (Box & Muller 1958)."""
+    columns = cells.columns
+    count = draw(cells, chunk, columns, cells.blocks, scratch)
+    mean, std = real(cells.mean), real(cells.std)
     numbers = scratch + 16 * BLOCKS
     size = size_of(real)
     for w in range(0, 4, 2):
@@ -136,30 +136,29 @@ def normal(args, chunk, scratch, real):
             sine, cosine = sin_cos_turns(u2)
             z1[n] = mean + radius * cosine
             z2[n] = mean + radius * sine
-    place(chunk, columns, count, numbers, integer(args, 0), size, real)
+    place(chunk, columns, count, numbers, cells.out, size, real)
 
 
-@kernel
-def random_labels(args, chunk, scratch, real):
-    """floor(u · classes). Cells: out, rows, classes, stream (5)."""
-    rows, classes = integer(args, 1), integer(args, 2)
-    count = draw(args, 3, chunk, 1, rows, scratch)
+@kernel(writes="out", integers=f"rows classes {STREAM}", varying="step")
+def random_labels(cells, chunk, scratch, real):
+    """floor(u · classes)."""
+    classes = cells.classes
+    count = draw(cells, chunk, 1, cells.rows, scratch)
     words = vector(scratch, count, np.uint32)
-    out = vector(integer(args, 0) + 4 * chunk * BLOCKS, count, np.int32)
+    out = vector(cells.out + 4 * chunk * BLOCKS, count, np.int32)
     for n in range(count):
         out[n] = np.int32((np.int64(words[n] >> SHIFT) * classes) >> 24)
 
 
-@kernel
-def dropout(args, chunk, scratch, real):
-    """
-    x / keep where u < keep, else 0; the mask is drawn here and forgotten.
-
-    Cells: x, out, columns, blocks, stream (5), keep, 1 / keep.
-    """
-    columns = integer(args, 2)
-    count = draw(args, 4, chunk, columns, integer(args, 3), scratch)
-    keep, factor = np.float32(number(args, 9)), real(number(args, 10))
+@kernel(
+    reads="x", writes="y", integers=f"columns blocks {STREAM}",
+    numbers="keep factor", varying="step",
+)  # fmt: skip
+def dropout(cells, chunk, scratch, real):
+    """factor · x where u < keep, else 0; the mask is drawn here and forgotten."""
+    columns = cells.columns
+    count = draw(cells, chunk, columns, cells.blocks, scratch)
+    keep, factor = np.float32(cells.keep), real(cells.factor)
     a_row = (columns + 3) // 4
     first = chunk * BLOCKS
     size = size_of(real)
@@ -169,8 +168,59 @@ def dropout(args, chunk, scratch, real):
     words = scratch + 16 * BLOCKS
     place(chunk, columns, count, scratch, words - 4 * begin, 4, np.uint32)
     w = vector(words, end - begin, np.uint32)
-    x = vector(integer(args, 0) + begin * size, end - begin, real)
-    y = vector(integer(args, 1) + begin * size, end - begin, real)
+    x = vector(cells.x + begin * size, end - begin, real)
+    y = vector(cells.y + begin * size, end - begin, real)
     for n in range(end - begin):
         u = np.float32(w[n] >> SHIFT) * np.float32(UNIT)
         y[n] = x[n] * factor if u < keep else real(0)
+
+
+class Draws(Kernels):
+    """The operations of these kernels."""
+
+    def _random_words(self, shape: tuple[int, int], stream: Stream) -> Array:
+        out, where = self.empty(shape, np.uint32), _where(shape, stream)
+        self._run(random_words, _chunks(where["blocks"]), out=out, **where)
+        return out
+
+    def _uniform(
+        self, shape: tuple[int, int], stream: Stream, low: float, high: float, dtype: Any
+    ) -> Array:
+        out, where = self._real("uniform", shape, dtype), _where(shape, stream)
+        self._run(uniform, _chunks(where["blocks"]), out=out, **where, low=low, width=high - low)
+        return out
+
+    def _normal(
+        self, shape: tuple[int, int], stream: Stream, mean: float, std: float, dtype: Any
+    ) -> Array:
+        out, where = self._real("normal", shape, dtype), _where(shape, stream)
+        self._run(normal, _chunks(where["blocks"]), out=out, **where, mean=mean, std=std)
+        return out
+
+    def _random_labels(self, rows: int, classes: int, stream: Stream) -> Array:
+        out = self.empty((rows,), np.int32)
+        self._run(
+            random_labels, _chunks(rows), out=out, rows=rows, classes=classes, **_stream(stream)
+        )
+        return out
+
+    def _dropout(self, x: Array, keep: float, stream: Stream) -> Array:
+        y, where = self._like("dropout", x), _where(x.shape, stream)
+        chunks = _chunks(where["blocks"])
+        self._run(dropout, chunks, x=x, y=y, **where, keep=keep, factor=1 / keep)
+        return y
+
+
+def _chunks(blocks: int) -> int:
+    return -(-blocks // BLOCKS)
+
+
+def _where(shape: tuple[int, int], stream: Stream) -> dict[str, Any]:
+    """The cells of a matrix of random numbers: columns, counters of four words each, stream."""
+    rows, columns = shape
+    return {"columns": columns, "blocks": rows * -(-columns // 4), **_stream(stream)}
+
+
+def _stream(stream: Stream) -> dict[str, Any]:
+    (key0, key1), (word2, step) = stream.key(), stream.counter_words()
+    return {"key0": key0, "key1": key1, "row": stream.row, "word2": word2, "step": step}

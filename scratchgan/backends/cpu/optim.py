@@ -1,23 +1,28 @@
-"""Optimisers over flat buffers. Rates and momenta may be negative: to ascend is to descend back."""
+"""Optimisers over flat buffers. Ascent is descent with a negative rate."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
-from scratchgan.backends.cpu.kernel import integer, kernel, number, part
+from scratchgan.backends.cpu.kernel import Kernel, chunks_of, kernel, part
+from scratchgan.backends.cpu.table import Kernels
+from scratchgan.backends.vocabulary import Array
 
-__all__ = ["adam", "ema", "sgd"]
+__all__ = ["Optimisers"]
 
 
-@kernel
-def sgd(args, chunk, scratch, real):
-    """v ← μ v − rate · g; p += v. Cells: g, p, v, size, nesterov, rate, momentum."""
-    size = integer(args, 3)
-    g = part(integer(args, 0), size, chunk, real)
-    p = part(integer(args, 1), size, chunk, real)
-    v = part(integer(args, 2), size, chunk, real)
-    rate, momentum = real(number(args, 5)), real(number(args, 6))
-    if integer(args, 4) != 0:
+@kernel(
+    reads="g", writes="p v", integers="size nesterov",
+    numbers="rate momentum", varying="rate momentum",
+)  # fmt: skip
+def sgd(cells, chunk, scratch, real):
+    """v ← μ v − rate · g; p += v."""
+    g = part(cells.g, cells.size, chunk, real)
+    p = part(cells.p, cells.size, chunk, real)
+    v = part(cells.v, cells.size, chunk, real)
+    rate, momentum = real(cells.rate), real(cells.momentum)
+    if cells.nesterov != 0:
         for i in range(g.size):
             velocity = momentum * v[i] - rate * g[i]
             v[i] = velocity
@@ -29,23 +34,21 @@ def sgd(args, chunk, scratch, real):
             p[i] += velocity
 
 
-@kernel
-def adam(args, chunk, scratch, real):
-    """
-    Adam (Kingma & Ba 2015, Algorithm 1).
-
-    Cells: g, p, m, v, size, t, rate, beta1, beta2, eps.
-    """
-    size = integer(args, 4)
-    g = part(integer(args, 0), size, chunk, real)
-    p = part(integer(args, 1), size, chunk, real)
-    m = part(integer(args, 2), size, chunk, real)
-    v = part(integer(args, 3), size, chunk, real)
-    t, rate, beta1, beta2 = integer(args, 5), number(args, 6), number(args, 7), number(args, 8)
+@kernel(
+    reads="g", writes="p m v", integers="size t",
+    numbers="rate beta1 beta2 eps", varying="t rate",
+)  # fmt: skip
+def adam(cells, chunk, scratch, real):
+    """Adam (Kingma & Ba 2015, Algorithm 1)."""
+    g = part(cells.g, cells.size, chunk, real)
+    p = part(cells.p, cells.size, chunk, real)
+    m = part(cells.m, cells.size, chunk, real)
+    v = part(cells.v, cells.size, chunk, real)
+    t, beta1, beta2 = cells.t, cells.beta1, cells.beta2
     # The corrections are the same for all elements: m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ).
-    step = real(rate / (1 - math.pow(beta1, t)))
+    step = real(cells.rate / (1 - math.pow(beta1, t)))
     v_correction = real(1 / (1 - math.pow(beta2, t)))
-    b1, b2, eps = real(beta1), real(beta2), real(number(args, 9))
+    b1, b2, eps = real(beta1), real(beta2), real(cells.eps)
     rest1, rest2 = real(1 - beta1), real(1 - beta2)
     for i in range(g.size):
         first = b1 * m[i] + rest1 * g[i]
@@ -55,12 +58,54 @@ def adam(args, chunk, scratch, real):
         p[i] -= step * first / (real(math.sqrt(second * v_correction)) + eps)
 
 
-@kernel
-def ema(args, chunk, scratch, real):
-    """average ← decay · average + (1 − decay) · p. Cells: p, average, size, decay."""
-    size = integer(args, 2)
-    p = part(integer(args, 0), size, chunk, real)
-    average = part(integer(args, 1), size, chunk, real)
-    decay, rest = real(number(args, 3)), real(1 - number(args, 3))
+@kernel(reads="p", writes="average", integers="size", numbers="decay")
+def ema(cells, chunk, scratch, real):
+    """average ← decay · average + (1 − decay) · p."""
+    p = part(cells.p, cells.size, chunk, real)
+    average = part(cells.average, cells.size, chunk, real)
+    decay, rest = real(cells.decay), real(1 - cells.decay)
     for i in range(p.size):
         average[i] = decay * average[i] + rest * p[i]
+
+
+class Optimisers(Kernels):
+    """The operations of these kernels."""
+
+    def _sgd_(
+        self,
+        params: Array,
+        grads: Array,
+        velocity: Array,
+        rate: float,
+        momentum: float,
+        nesterov: bool,
+    ) -> None:
+        self._update(
+            sgd, g=grads, p=params, v=velocity, nesterov=int(nesterov), rate=rate, momentum=momentum
+        )
+
+    def _adam_(
+        self,
+        params: Array,
+        grads: Array,
+        m: Array,
+        v: Array,
+        rate: float,
+        t: int,
+        beta1: float,
+        beta2: float,
+        eps: float,
+    ) -> None:
+        self._update(
+            adam, g=grads, p=params, m=m, v=v, t=t, rate=rate, beta1=beta1, beta2=beta2, eps=eps
+        )
+
+    def _ema_(self, average: Array, params: Array, decay: float) -> None:
+        self._update(ema, p=params, average=average, decay=decay)
+
+    def _update(self, kernel: Kernel, **cells: Any) -> None:
+        for name in kernel.writes:
+            self._require_writable(f"{kernel.name}_", cells[name])
+            self._require_real(f"{kernel.name}_", cells[name].dtype)
+        size = cells["p"].size
+        self._run(kernel, chunks_of(size), size=size, **cells)

@@ -1,21 +1,24 @@
-"""Kernels that sum over the batch, always in the order of the rows."""
+"""Kernels that sum over the batch, in the order of the rows, and their operations."""
 
 from __future__ import annotations
 
 from numba import njit
 
+from scratchgan.backends.activations import code_of
 from scratchgan.backends.cpu.elementary import exp, log
 from scratchgan.backends.cpu.elementwise import apply_grad
-from scratchgan.backends.cpu.kernel import INLINE, integer, kernel, number, vector
+from scratchgan.backends.cpu.kernel import INLINE, kernel, vector
 from scratchgan.backends.cpu.maths import MATHS
 from scratchgan.backends.cpu.simd import size_of
+from scratchgan.backends.cpu.table import Kernels
+from scratchgan.backends.vocabulary import Array
 
-__all__ = [
-    "COLUMNS", "activation_grad_bias", "log_sigmoid_mean", "softmax_cross_entropy", "sum_rows",
-]  # fmt: skip
+__all__ = ["COLUMNS", "Reductions"]
 
 COLUMNS = 256  # of one chunk: whole cache lines, so that threads do not share any
-ROWS = 64  # summed one after the other before the sum of sums: rounding grows with both roots
+ROWS = (
+    64  # summed one after the other before the sum of sums: rounding grows with √64 + √(batch / 64)
+)
 
 log_sigmoid, sigmoid = MATHS.log_sigmoid, MATHS.phi["sigmoid"].value
 
@@ -34,11 +37,10 @@ def plus(a, b):
         a[i] += b[i]
 
 
-@kernel
-def sum_rows(args, chunk, scratch, real):
-    """Sum a over the batch. Cells: a, out, batch, columns, accumulate."""
-    size = size_of(real)
-    batch, n = integer(args, 2), integer(args, 3)
+@kernel(reads="a", writes="out", integers="batch columns accumulate")
+def sum_rows(cells, chunk, scratch, real):
+    """Sum a over the batch."""
+    size, batch, n = size_of(real), cells.batch, cells.columns
     j = chunk * COLUMNS
     width = min(COLUMNS, n - j)
     total = vector(scratch, width, real)
@@ -47,26 +49,21 @@ def sum_rows(args, chunk, scratch, real):
     for first in range(0, batch, ROWS):
         clear(some)
         for i in range(first, min(batch, first + ROWS)):
-            plus(some, vector(integer(args, 0) + (i * n + j) * size, width, real))
+            plus(some, vector(cells.a + (i * n + j) * size, width, real))
         plus(total, some)
-    out = vector(integer(args, 1) + j * size, width, real)
-    if integer(args, 4) != 0:
+    out = vector(cells.out + j * size, width, real)
+    if cells.accumulate != 0:
         plus(out, total)
     else:
         for i in range(width):
             out[i] = total[i]
 
 
-@kernel
-def activation_grad_bias(args, chunk, scratch, real):
-    """
-    da = dy ⊙ φ′ and dbias += Σ_batch da, each element of dy read once.
-
-    Cells: dy, y, da, dbias, batch, columns, code, slope.
-    """
-    size = size_of(real)
-    batch, n, code = integer(args, 4), integer(args, 5), integer(args, 6)
-    slope = real(number(args, 7))
+@kernel(reads="dy y", writes="da dbias", integers="batch columns code", numbers="slope")
+def activation_grad_bias(cells, chunk, scratch, real):
+    """da = dy ⊙ φ′ and dbias += Σ_batch da, each element of dy read once."""
+    size, batch, n = size_of(real), cells.batch, cells.columns
+    code, slope = cells.code, real(cells.slope)
     j = chunk * COLUMNS
     width = min(COLUMNS, n - j)
     total = vector(scratch, width, real)
@@ -76,30 +73,30 @@ def activation_grad_bias(args, chunk, scratch, real):
         clear(some)
         for i in range(first, min(batch, first + ROWS)):
             offset = (i * n + j) * size
-            da = vector(integer(args, 2) + offset, width, real)
+            da = vector(cells.da + offset, width, real)
             apply_grad(
                 code,
-                vector(integer(args, 0) + offset, width, real),
-                vector(integer(args, 1) + offset, width, real),
+                vector(cells.dy + offset, width, real),
+                vector(cells.y + offset, width, real),
                 da,
                 slope,
             )
             plus(some, da)
         plus(total, some)
-    plus(vector(integer(args, 3) + j * size, width, real), total)
+    plus(vector(cells.dbias + j * size, width, real), total)
 
 
-@kernel
-def log_sigmoid_mean(args, chunk, scratch, real):
+@kernel(reads="logits", writes="value gradient", integers="size", numbers="sign")
+def log_sigmoid_mean(cells, chunk, scratch, real):
     """
     Mean of log σ(sign · l) and its gradient, in one chunk.
 
-    Cells: logits, value, gradient, size, sign. Eight sums side by side, each in
+    Eight sums side by side, each in
     order, then one over them.
     """
-    n, sign = integer(args, 3), real(number(args, 4))
-    logits = vector(integer(args, 0), n, real)
-    gradient = vector(integer(args, 2), n, real)
+    n, sign = cells.size, real(cells.sign)
+    logits = vector(cells.logits, n, real)
+    gradient = vector(cells.gradient, n, real)
     each = sign / real(n)
     terms = vector(scratch, 64, real)
     total = 0.0
@@ -111,23 +108,23 @@ def log_sigmoid_mean(args, chunk, scratch, real):
             gradient[first + i] = sigmoid(-signed) * each  # (log σ)′(l) = σ(−l)
         for i in range(count):
             total += terms[i]
-    vector(integer(args, 1), 1, real)[0] = total / n
+    vector(cells.value, 1, real)[0] = total / n
 
 
-@kernel
-def softmax_cross_entropy(args, chunk, scratch, real):
+@kernel(reads="logits labels", writes="value gradient", integers="batch classes")
+def softmax_cross_entropy(cells, chunk, scratch, real):
     """
     Mean of −Σ y log softmax(l) over the examples and its gradient, in one chunk.
 
-    Cells: logits, labels, value, gradient, batch, classes. The gradient's row holds the
+    The gradient's row holds the
     powers e^l, less the largest l, until their sum is known.
     """
-    batch, n, size = integer(args, 4), integer(args, 5), size_of(real)
+    batch, n, size = cells.batch, cells.classes, size_of(real)
     value = 0.0
     for i in range(batch):
-        logits = vector(integer(args, 0) + i * n * size, n, real)
-        labels = vector(integer(args, 1) + i * n * size, n, real)
-        gradient = vector(integer(args, 3) + i * n * size, n, real)
+        logits = vector(cells.logits + i * n * size, n, real)
+        labels = vector(cells.labels + i * n * size, n, real)
+        gradient = vector(cells.gradient + i * n * size, n, real)
         largest = logits[0]
         for k in range(1, n):
             largest = logits[k] if logits[k] > largest else largest
@@ -141,4 +138,49 @@ def softmax_cross_entropy(args, chunk, scratch, real):
             if labels[k] != real(0):
                 value -= labels[k] * (logits[k] - largest - log_total)
             gradient[k] = (gradient[k] / total * weight - labels[k]) / real(batch)
-    vector(integer(args, 2), 1, real)[0] = value / batch
+    vector(cells.value, 1, real)[0] = value / batch
+
+
+class Reductions(Kernels):
+    """The operations of these kernels."""
+
+    def _sum_rows(self, a: Array, out: Array | None, accumulate: bool) -> Array:
+        batch, n = a.shape
+        sums = self._target("sum_rows", out, (n,), a.dtype, a)
+        adds = int(out is not None and accumulate)
+        self._run(sum_rows, _chunks(n), a=a, out=sums, batch=batch, columns=n, accumulate=adds)
+        return self._delivered(sums, out)
+
+    def _activation_grad_bias(
+        self, dy: Array, y: Array, phi: str, slope: float, dbias: Array
+    ) -> Array:
+        da, (batch, n) = self._like("activation_grad_bias", dy), dy.shape
+        sums = self._target("activation_grad_bias", dbias, (n,), dy.dtype, dy, y)
+        self._run(
+            activation_grad_bias, _chunks(n), dy=dy, y=y, da=da, dbias=sums, batch=batch, columns=n,
+            code=code_of(phi), slope=slope,
+        )  # fmt: skip
+        self._delivered(sums, dbias)
+        return da
+
+    def _log_sigmoid_mean(self, logits: Array, sign: float) -> tuple[Array, Array]:
+        value = self._real("log_sigmoid_mean", (1,), logits.dtype)
+        gradient = self.empty(logits.shape, logits.dtype)
+        self._run(
+            log_sigmoid_mean, 1, logits=logits, value=value, gradient=gradient, size=logits.size,
+            sign=sign,
+        )  # fmt: skip
+        return value, gradient
+
+    def _softmax_cross_entropy(self, logits: Array, labels: Array) -> tuple[Array, Array]:
+        value = self._real("softmax_cross_entropy", (1,), logits.dtype)
+        gradient, (batch, classes) = self.empty(logits.shape, logits.dtype), logits.shape
+        self._run(
+            softmax_cross_entropy, 1, logits=logits, labels=labels, value=value, gradient=gradient,
+            batch=batch, classes=classes,
+        )  # fmt: skip
+        return value, gradient
+
+
+def _chunks(columns: int) -> int:
+    return -(-columns // COLUMNS)

@@ -7,28 +7,29 @@ into the cells of the other rows; so every later row reads constants.
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchgan.backends.cpu.kernel import CELLS, HEAD, Runner, integer, kernel, vector
-from scratchgan.backends.program import Operand, Program
+from scratchgan.backends.cpu.kernel import CELLS, Runner, kernel, vector
+from scratchgan.backends.program import Program
 
 __all__ = ["Replay", "advance"]
 
 SMALL = 2e7  # FLOPs of a step up to which handing arrays between cores costs more than it saves
 
 
-@kernel
-def advance(args, chunk, scratch, real):
-    """Write one step's values into their cells. Cells: values, places, slots, step."""
-    slots, step = integer(args, 2), integer(args, 3)
-    values = vector(integer(args, 0) + 8 * slots * step, slots, np.int64)
-    places = vector(integer(args, 1), slots, np.int64)
+@kernel(reads="values places", integers="slots step")
+def advance(cells, chunk, scratch, real):
+    """Write one step's values to their places in the table, and count the step."""
+    slots = cells.slots
+    values = vector(cells.values + 8 * slots * cells.step, slots, np.int64)
+    places = vector(cells.places, slots, np.int64)
     for i in range(slots):
         vector(places[i], 1, np.int64)[0] = values[i]
-    vector(args, 4, np.int64)[3] = step + 1
+    cells.step += 1
 
 
 class Replay:
@@ -57,27 +58,21 @@ class Replay:
         self._threads = 1 if sum(map(program.flops, range(len(program.rows)))) <= SMALL else None
 
     def _fill(self, program: Program) -> None:
-        cells, base = self._table, self._table.ctypes.data
-        cells[0, : HEAD + 4] = (
-            advance.address(np.float32), 1, 0,
+        table, total = self._table.view(np.uint8), 1
+        struct.pack_into(
+            advance.layout, table[0].data, 0, advance.address(np.float32), 1, 0,
             self._values.ctypes.data, self._places.ctypes.data, self._places.size, 0,
         )  # fmt: skip
-        total = 1
-        for r, (row, (reads, writes)) in enumerate(
-            zip(program.rows, program.operands, strict=True), start=1
-        ):
-            addresses = [_address(operand) for operand in (*reads, *writes)]
-            cells[r, :HEAD] = row.kernel.address(row.real), row.chunks, total
-            cells[r, HEAD : HEAD + len(addresses)] = addresses
-            for i, (kind, value) in enumerate(zip(row.layout, row.cells, strict=True)):
-                place = HEAD + len(addresses) + i
-                cells[r, place] = _bits(kind, value)
+        for r, (row, operands) in enumerate(zip(program.rows, program.operands, strict=True)):
+            struct.pack_into(row.kernel.layout, table[r + 1].data, 0, *row.cells(total, operands))
             total += row.chunks
         self._total = total
+        self._kinds = []
         for slot, varying in enumerate(program.varying):
-            place = HEAD + sum(map(len, program.operands[varying.row])) + varying.cell
-            self._places[slot] = base + 8 * ((varying.row + 1) * CELLS + place)
-        self._kinds = [program.rows[v.row].layout[v.cell] for v in program.varying]
+            kernel = program.rows[varying.row].kernel
+            cell = 8 * ((varying.row + 1) * CELLS + kernel.place(varying.name))
+            self._places[slot] = self._table.ctypes.data + cell
+            self._kinds.append(kernel.dtype(varying.name))
 
     def run(self, steps: int, values: list[NDArray[Any]]) -> None:
         """
@@ -85,8 +80,7 @@ class Replay:
 
         ``values`` are those of the varying cells, in the order of ``program.varying``.
         """
-        for slot, (kind, column) in enumerate(zip(self._kinds, values, strict=True)):
-            dtype = np.int64 if kind == "q" else np.float64
+        for slot, (dtype, column) in enumerate(zip(self._kinds, values, strict=True)):
             self._values[:steps, slot] = np.asarray(column, dtype).view(np.int64)
         self._runner.run(
             self._table.ctypes.data, len(self._table), self._total, steps, self._threads
@@ -94,14 +88,6 @@ class Replay:
 
     def take_done(self) -> int:
         """Return how many steps have been made since this was asked last."""
-        done = int(self._table[0, HEAD + 3])
-        self._table[0, HEAD + 3] = 0
+        count = self._table[0, advance.place("step") :]
+        done, count[0] = int(count[0]), 0
         return done
-
-
-def _address(operand: Operand | None) -> int:
-    return 0 if operand is None else operand.address
-
-
-def _bits(kind: str, value: float) -> int:
-    return int(value) if kind == "q" else int(np.float64(value).view(np.int64))

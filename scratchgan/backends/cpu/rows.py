@@ -1,27 +1,29 @@
-"""Kernels that move rows and columns: maxout, joining, cutting, gathering."""
+"""Kernels that move rows and columns, and their operations: maxout, joining, gathering."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from scratchgan.backends.cpu.kernel import integer, kernel, vector
+from scratchgan.backends.cpu.kernel import ELEMENTS, chunks_of, kernel, vector
 from scratchgan.backends.cpu.simd import size_of
+from scratchgan.backends.cpu.table import Kernels, int32, share
+from scratchgan.backends.vocabulary import Array
+from scratchgan.errors import ShapeError
 
-__all__ = [
-    "columns", "concat_columns", "gather_rows", "maxout", "maxout_pick", "maxout_spread", "one_hot",
-]  # fmt: skip
+__all__ = ["RowsAndColumns"]
 
 
-@kernel
-def maxout(args, chunk, scratch, real):
-    """Maximum of neighbouring columns. Cells: a, y, index, size of y, pieces, a chunk's size."""
-    n, pieces, share = integer(args, 3), integer(args, 4), integer(args, 5)
-    first = chunk * share
-    count = min(share, n - first)
+@kernel(reads="a", writes="y index", integers="units pieces")
+def maxout(cells, chunk, scratch, real):
+    """Maximum of neighbouring columns; ``units`` are those of all rows, the size of y."""
+    pieces, first = cells.pieces, chunk * ELEMENTS
+    count = min(ELEMENTS, cells.units - first)
     size = size_of(real)
-    a = vector(integer(args, 0) + first * pieces * size, count * pieces, real)
-    y = vector(integer(args, 1) + first * size, count, real)
-    index = vector(integer(args, 2) + first * 4, count, np.int32)
+    a = vector(cells.a + first * pieces * size, count * pieces, real)
+    y = vector(cells.y + first * size, count, real)
+    index = vector(cells.index + first * 4, count, np.int32)
     for u in range(count):
         y[u] = a[u * pieces]
         index[u] = 0
@@ -33,35 +35,33 @@ def maxout(args, chunk, scratch, real):
             index[u] = np.int32(p) if better else index[u]
 
 
-@kernel
-def maxout_spread(args, chunk, scratch, real):
-    """Backward of maxout. Cells: dy, index, da, size of dy, pieces, a chunk's size."""
-    n, pieces, share = integer(args, 3), integer(args, 4), integer(args, 5)
-    first = chunk * share
-    count = min(share, n - first)
+@kernel(reads="dy index", writes="da", integers="units pieces")
+def maxout_spread(cells, chunk, scratch, real):
+    """Backward of maxout."""
+    pieces, first = cells.pieces, chunk * ELEMENTS
+    count = min(ELEMENTS, cells.units - first)
     size = size_of(real)
-    dy = vector(integer(args, 0) + first * size, count, real)
-    index = vector(integer(args, 1) + first * 4, count, np.int32)
-    da = vector(integer(args, 2) + first * pieces * size, count * pieces, real)
+    dy = vector(cells.dy + first * size, count, real)
+    index = vector(cells.index + first * 4, count, np.int32)
+    da = vector(cells.da + first * pieces * size, count * pieces, real)
     for p in range(pieces):
         for u in range(count):
             da[u * pieces + p] = dy[u] if index[u] == p else real(0)
 
 
-@kernel
-def maxout_pick(args, chunk, scratch, real):
+@kernel(reads="da index", writes="dy", integers="units pieces")
+def maxout_pick(cells, chunk, scratch, real):
     """
-    Forward derivative of maxout. Cells: da, index, dy, size of dy, pieces, a chunk's size.
+    Forward derivative of maxout.
 
     0 where there is no such piece: the caller has looked, but a recorded step has not.
     """
-    n, pieces, share = integer(args, 3), integer(args, 4), integer(args, 5)
-    first = chunk * share
-    count = min(share, n - first)
+    pieces, first = cells.pieces, chunk * ELEMENTS
+    count = min(ELEMENTS, cells.units - first)
     size = size_of(real)
-    da = vector(integer(args, 0) + first * pieces * size, count * pieces, real)
-    index = vector(integer(args, 1) + first * 4, count, np.int32)
-    dy = vector(integer(args, 2) + first * size, count, real)
+    da = vector(cells.da + first * pieces * size, count * pieces, real)
+    index = vector(cells.index + first * 4, count, np.int32)
+    dy = vector(cells.dy + first * size, count, real)
     for u in range(count):
         dy[u] = 0
     for p in range(pieces):
@@ -69,48 +69,47 @@ def maxout_pick(args, chunk, scratch, real):
             dy[u] = da[u * pieces + p] if index[u] == p else dy[u]
 
 
-@kernel
-def concat_columns(args, chunk, scratch, real):
-    """Join two matrices. Cells: a, b, y, batch, columns of a, of b, rows of a chunk."""
-    batch, p, q, share = integer(args, 3), integer(args, 4), integer(args, 5), integer(args, 6)
-    size = size_of(real)
-    for i in range(chunk * share, min(batch, (chunk + 1) * share)):
-        a = vector(integer(args, 0) + i * p * size, p, real)
-        b = vector(integer(args, 1) + i * q * size, q, real)
-        y = vector(integer(args, 2) + i * (p + q) * size, p + q, real)
+@kernel(reads="a b", writes="y", integers="batch p q share")
+def concat_columns(cells, chunk, scratch, real):
+    """Join matrices of p and q columns, ``share`` rows a chunk."""
+    size, p, q, share = size_of(real), cells.p, cells.q, cells.share
+    for i in range(chunk * share, min(cells.batch, (chunk + 1) * share)):
+        a = vector(cells.a + i * p * size, p, real)
+        b = vector(cells.b + i * q * size, q, real)
+        y = vector(cells.y + i * (p + q) * size, p + q, real)
         for j in range(p):
             y[j] = a[j]
         for j in range(q):
             y[p + j] = b[j]
 
 
-@kernel
-def columns(args, chunk, scratch, real):
-    """Cut out columns. Cells: a, y, batch, columns of a, first, of y, rows of a chunk."""
-    batch, n, start, width = integer(args, 2), integer(args, 3), integer(args, 4), integer(args, 5)
-    share, size = integer(args, 6), size_of(real)
-    for i in range(chunk * share, min(batch, (chunk + 1) * share)):
-        a = vector(integer(args, 0) + (i * n + start) * size, width, real)
-        y = vector(integer(args, 1) + i * width * size, width, real)
+@kernel(reads="a", writes="y", integers="batch columns start width share")
+def columns(cells, chunk, scratch, real):
+    """Cut ``width`` columns out of ``columns``, ``share`` rows a chunk."""
+    size, n, width, share = size_of(real), cells.columns, cells.width, cells.share
+    for i in range(chunk * share, min(cells.batch, (chunk + 1) * share)):
+        a = vector(cells.a + (i * n + cells.start) * size, width, real)
+        y = vector(cells.y + i * width * size, width, real)
         for j in range(width):
             y[j] = a[j]
 
 
-@kernel
-def gather_rows(args, chunk, scratch, real):
+@kernel(
+    reads="data order", writes="y", integers="count rows width share start", varying="start"
+)  # fmt: skip
+def gather_rows(cells, chunk, scratch, real):
     """
-    Rows of data in the order asked for, as bytes, whatever their dtype.
+    ``count`` of data's rows in the order asked for, as ``width`` bytes, whatever their dtype.
 
-    Cells: data, order, y, count, rows of data, bytes of a row, rows of a chunk, start.
     A row that data does not have is left zero: the caller has looked, but a
     recorded step reads an order that changes.
     """
-    count, n, width, share = integer(args, 3), integer(args, 4), integer(args, 5), integer(args, 6)
-    order = vector(integer(args, 1) + integer(args, 7) * 4, count, np.int32)
+    count, width, share = cells.count, cells.width, cells.share
+    order = vector(cells.order + cells.start * 4, count, np.int32)
     for i in range(chunk * share, min(count, (chunk + 1) * share)):
-        y = vector(integer(args, 2) + i * width, width, np.uint8)
-        if 0 <= order[i] < n:
-            row = vector(integer(args, 0) + order[i] * width, width, np.uint8)
+        y = vector(cells.y + i * width, width, np.uint8)
+        if 0 <= order[i] < cells.rows:
+            row = vector(cells.data + order[i] * width, width, np.uint8)
             for j in range(width):
                 y[j] = row[j]
         else:
@@ -118,13 +117,82 @@ def gather_rows(args, chunk, scratch, real):
                 y[j] = 0
 
 
-@kernel
-def one_hot(args, chunk, scratch, real):
-    """A one where the label says. Cells: labels, y, rows, classes, rows of a chunk."""
-    rows, classes, share = integer(args, 2), integer(args, 3), integer(args, 4)
-    size = size_of(real)
-    labels = vector(integer(args, 0), rows, np.int32)
+@kernel(reads="labels", writes="y", integers="rows classes share")
+def one_hot(cells, chunk, scratch, real):
+    """A one where the label says, ``share`` rows a chunk."""
+    size, rows, classes, share = size_of(real), cells.rows, cells.classes, cells.share
+    labels = vector(cells.labels, rows, np.int32)
     for i in range(chunk * share, min(rows, (chunk + 1) * share)):
-        y = vector(integer(args, 1) + i * classes * size, classes, real)
+        y = vector(cells.y + i * classes * size, classes, real)
         for j in range(classes):
             y[j] = real(1) if labels[i] == j else real(0)
+
+
+class RowsAndColumns(Kernels):
+    """The operations of these kernels."""
+
+    def _maxout(self, a: Array, pieces: int) -> tuple[Array, Array]:
+        units = (a.shape[0], a.shape[1] // pieces)
+        y, index = self._real("maxout", units, a.dtype), self.empty(units, np.int32)
+        self._run(maxout, chunks_of(y.size), a=a, y=y, index=index, units=y.size, pieces=pieces)
+        return y, index
+
+    def _maxout_spread(self, dy: Array, index: Array, pieces: int) -> Array:
+        da = self._real("maxout_spread", (dy.shape[0], dy.shape[1] * pieces), dy.dtype)
+        self._run(
+            maxout_spread, chunks_of(dy.size), dy=dy, index=int32(index), da=da, units=dy.size,
+            pieces=pieces,
+        )  # fmt: skip
+        return da
+
+    def _maxout_pick(self, da: Array, index: Array, pieces: int) -> Array:
+        dy = self._real("maxout_pick", index.shape, da.dtype)
+        self._run(
+            maxout_pick, chunks_of(dy.size), da=da, index=int32(index), dy=dy, units=dy.size,
+            pieces=pieces,
+        )  # fmt: skip
+        return dy
+
+    def _concat_columns(self, a: Array, b: Array) -> Array:
+        (batch, p), q = a.shape, b.shape[1]
+        y, (each, chunks) = (
+            self._real("concat_columns", (batch, p + q), a.dtype),
+            share(batch, p + q),
+        )
+        self._run(concat_columns, chunks, a=a, b=b, y=y, batch=batch, p=p, q=q, share=each)
+        return y
+
+    def _columns(self, a: Array, start: int, stop: int) -> Array:
+        (batch, n), width = a.shape, stop - start
+        y, (each, chunks) = self._real("columns", (batch, width), a.dtype), share(batch, width)
+        self._run(
+            columns, chunks, a=a, y=y, batch=batch, columns=n, start=start, width=width, share=each
+        )
+        return y
+
+    def _gather_rows(self, data: Array, order: Array, start: int, count: int) -> Array:
+        if data.dtype.hasobject:
+            raise ShapeError("gather_rows: data holds Python objects; expected numbers")
+        y = self.empty((count, *data.shape[1:]), data.dtype)
+        width = y.nbytes // count
+        each, chunks = share(count, width)
+        self._run(
+            gather_rows, chunks, data=data, order=int32(order), y=y, count=count, rows=len(data),
+            width=width, share=each, start=start,
+        )  # fmt: skip
+        return y
+
+    def _one_hot(self, labels: Array, classes: int, dtype: Any) -> Array:
+        y, (each, chunks) = (
+            self._real("one_hot", (labels.size, classes), dtype), share(labels.size, classes)
+        )  # fmt: skip
+        self._run(
+            one_hot,
+            chunks,
+            labels=int32(labels),
+            y=y,
+            rows=labels.size,
+            classes=classes,
+            share=each,
+        )
+        return y

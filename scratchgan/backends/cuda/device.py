@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
 from typing import Any
 
@@ -54,9 +56,19 @@ MOST_BLOCKS = 2 if SIMULATED else 4096  # beyond, each thread takes several elem
 LARGEST = 2**31  # elements of an array: kernels count in 32 bits, up to one stride further
 
 
-def kernel(function: Any) -> Any:
-    """Compile a kernel when it is first launched; a signature here would need a driver now."""
-    return cuda.jit(function)
+def kernel(function: Any = None, *, writes: str = "") -> Any:
+    """
+    Compile a kernel when it is first launched; a signature here would need a driver now.
+
+    Its host code names its arguments as the function does; ``writes`` says which of the arrays
+    it writes, with spaces between. An argument ``cells`` holds what changes from step to step.
+    """
+    if function is None:
+        return functools.partial(kernel, writes=writes)
+    made = cuda.jit(function)
+    made.name, made.writes = function.__name__, tuple(writes.split())
+    made.arguments = tuple(inspect.signature(function).parameters)
+    return made
 
 
 def device_function(function: Any) -> Any:

@@ -1,5 +1,5 @@
 """
-Kernels that compute each element from the elements at the same place.
+Kernels that compute each element from the elements at the same place, and their operations.
 
 An array comes flat. A thread begins at its own number and goes on by the number of
 all threads, so that neighbouring threads touch neighbouring elements, and a grid of
@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from numba import uint32
 
-from scratchgan.backends.activations import ACTIVATIONS
+from scratchgan.backends.activations import ACTIVATIONS, code_of
 from scratchgan.backends.cuda.device import cuda, device_function, kernel
+from scratchgan.backends.cuda.launch import Kernels
 from scratchgan.backends.cuda.maths import MATHS
 from scratchgan.backends.scalar import choice
+from scratchgan.backends.vocabulary import Array
 
-__all__ = [
-    "activation", "activation_grad", "add", "add_row", "apply", "apply_grad", "copy", "fill",
-    "multiply", "scale",
-]  # fmt: skip
+__all__ = ["Elementwise", "apply", "apply_grad"]
 
 # apply(code, a, slope) is φ(a), apply_grad(code, dy, y, slope) is dy · φ′ read from y. The code is
 # the same for all threads, so they take one branch together.
@@ -27,7 +26,7 @@ apply = choice(device_function, dict(enumerate(phi.value for phi in PHI)))
 apply_grad = choice(device_function, dict(enumerate(phi.grad for phi in PHI)))
 
 
-@kernel
+@kernel(writes="y")
 def activation(a, y, size, code, slope):
     """y = φ(a)."""
     i, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
@@ -36,7 +35,7 @@ def activation(a, y, size, code, slope):
         i = uint32(i + stride)
 
 
-@kernel
+@kernel(writes="da")
 def activation_grad(dy, y, da, size, code, slope):
     """da = dy ⊙ φ′."""
     i, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
@@ -45,7 +44,7 @@ def activation_grad(dy, y, da, size, code, slope):
         i = uint32(i + stride)
 
 
-@kernel
+@kernel(writes="y")
 def add(a, b, y, size):
     """y = a + b."""
     i, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
@@ -54,7 +53,7 @@ def add(a, b, y, size):
         i = uint32(i + stride)
 
 
-@kernel
+@kernel(writes="y")
 def multiply(a, b, y, size):
     """y = a ⊙ b."""
     i, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
@@ -63,7 +62,7 @@ def multiply(a, b, y, size):
         i = uint32(i + stride)
 
 
-@kernel
+@kernel(writes="y")
 def scale(a, y, size, factor):
     """y = factor · a."""
     i, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
@@ -72,7 +71,7 @@ def scale(a, y, size, factor):
         i = uint32(i + stride)
 
 
-@kernel
+@kernel(writes="a")
 def fill(a, size, value):
     """Set every element."""
     i, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
@@ -81,7 +80,7 @@ def fill(a, size, value):
         i = uint32(i + stride)
 
 
-@kernel
+@kernel(writes="y")
 def copy(a, y, size):
     """y = a."""
     i, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
@@ -90,10 +89,57 @@ def copy(a, y, size):
         i = uint32(i + stride)
 
 
-@kernel
+@kernel(writes="y")
 def add_row(x, row, y, size, columns):
     """x + row, the row added to each example."""
     i, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
     while i < size:
         y[i] = x[i] + row[uint32(i % columns)]
         i = uint32(i + stride)
+
+
+class Elementwise(Kernels):
+    """The operations of these kernels."""
+
+    def fill_(self, a: Array, value: float) -> None:
+        if a.size:
+            self._run(fill, a.size, a=a, size=a.size, value=float(value))
+
+    def _copy_(self, a: Array, b: Array) -> None:
+        if self._overlap(a, b):
+            apart = self.empty(b.shape, b.dtype)
+            self._run(copy, b.size, a=b, y=apart, size=b.size)
+            b = apart
+        self._run(copy, a.size, a=b, y=a, size=a.size)
+
+    def _add_row(self, x: Array, row: Array) -> Array:
+        y = self._like("add_row", x)
+        self._run(add_row, x.size, x=x, row=row, y=y, size=x.size, columns=x.shape[1])
+        return y
+
+    def _add(self, a: Array, b: Array) -> Array:
+        y = self._like("add", a)
+        self._run(add, a.size, a=a, b=b, y=y, size=a.size)
+        return y
+
+    def _multiply(self, a: Array, b: Array) -> Array:
+        y = self._like("multiply", a)
+        self._run(multiply, a.size, a=a, b=b, y=y, size=a.size)
+        return y
+
+    def _scale(self, a: Array, factor: float) -> Array:
+        y = self._like("scale", a)
+        self._run(scale, a.size, a=a, y=y, size=a.size, factor=factor)
+        return y
+
+    def _activation(self, a: Array, phi: str, slope: float) -> Array:
+        y, code, size = self._like("activation", a), code_of(phi), a.size
+        self._run(activation, size, a=a, y=y, size=size, code=code, slope=slope, note=phi)
+        return y
+
+    def _activation_grad(self, dy: Array, y: Array, phi: str, slope: float) -> Array:
+        da, code, size = self._like("activation_grad", dy), code_of(phi), dy.size
+        self._run(
+            activation_grad, size, dy=dy, y=y, da=da, size=size, code=code, slope=slope, note=phi
+        )
+        return da

@@ -17,8 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import uint32
 
+from scratchgan.backends.activations import ACTIVATIONS, code_of
 from scratchgan.backends.cuda.device import BLOCK, LARGEST, address, blocks_of, cuda, kernel
 from scratchgan.backends.cuda.elementwise import apply
+from scratchgan.backends.cuda.launch import Kernels, flat
+from scratchgan.backends.cuda.replay import Launch
 from scratchgan.backends.cuda.tiles import (
     ACCUMULATE,
     BIAS,
@@ -29,8 +32,10 @@ from scratchgan.backends.cuda.tiles import (
     Tile,
     tile_kernel,
 )
+from scratchgan.backends.recording import flops
+from scratchgan.backends.vocabulary import Array
 
-__all__ = ["MOST_PARTS", "Plan", "combine", "kernels", "plan", "product"]
+__all__ = ["MOST_PARTS", "Plan", "Products", "combine", "kernels", "plan", "product"]
 
 Launcher = Callable[[Any, tuple[int, ...], tuple[int, ...], tuple[Any, ...]], None]
 
@@ -259,3 +264,70 @@ def kernels() -> Iterator[tuple[str, str, int, Any]]:
                 access = "16 bytes" if vector else "one number"
                 name = f"{tile.rows} × {tile.columns} × {tile.depth} {form}, {access} at a time"
                 yield name, dtype, tile.threads, tile_kernel(tile, dtype, trans_a, trans_b, vector)
+
+
+class Products(Kernels):
+    """The operations of these kernels."""
+
+    def _gemm(
+        self,
+        a: Array,
+        b: Array,
+        trans_a: bool,
+        trans_b: bool,
+        out: Array | None,
+        accumulate: bool,
+    ) -> Array:
+        k, m = a.shape if trans_a else a.shape[::-1]
+        n = b.shape[0] if trans_b else b.shape[1]
+        c = self._target("gemm", out, (m, n), a.dtype, a, b)
+        adds = out is not None and accumulate
+        self._product("gemm", (a, b), c, (m, n, k), (trans_a, trans_b, adds))
+        return self._delivered(c, out)
+
+    def _linear(self, x: Array, weight: Array, bias: Array, phi: str, slope: float) -> Array:
+        (m, k), n = x.shape, weight.shape[1]
+        y, flags = self._real("linear", (m, n), x.dtype), (False, False, False)
+        self._product("linear", (x, weight, bias), y, (m, n, k), flags, code_of(phi), slope)
+        return y
+
+    def _product(
+        self,
+        name: str,
+        reads: tuple[Array, ...],
+        c: Array,
+        sizes: tuple[int, int, int],
+        flags: tuple[bool, bool, bool],
+        code: int = 0,
+        slope: float = 0.0,
+    ) -> None:
+        """C = op(A) · op(B), by as many launches as it takes."""
+        m, n, k = sizes
+        parts: list[Array] = []  # of the sums, where k is cut
+
+        def launch(
+            kernel: Any, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]
+        ) -> None:
+            does, phi, _ = args[-3:]  # of the product's flags and φ, what this launch does
+            note = " +=" * bool(does & ACCUMULATE) + f" {ACTIVATIONS[phi]}" * bool(phi)
+            bias, sums = reads[2:] if does & BIAS else (), parts[0] if parts else c
+            if kernel is combine:  # of the parts; or φ by itself, in place
+                what, read, written = "combine", (sums, *bias), c
+                work = flops(what, read)  # one addition for each part
+            else:
+                what, read, written = "gemm", (*reads[:2], *bias), sums
+                note = f"a{'ᵀ' * flags[0]}b{'ᵀ' * flags[1]}{note}"
+                work = 2 * m * n * k
+            self._launch(
+                Launch(what, kernel, grid, block, args, read, (written,), None, note.strip(), work)
+            )
+
+        def workspace(size: int, dtype: Any) -> Array:
+            parts.append(self.empty((size // (m * n), m, n), dtype))
+            return flat(name, parts[0])
+
+        a, b, *rest = (flat(name, read) for read in reads)
+        product(
+            launch, a, b, flat(name, c), *sizes, *flags,
+            bias=rest[0] if rest else None, code=code, slope=slope, workspace=workspace,
+        )  # fmt: skip

@@ -1,5 +1,5 @@
 """
-Kernels that draw: Philox words, uniform and normal numbers, labels, dropout.
+Kernels that draw, and their operations: words, uniform and normal numbers, labels, dropout.
 
 A thread computes one counter of Philox and puts its four words, or what becomes of
 them, into four neighbouring columns. ``step``, which changes from one training step
@@ -8,13 +8,18 @@ to the next, is read from device memory; the rest of the stream is fixed.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import int32, uint32, uint64
 
 from scratchgan.backends.cuda.device import cuda, device_function, kernel
+from scratchgan.backends.cuda.launch import Kernels, counters, words
 from scratchgan.backends.cuda.maths import MATHS, log, sin_cos_turns, sqrt
+from scratchgan.backends.random import Stream
+from scratchgan.backends.vocabulary import Array
 
-__all__ = ["dropout", "normal", "random_labels", "random_words", "uniform"]
+__all__ = ["Draws"]
 
 SHIFT = np.uint32(8)  # a word's upper 24 bits are used: float32 holds them exactly
 UNIT = 2.0**-24
@@ -41,7 +46,7 @@ def unit(word, real):
     return type(real)(uint32(word >> SHIFT)) * type(real)(UNIT)
 
 
-@kernel
+@kernel(writes="out")
 def random_words(out, cells, columns, counters, key0, key1, row, word2):
     """Words; counter b of row i has the words b, row + i, word2 and step."""
     a_row = uint32((columns + uint32(3)) // uint32(4))
@@ -54,7 +59,7 @@ def random_words(out, cells, columns, counters, key0, key1, row, word2):
         t = uint32(t + stride)
 
 
-@kernel
+@kernel(writes="out")
 def uniform(out, cells, columns, counters, key0, key1, row, word2, low, width):
     """low + width · u."""
     a_row = uint32((columns + uint32(3)) // uint32(4))
@@ -81,7 +86,7 @@ def box_muller(word1, word2, mean, std):
     return mean + radius * cosine, mean + radius * sine
 
 
-@kernel
+@kernel(writes="out")
 def normal(out, cells, columns, counters, key0, key1, row, word2, mean, std):
     """Normal numbers, two from two words."""
     a_row = uint32((columns + uint32(3)) // uint32(4))
@@ -96,7 +101,7 @@ def normal(out, cells, columns, counters, key0, key1, row, word2, mean, std):
         t = uint32(t + stride)
 
 
-@kernel
+@kernel(writes="out")
 def random_labels(out, cells, rows, classes, key0, key1, row, word2):
     """floor(u · classes), in integers."""
     i, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
@@ -112,7 +117,7 @@ def kept(x, k, word, keep, factor):
     return x[k] * factor if unit(word, keep) < keep else type(factor)(0)
 
 
-@kernel
+@kernel(writes="y")
 def dropout(x, y, cells, columns, counters, key0, key1, row, word2, keep, factor):
     """x · factor where u < keep, else 0; the mask is drawn here and forgotten."""
     a_row = uint32((columns + uint32(3)) // uint32(4))
@@ -132,3 +137,45 @@ def dropout(x, y, cells, columns, counters, key0, key1, row, word2, keep, factor
             kept(x, min(last, uint32(k + uint32(3))), w3, keep, factor),
         )  # fmt: skip
         t = uint32(t + stride)
+
+
+class Draws(Kernels):
+    """The operations of these kernels."""
+
+    def _random_words(self, shape: tuple[int, int], stream: Stream) -> Array:
+        return self._drawn(random_words, self.empty(shape, np.uint32), stream)
+
+    def _uniform(
+        self, shape: tuple[int, int], stream: Stream, low: float, high: float, dtype: Any
+    ) -> Array:
+        out = self._real("uniform", shape, dtype)
+        return self._drawn(uniform, out, stream, low=low, width=high - low)
+
+    def _normal(
+        self, shape: tuple[int, int], stream: Stream, mean: float, std: float, dtype: Any
+    ) -> Array:
+        return self._drawn(normal, self._real("normal", shape, dtype), stream, mean=mean, std=std)
+
+    def _drawn(self, kernel: Any, out: Array, stream: Stream, **numbers: Any) -> Array:
+        sizes = counters(out.shape)
+        self._run(
+            kernel, sizes["counters"], out=out, **sizes, **words(stream), **numbers,
+            cells=self._step(stream),
+        )  # fmt: skip
+        return out
+
+    def _random_labels(self, rows: int, classes: int, stream: Stream) -> Array:
+        out, cells = self.empty((rows,), np.int32), self._step(stream)
+        self._run(
+            random_labels, rows, out=out, rows=rows, classes=classes, **words(stream), cells=cells
+        )
+        return out
+
+    def _dropout(self, x: Array, keep: float, stream: Stream) -> Array:
+        y, sizes = self._like("dropout", x), counters(x.shape)
+        keep32 = float(np.float32(keep))  # uniforms have 24 bits, in float64 too
+        self._run(
+            dropout, sizes["counters"], x=x, y=y, **sizes, **words(stream), keep=keep32,
+            factor=1 / keep, cells=self._step(stream),
+        )  # fmt: skip
+        return y

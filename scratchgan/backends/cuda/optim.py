@@ -1,5 +1,5 @@
 """
-Optimisers over flat buffers. Rates and momenta may be negative: to ascend is to descend back.
+Optimisers over flat buffers. Ascent is descent with a negative rate.
 
 What changes from step to step is read from ``cells`` in device memory: the arguments of a
 recorded kernel stay as they were.
@@ -13,9 +13,11 @@ import numpy as np
 from numba import uint32
 
 from scratchgan.backends.cuda.device import cuda, kernel
+from scratchgan.backends.cuda.launch import Kernels
 from scratchgan.backends.cuda.maths import sqrt
+from scratchgan.backends.vocabulary import Array
 
-__all__ = ["adam", "adam_cells", "ema", "sgd"]
+__all__ = ["Optimisers", "adam_cells"]
 
 
 def adam_cells(rate: Any, t: Any, beta1: float, beta2: float) -> tuple[Any, Any]:
@@ -34,7 +36,7 @@ def adam_cells(rate: Any, t: Any, beta1: float, beta2: float) -> tuple[Any, Any]
     return rate / (1 - np.power(beta1, times)), 1 / (1 - np.power(beta2, times))
 
 
-@kernel
+@kernel(writes="p v")
 def sgd(g, p, v, cells, size, nesterov):
     """v ← μ v − rate · g; p += v. Cells: rate, momentum."""
     i, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
@@ -50,7 +52,7 @@ def sgd(g, p, v, cells, size, nesterov):
         i = uint32(i + stride)
 
 
-@kernel
+@kernel(writes="p m v")
 def adam(g, p, m, v, cells, size, beta1, rest1, beta2, rest2, eps):
     """Adam (Kingma & Ba 2015, Algorithm 1). Cells: those of ``adam_cells``; rest = 1 − β."""
     i, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
@@ -64,10 +66,65 @@ def adam(g, p, m, v, cells, size, beta1, rest1, beta2, rest2, eps):
         i = uint32(i + stride)
 
 
-@kernel
+@kernel(writes="average")
 def ema(p, average, size, decay, rest):
     """average ← decay · average + (1 − decay) · p; rest = 1 − decay."""
     i, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
     while i < size:
         average[i] = decay * average[i] + rest * p[i]
         i = uint32(i + stride)
+
+
+class Optimisers(Kernels):
+    """The operations of these kernels."""
+
+    def _sgd_(
+        self,
+        params: Array,
+        grads: Array,
+        velocity: Array,
+        rate: float,
+        momentum: float,
+        nesterov: bool,
+    ) -> None:
+        self._require_real("sgd_", params.dtype)
+        cells = self._cells(params.dtype, rate=float(rate), momentum=float(momentum))
+        self._run(
+            sgd, grads.size, g=grads, p=params, v=velocity, size=grads.size,
+            nesterov=int(nesterov), cells=cells,
+        )  # fmt: skip
+
+    def _adam_(
+        self,
+        params: Array,
+        grads: Array,
+        m: Array,
+        v: Array,
+        rate: float,
+        t: int,
+        beta1: float,
+        beta2: float,
+        eps: float,
+    ) -> None:
+        self._require_real("adam_", params.dtype)
+
+        def cells_of(rate: Any, t: Any) -> tuple[Any, Any]:
+            # A power of one exponent alone may be another by its last bit (NumPy squares where
+            # that is 2), so there are always several: the same bits for a step as for many.
+            step, correction = adam_cells(np.append(rate, 0), np.append(t, 1), beta1, beta2)
+            return step[:-1].reshape(np.shape(t)), correction[:-1].reshape(np.shape(t))
+
+        cells = self._cells(params.dtype, cells_of, rate=float(rate), t=t)
+        self._run(
+            adam, grads.size, g=grads, p=params, m=m, v=v, size=grads.size, cells=cells,
+            beta1=float(beta1), rest1=float(1 - beta1), beta2=float(beta2),
+            rest2=float(1 - beta2), eps=float(eps),
+        )  # fmt: skip
+
+    def _ema_(self, average: Array, params: Array, decay: float) -> None:
+        self._require_real("ema_", params.dtype)
+        decay = float(decay)
+        self._run(
+            ema, params.size, p=params, average=average, size=params.size, decay=decay,
+            rest=1 - decay,
+        )  # fmt: skip

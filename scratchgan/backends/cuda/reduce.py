@@ -1,5 +1,5 @@
 """
-Kernels that sum over the batch: without atomics, so always in the same order.
+Kernels that sum over the batch, without atomics, so in one order; and their operations.
 
 A block sums COLUMNS neighbouring columns. Of each column LANES threads sum every
 LANES-th row, then the first of them adds up their sums. Neighbouring threads read
@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from numba import uint32
 
+from scratchgan.backends.activations import code_of
 from scratchgan.backends.cuda.device import BLOCK, SIMULATED, cuda, device_function, kernel
 from scratchgan.backends.cuda.elementwise import apply_grad
+from scratchgan.backends.cuda.launch import Kernels
 from scratchgan.backends.cuda.maths import MATHS, exp, log
+from scratchgan.backends.vocabulary import Array
 
-__all__ = [
-    "BLOCK", "COLUMNS", "ROWS", "activation_grad_bias", "log_sigmoid_mean",
-    "softmax_cross_entropy", "sum_rows",
-]  # fmt: skip
+__all__ = ["BLOCK", "COLUMNS", "ROWS", "Reductions"]
 
 COLUMNS = 2 if SIMULATED else 32
 LANES = BLOCK // COLUMNS
@@ -49,7 +49,7 @@ def over_block(sums, thread, total):
         half = uint32(half // uint32(2))
 
 
-@kernel
+@kernel(writes="out")
 def sum_rows(a, out, batch, n, rows, accumulate):
     """Sum pieces of ``rows`` rows of a (batch, n); out has a row for each piece."""
     sums = cuda.shared.array(BLOCK, a.dtype)
@@ -71,7 +71,7 @@ def sum_rows(a, out, batch, n, rows, accumulate):
             out[k] = total
 
 
-@kernel
+@kernel(writes="da out")
 def activation_grad_bias(dy, y, da, out, batch, n, rows, accumulate, code, slope):
     """da = dy ⊙ φ′, and its sums as in ``sum_rows``: each element of dy is read once."""
     sums = cuda.shared.array(BLOCK, dy.dtype)
@@ -96,7 +96,7 @@ def activation_grad_bias(dy, y, da, out, batch, n, rows, accumulate, code, slope
             out[k] = total
 
 
-@kernel
+@kernel(writes="value gradient")
 def log_sigmoid_mean(logits, value, gradient, size, sign):
     """Mean of log σ(sign · l) and its gradient, by one block: a sum a thread, then a tree."""
     sums = cuda.shared.array(BLOCK, logits.dtype)
@@ -115,7 +115,7 @@ def log_sigmoid_mean(logits, value, gradient, size, sign):
         value[0] = sums[0] / real(size)
 
 
-@kernel
+@kernel(writes="value gradient")
 def softmax_cross_entropy(logits, labels, value, gradient, batch, n, each):
     """
     Mean of −Σ y log softmax(l) over the examples and its gradient, by one block.
@@ -155,3 +155,63 @@ def softmax_cross_entropy(logits, labels, value, gradient, batch, n, each):
     over_block(sums, thread, loss)
     if thread == uint32(0):
         value[0] = sums[0] * each
+
+
+class Reductions(Kernels):
+    """The operations of these kernels."""
+
+    def _sum_rows(self, a: Array, out: Array | None, accumulate: bool) -> Array:
+        sums = self._target("sum_rows", out, (a.shape[1],), a.dtype, a)
+        self._sum(a, sums, out is not None and accumulate)
+        return self._delivered(sums, out)
+
+    def _sum(self, a: Array, out: Array, accumulate: bool) -> None:
+        """Sum over the rows, in pieces where there are many."""
+        batch, n = a.shape
+        grid, rows = _pieces(batch, n)
+        if grid[1] > 1:
+            some = self.empty((grid[1], n), a.dtype)
+            self._run(sum_rows, grid, a=a, out=some, batch=batch, n=n, rows=rows, accumulate=0)
+            a, batch, grid = some, grid[1], (grid[0], 1)
+        adds = int(accumulate)
+        self._run(sum_rows, grid, a=a, out=out, batch=batch, n=n, rows=batch, accumulate=adds)
+
+    def _activation_grad_bias(
+        self, dy: Array, y: Array, phi: str, slope: float, dbias: Array
+    ) -> Array:
+        name, (batch, n) = "activation_grad_bias", dy.shape
+        da, sums = self._like(name, dy), self._target(name, dbias, (n,), dy.dtype, dy, y)
+        grid, rows = _pieces(batch, n)
+        first = sums if grid[1] == 1 else self.empty((grid[1], n), dy.dtype)
+        self._run(
+            activation_grad_bias, grid, dy=dy, y=y, da=da, out=first, batch=batch, n=n, rows=rows,
+            accumulate=int(first is sums), code=code_of(phi), slope=slope, note=phi,
+        )  # fmt: skip
+        if first is not sums:
+            self._sum(first, sums, True)
+        self._delivered(sums, dbias)
+        return da
+
+    def _log_sigmoid_mean(self, logits: Array, sign: float) -> tuple[Array, Array]:
+        gradient = self._like("log_sigmoid_mean", logits)
+        value = self.empty((1,), logits.dtype)
+        self._run(
+            log_sigmoid_mean, (1,), logits=logits, value=value, gradient=gradient,
+            size=logits.size, sign=sign,
+        )  # fmt: skip
+        return value, gradient
+
+    def _softmax_cross_entropy(self, logits: Array, labels: Array) -> tuple[Array, Array]:
+        gradient, (batch, n) = self._like("softmax_cross_entropy", logits), logits.shape
+        value = self.empty((1,), logits.dtype)
+        self._run(
+            softmax_cross_entropy, (1,), logits=logits, labels=labels, value=value,
+            gradient=gradient, batch=batch, n=n, each=1 / batch,
+        )  # fmt: skip
+        return value, gradient
+
+
+def _pieces(batch: int, n: int) -> tuple[tuple[int, int], int]:
+    """Return a grid for sums over the batch, columns by pieces, and the rows of a piece."""
+    share = max(ROWS, -(-batch // 65535))  # a grid's second side has 16 bits
+    return (-(-n // COLUMNS), -(-batch // share)), share

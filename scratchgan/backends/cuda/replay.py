@@ -20,9 +20,9 @@ import numpy as np
 from numba import uint32
 from numpy.typing import NDArray
 
-from scratchgan.backends.base import Array
 from scratchgan.backends.cuda.device import BLOCK, SIMULATED, cuda, is_here, kernel
 from scratchgan.backends.program import Program
+from scratchgan.backends.vocabulary import Array
 
 __all__ = ["Cells", "Launch", "Replay", "advance", "capture"]
 
@@ -51,6 +51,7 @@ class Launch(NamedTuple):
     writes: tuple[Array, ...]
     cells: Cells | None = None  # ``cells.array`` is one of ``args``
     note: str = ""
+    flops: int = 0
 
     def run(self, stream: Any = 0) -> None:
         """Launch the kernel: the one place where that is done. Stream 0 is Numba's default."""

@@ -1,17 +1,20 @@
-"""Kernels that move rows and columns: maxout, joining, cutting, gathering."""
+"""Kernels that move rows and columns, and their operations: maxout, joining, gathering."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 from numba import int32, int64, uint32
 
 from scratchgan.backends.cuda.device import cuda, kernel
+from scratchgan.backends.cuda.launch import Kernels
+from scratchgan.backends.vocabulary import Array
 
-__all__ = [
-    "columns", "concat_columns", "gather_rows", "maxout", "maxout_pick", "maxout_spread", "one_hot",
-]  # fmt: skip
+__all__ = ["RowsAndColumns"]
 
 
-@kernel
+@kernel(writes="y index")
 def maxout(a, y, index, size, pieces):
     """Maximum of neighbouring columns; ``size`` is y's."""
     u, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
@@ -29,7 +32,7 @@ def maxout(a, y, index, size, pieces):
         u = uint32(u + stride)
 
 
-@kernel
+@kernel(writes="da")
 def maxout_spread(dy, index, da, size, pieces):
     """Backward of maxout; ``size`` is da's."""
     i, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
@@ -42,7 +45,7 @@ def maxout_spread(dy, index, da, size, pieces):
         i = uint32(i + stride)
 
 
-@kernel
+@kernel(writes="dy")
 def maxout_pick(da, index, dy, size, pieces):
     """Forward derivative of maxout; ``size`` is dy's. 0 where there is no such piece."""
     u, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
@@ -55,7 +58,7 @@ def maxout_pick(da, index, dy, size, pieces):
         u = uint32(u + stride)
 
 
-@kernel
+@kernel(writes="y")
 def concat_columns(a, b, y, size, p, q):
     """Join matrices of p and q columns; ``size`` is y's."""
     t, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
@@ -70,7 +73,7 @@ def concat_columns(a, b, y, size, p, q):
         t = uint32(t + stride)
 
 
-@kernel
+@kernel(writes="y")
 def columns(a, y, size, n, start, width):
     """Columns from ``start`` on, ``width`` of n; ``size`` is y's."""
     t, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
@@ -80,7 +83,7 @@ def columns(a, y, size, n, start, width):
         t = uint32(t + stride)
 
 
-@kernel
+@kernel(writes="y")
 def gather_rows(data, order, y, cells, size, rows, width):
     """
     Rows of data in the order asked for, from order[cells[0]] on; ``size`` is y's.
@@ -99,7 +102,7 @@ def gather_rows(data, order, y, cells, size, rows, width):
         t = uint32(t + stride)
 
 
-@kernel
+@kernel(writes="y")
 def one_hot(labels, y, size, classes):
     """A one where the label says; ``size`` is y's. A row of zeros for any other label."""
     t, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
@@ -110,3 +113,48 @@ def one_hot(labels, y, size, classes):
         else:
             y[t] = 0
         t = uint32(t + stride)
+
+
+class RowsAndColumns(Kernels):
+    """The operations of these kernels."""
+
+    def _maxout(self, a: Array, pieces: int) -> tuple[Array, Array]:
+        units = (a.shape[0], a.shape[1] // pieces)
+        y, index = self._real("maxout", units, a.dtype), self.empty(units, np.int32)
+        self._run(maxout, y.size, a=a, y=y, index=index, size=y.size, pieces=pieces)
+        return y, index
+
+    def _maxout_spread(self, dy: Array, index: Array, pieces: int) -> Array:
+        da = self._real("maxout_spread", (dy.shape[0], dy.shape[1] * pieces), dy.dtype)
+        self._run(maxout_spread, da.size, dy=dy, index=index, da=da, size=da.size, pieces=pieces)
+        return da
+
+    def _maxout_pick(self, da: Array, index: Array, pieces: int) -> Array:
+        dy = self._real("maxout_pick", index.shape, da.dtype)
+        self._run(maxout_pick, dy.size, da=da, index=index, dy=dy, size=dy.size, pieces=pieces)
+        return dy
+
+    def _concat_columns(self, a: Array, b: Array) -> Array:
+        (batch, p), q = a.shape, b.shape[1]
+        y = self._real("concat_columns", (batch, p + q), a.dtype)
+        self._run(concat_columns, y.size, a=a, b=b, y=y, size=y.size, p=p, q=q)
+        return y
+
+    def _columns(self, a: Array, start: int, stop: int) -> Array:
+        (batch, n), width = a.shape, stop - start
+        y = self._real("columns", (batch, width), a.dtype)
+        self._run(columns, y.size, a=a, y=y, size=y.size, n=n, start=start, width=width)
+        return y
+
+    def _gather_rows(self, data: Array, order: Array, start: int, count: int) -> Array:
+        y = self.empty((count, *data.shape[1:]), data.dtype)
+        self._run(
+            gather_rows, y.size, data=data, order=order, y=y, size=y.size, rows=data.shape[0],
+            width=y.size // count, cells=self._cells(np.uint32, start=start),
+        )  # fmt: skip
+        return y
+
+    def _one_hot(self, labels: Array, classes: int, dtype: Any) -> Array:
+        y = self._real("one_hot", (labels.size, classes), dtype)
+        self._run(one_hot, y.size, labels=labels, y=y, size=y.size, classes=classes)
+        return y

@@ -13,6 +13,7 @@ import argparse
 import ctypes
 import functools
 import math
+import struct
 import sys
 from collections.abc import Sequence
 from time import perf_counter, process_time
@@ -23,7 +24,8 @@ from numpy.typing import NDArray
 
 from scratchgan.backends import get_backend
 from scratchgan.backends.cpu.kernel import CELLS, HEAD, OPTIONS, Runner, integer, vector
-from scratchgan.backends.program import Operand, Program, Row
+from scratchgan.backends.cpu.table import Row
+from scratchgan.backends.program import Operand, Program
 from scratchgan.workshop.bench.games import GAMES
 from scratchgan.workshop.bench.timing import Contender, measure
 
@@ -133,20 +135,11 @@ class _Timed:
             self._table[2 * i, : HEAD + 2] = stamp, 1, total, self._now.ctypes.data, place
             total += 1
             if i < n:
-                self._fill(self._table[2 * i + 1], program.rows[i], program.operands[i], total)
-                total += program.rows[i].chunks
+                row, place = program.rows[i], self._table.view(np.uint8)[2 * i + 1]
+                cells = row.cells(total, program.operands[i])
+                struct.pack_into(row.kernel.layout, place.data, 0, *cells)
+                total += row.chunks
         self._total = total
-
-    @staticmethod
-    def _fill(cells: Any, row: Row, operands: Any, total: int) -> None:
-        """Write a row as ``cpu/replay.py`` does: kernel, chunks, those before it, arguments."""
-        reads, writes = operands
-        addresses = [0 if each is None else each.address for each in (*reads, *writes)]
-        cells[:HEAD] = row.kernel.address(row.real), row.chunks, total
-        cells[HEAD : HEAD + len(addresses)] = addresses
-        numbers = zip(row.layout, row.cells, strict=True)
-        for place, (kind, value) in enumerate(numbers, start=HEAD + len(addresses)):
-            cells[place] = value if kind == "q" else np.float64(value).view(np.int64)
 
     def run(self, steps: int) -> NDArray[np.float64]:
         """Make some steps; return the mean seconds of each row."""
@@ -170,10 +163,10 @@ def _stamp_by(clock: Any) -> int:
     from numba import from_dtype, njit, types
 
     def stamp(args, chunk, scratch, real):  # type: ignore[no-untyped-def]
-        now = vector(integer(args, 0), 3, np.int64)
-        clock(integer(args, 0), 1)  # 1: UTC, the one that there is everywhere
+        now = vector(integer(args, HEAD), 3, np.int64)
+        clock(integer(args, HEAD), 1)  # 1: UTC, the one that there is everywhere
         ticks = now[0] * 1_000_000_000 + now[1]
-        vector(integer(args, 1), 1, np.int64)[0] += ticks - now[2]
+        vector(integer(args, HEAD + 1), 1, np.int64)[0] += ticks - now[2]
         now[2] = ticks
 
     kernel = njit(**OPTIONS)(stamp)

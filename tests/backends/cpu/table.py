@@ -8,18 +8,18 @@ from typing import Any
 import numba
 import numpy as np
 
-from scratchgan.backends.cpu.kernel import CELLS, KERNELS, Runner, integer, kernel, vector
+from scratchgan.backends.cpu.kernel import CELLS, KERNELS, Runner, kernel, vector
 
 CHUNKS = (64, 1, 17, 3, 40, 2, 64)  # of the rows, one after the other
 MODULUS = 1_000_003
 
 
-@kernel
-def scramble(args, chunk, scratch, real):
-    """One number from three of the row before. Cells: source, its size, target."""
-    n = integer(args, 1)
-    source = vector(integer(args, 0), n, np.int64)
-    target = vector(integer(args, 2), 64, np.int64)
+@kernel(reads="source", writes="target", integers="size")
+def scramble(cells, chunk, scratch, real):
+    """One number from three of the row before."""
+    n = cells.size
+    source = vector(cells.source, n, np.int64)
+    target = vector(cells.target, 64, np.int64)
     total = np.int64(chunk)
     for i in range(3):
         total += (i + 1) * source[(7 * chunk + 11 * i) % n]
@@ -52,8 +52,8 @@ def table_of(buffers: Any) -> Any:
         source, size = buffers[r], (64, *CHUNKS)[r]
         target = buffers[(r + 1) % len(CHUNKS)]
         struct.pack_into(
-            "6q", cells[r].data, 0, scramble.address(np.float32), chunks, before,
-            source.ctypes.data, size, target.ctypes.data,
+            scramble.layout, cells[r].data, 0, scramble.address(np.float32), chunks, before,
+            source.ctypes.data, target.ctypes.data, size,
         )  # fmt: skip
         before += chunks
     return table, before

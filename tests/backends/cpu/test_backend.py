@@ -449,12 +449,12 @@ OURS = {  # others, of recorded steps for one, have kernels that no operation ca
 def test_every_kernel_is_reached(monkeypatch):
     used = set()
 
-    def noted(self, kernel, *rest):
+    def noted(self, kernel, *rest, **cells):
         used.add(kernel.name)
-        return do(self, kernel, *rest)
+        return do(self, kernel, *rest, **cells)
 
-    do = CpuBackend._do
-    monkeypatch.setattr(CpuBackend, "_do", noted)
+    do = CpuBackend._run
+    monkeypatch.setattr(CpuBackend, "_run", noted)
     for operation in VOCABULARY:
         for shape in ((5, 7, 3), (9, 7, 6)):
             for call in calls(operation, shape, np.float32):
@@ -469,5 +469,5 @@ def test_a_recorded_row_that_picks_no_piece_gives_nought():
     da = np.arange(1, 9, dtype=np.float32)
     index = np.array([1, -1, 2, 0], np.int32)
     dy = np.full(4, np.nan, np.float32)
-    ops._do(rows.maxout_pick, np.float32, 1, (da, index), (dy,), (4, 2, ELEMENTS))
+    ops._run(rows.maxout_pick, 1, da=da, index=index, dy=dy, units=4, pieces=2)
     assert dy.tolist() == [2, 0, 0, 7]

@@ -12,7 +12,7 @@ import numba
 import numpy as np
 
 from scratchgan.backends import get_backend
-from scratchgan.backends.cpu import backend as backend_file
+from scratchgan.backends.cpu import gemm as gemm_file
 from scratchgan.backends.cpu.kernel import CELLS, KERNELS
 from scratchgan.gan import Noise, Trainer
 from scratchgan.nn import Concat, Dropout, Linear, Maxout, Network, Sequential
@@ -68,12 +68,12 @@ def count_shared_runs(ops: Any) -> Counter[str]:
 
 def cut_by_threads() -> None:
     """A defect: blocks of the sum follow the number of threads, and with them the rounding."""
-    cut = backend_file.cut
+    cut = gemm_file.cut
 
     def wrong(m: int, n: int, k: int, itemsize: int, flags: int) -> Any:
         return cut(m, n, k, itemsize, flags)._replace(k_block=-(-k // numba.get_num_threads()))
 
-    backend_file.cut = wrong
+    gemm_file.cut = wrong
 
 
 def main() -> None:

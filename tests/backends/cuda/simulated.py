@@ -166,7 +166,7 @@ def test_other_dtypes_and_layouts_are_refused(ops):
 # -- defects: a wrong kernel must be noticed ----------------------------------------------------
 
 
-@kernel
+@kernel(writes="y index")
 def maxout_last(a, y, index, size, pieces):
     u = uint32(cuda.grid(1))
     while u < size:
@@ -178,21 +178,21 @@ def maxout_last(a, y, index, size, pieces):
         u += uint32(cuda.gridsize(1))
 
 
-@kernel
+@kernel(writes="out")
 def sum_without_the_last_row(a, out, batch, n, rows, accumulate):
     if uint32(cuda.grid(1)) == 0:
         for j in range(n):
             out[j] = sum(a[i * n + j] for i in range(batch - 1))
 
 
-@kernel
+@kernel(writes="y")
 def only_one_element_a_thread(a, b, y, size):
     i = uint32(cuda.grid(1))
     if i < size:
         y[i] = a[i] + b[i]
 
 
-@kernel
+@kernel(writes="p m v")
 def adam_without_its_correction(g, p, m, v, cells, size, beta1, rest1, beta2, rest2, eps):
     i = uint32(cuda.grid(1))
     while i < size:
@@ -202,7 +202,7 @@ def adam_without_its_correction(g, p, m, v, cells, size, beta1, rest1, beta2, re
         i += uint32(cuda.gridsize(1))
 
 
-@kernel
+@kernel(writes="out")
 def words_of_step_0(out, cells, columns, counters, key0, key1, row, word2):
     i = uint32(cuda.grid(1))
     while i < counters * 4:

@@ -1,0 +1,554 @@
+"""
+The vocabulary: every named operation that layers, games and optimisers may use.
+
+A layer never indexes an array and never uses an operator on one; it says
+``ops.gemm(x, w)``. So the same layer runs on NumPy, on compiled CPU kernels
+and on a GPU, and a training step is a list of these names.
+
+Conventions. ``batch`` is the first axis. Arrays are C-contiguous; a transpose
+is a flag. An operation returns a new array unless its name ends in ``_`` (it
+changes its first argument) or it is given ``out=`` (it writes there, or adds
+there with ``accumulate=True``). Floating dtypes are float32 and float64, one
+dtype an operation. Empty arrays are refused with ShapeError.
+
+An operation stands here in two methods. ``add`` is what a layer calls: its
+signature, what it means, and the check of its arguments, which is the same for
+every backend. ``_add`` is how it is computed: here in NumPy, as the formula has
+it, which is the definition that the backends are tested against. A backend
+overrides ``_add`` and may take its arguments for checked.
+
+The definitions look at real parts only where they branch, so that a complex step
+(x + ih) passes through each operation as an analytic function; that is how
+gradcheck gets derivatives to 16 digits. The formulas of the activations stand
+in ``activations.py``.
+
+An operation that only joins others (it is *composed*, and fused for speed) has
+the composition as its definition; a backend overrides it where that pays.
+
+Where a formula drops an entry (dropout's mask, relu's other half), the entry is
+replaced by 0, not multiplied by it: a dropped NaN or infinity is gone.
+
+Arguments named ``rate``, ``momentum``, ``t``, ``start`` and the ``step`` of a
+``Stream`` change from one training step to the next; all others stay, so that
+a recorded step has to update only those.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scratchgan.backends import shapes
+from scratchgan.backends.activations import log_sigmoid, phi_of, sigmoid
+from scratchgan.backends.philox import philox_words
+from scratchgan.backends.random import Stream
+
+__all__ = ["COMPOSED", "FLOPS", "OPERATIONS", "Array", "Backend", "definition", "hook"]
+
+Array: TypeAlias = Any
+"""An array of some backend: it has shape, dtype, ndim and size, and nothing else is promised."""
+
+
+class Backend:
+    """A place where arithmetic happens. Shapes below are those of the arguments."""
+
+    name: str
+    looks = True
+    """Whether the host can look at the values of an array, to check an index for one."""
+
+    # -- memory ---------------------------------------------------------------------------------
+
+    def asarray(self, values: Any, dtype: Any = None) -> Array:
+        """
+        Bring values of the host here, as a C-contiguous array of ``dtype`` (default: theirs).
+
+        Where "here" is the host, a fitting array may be returned as it is, not copied.
+        """
+        return np.ascontiguousarray(values, dtype=dtype)
+
+    def to_numpy(self, a: Array) -> Any:
+        """Return a NumPy copy of ``a`` on the host."""
+        return np.array(a)
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        """Return an array of unset values."""
+        return np.empty(shape, dtype)
+
+    def zeros(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        """Return an array of zeros."""
+        a = self.empty(shape, dtype)
+        self.fill_(a, 0.0)
+        return a
+
+    def view(self, buffer: Array, offset: int, shape: tuple[int, ...]) -> Array:
+        """Return a piece of a flat ``buffer``, from ``offset``, as ``shape``; memory is shared."""
+        shapes.require_view(buffer, offset, math.prod(shape))
+        return self._view(buffer, offset, shape)
+
+    def _view(self, buffer: Array, offset: int, shape: tuple[int, ...]) -> Array:
+        return buffer[offset : offset + math.prod(shape)].reshape(shape)
+
+    def fill_(self, a: Array, value: float) -> None:
+        """Set every element of ``a`` to ``value``."""
+        a[...] = value
+
+    def copy_(self, a: Array, b: Array) -> None:
+        """Copy ``b`` into ``a``; same shape and dtype."""
+        shapes.require_alike("copy_", a=a, b=b)
+        self._copy_(a, b)
+
+    def _copy_(self, a: Array, b: Array) -> None:
+        a[...] = b
+
+    # -- products -------------------------------------------------------------------------------
+
+    def gemm(
+        self,
+        a: Array,  # (m, k), or (k, m) with trans_a
+        b: Array,  # (k, n), or (n, k) with trans_b
+        *,
+        trans_a: bool = False,
+        trans_b: bool = False,
+        out: Array | None = None,  # (m, n)
+        accumulate: bool = False,
+    ) -> Array:  # (m, n)
+        """Matrix product op(a) · op(b)."""
+        m, n, _ = shapes.gemm_sizes(a, b, trans_a, trans_b)
+        shapes.require_out("gemm", out, (m, n), a.dtype)
+        return self._gemm(a, b, bool(trans_a), bool(trans_b), out, accumulate)
+
+    def _gemm(
+        self,
+        a: Array,
+        b: Array,
+        trans_a: bool,
+        trans_b: bool,
+        out: Array | None,
+        accumulate: bool,
+    ) -> Array:
+        return _deliver((a.T if trans_a else a) @ (b.T if trans_b else b), out, accumulate)
+
+    def linear(
+        self,
+        x: Array,  # (batch, in)
+        weight: Array,  # (in, out)
+        bias: Array,  # (out,)
+        activation: str = "identity",
+        slope: float = 0.0,
+    ) -> Array:  # (batch, out)
+        """φ(x · weight + bias). Fused: the epilogue runs while the product is in registers."""
+        _, n, _ = shapes.gemm_sizes(x, weight, False, False)
+        shapes.require_vector("linear", n, x.dtype, bias=bias)
+        phi_of(activation)
+        return self._linear(x, weight, bias, activation, float(slope))
+
+    def _linear(self, x: Array, weight: Array, bias: Array, phi: str, slope: float) -> Array:
+        a = self.add_row(self.gemm(x, weight), bias)
+        return a if phi == "identity" else self.activation(a, phi, slope)
+
+    # -- elementwise ----------------------------------------------------------------------------
+
+    def add_row(self, x: Array, row: Array) -> Array:
+        """x (batch, n) + row (n,), the row added to each example."""
+        shapes.require_matrix("add_row", x=x)
+        shapes.require_vector("add_row", x.shape[1], x.dtype, row=row)
+        return self._add_row(x, row)
+
+    def _add_row(self, x: Array, row: Array) -> Array:
+        return x + row
+
+    def add(self, a: Array, b: Array) -> Array:
+        """a + b, same shape."""
+        shapes.require_same("add", a=a, b=b)
+        return self._add(a, b)
+
+    def _add(self, a: Array, b: Array) -> Array:
+        return a + b
+
+    def multiply(self, a: Array, b: Array) -> Array:
+        """a ⊙ b, same shape."""
+        shapes.require_same("multiply", a=a, b=b)
+        return self._multiply(a, b)
+
+    def _multiply(self, a: Array, b: Array) -> Array:
+        return a * b
+
+    def scale(self, a: Array, factor: float) -> Array:
+        """factor · a."""
+        shapes.require_floating("scale", a=a)
+        return self._scale(a, float(factor))  # a NumPy scalar would make float32 float64
+
+    def _scale(self, a: Array, factor: float) -> Array:
+        return a * factor
+
+    def activation(self, a: Array, activation: str, slope: float = 0.0) -> Array:
+        """y = φ(a), elementwise; ``slope`` ≥ 0 is leaky_relu's, for a < 0."""
+        shapes.require_floating("activation", a=a)
+        phi_of(activation)
+        return self._activation(a, activation, float(slope))
+
+    def _activation(self, a: Array, phi: str, slope: float) -> Array:
+        return phi_of(phi).numpy.value(a, slope)
+
+    def activation_grad(self, dy: Array, y: Array, activation: str, slope: float = 0.0) -> Array:
+        """dy ⊙ φ′(a), with φ′ read from y = φ(a). At relu's kink, a = 0, φ′ is the left slope."""
+        shapes.require_same("activation_grad", dy=dy, y=y)
+        phi_of(activation)
+        return self._activation_grad(dy, y, activation, float(slope))
+
+    def _activation_grad(self, dy: Array, y: Array, phi: str, slope: float) -> Array:
+        return phi_of(phi).numpy.grad(dy, y, slope)
+
+    def activation_grad_bias(
+        self,
+        dy: Array,  # (batch, n)
+        y: Array,  # (batch, n)
+        activation: str,
+        slope: float = 0.0,
+        dbias: Array | None = None,  # (n,): the column sums of da are added here
+    ) -> Array:  # da, (batch, n)
+        """activation_grad, and its column sums into ``dbias``. Fused: one pass over dy."""
+        if dbias is None:
+            return self.activation_grad(dy, y, activation, slope)
+        shapes.require_same("activation_grad_bias", dy=dy, y=y)
+        shapes.require_matrix("activation_grad_bias", dy=dy)
+        shapes.require_vector("activation_grad_bias", dy.shape[1], dy.dtype, dbias=dbias)
+        phi_of(activation)
+        return self._activation_grad_bias(dy, y, activation, float(slope), dbias)
+
+    def _activation_grad_bias(
+        self, dy: Array, y: Array, phi: str, slope: float, dbias: Array
+    ) -> Array:
+        da = self.activation_grad(dy, y, phi, slope)
+        self.sum_rows(da, out=dbias, accumulate=True)
+        return da
+
+    def maxout(self, a: Array, pieces: int) -> tuple[Array, Array]:
+        """
+        Maximum over groups of ``pieces`` neighbouring columns.
+
+        a is (batch, units · pieces). Returns y (batch, units) and the int32 index
+        (batch, units) of the first piece that attains it.
+        """
+        shapes.group_sizes("maxout", a, pieces)
+        return self._maxout(a, pieces)
+
+    def _maxout(self, a: Array, pieces: int) -> tuple[Array, Array]:
+        groups = a.reshape(len(a), -1, pieces)
+        index = groups.real.argmax(axis=2).astype(np.int32)
+        return np.take_along_axis(groups, index[:, :, None], axis=2)[:, :, 0], index
+
+    def maxout_spread(self, dy: Array, index: Array, pieces: int) -> Array:
+        """Backward of maxout: dy (batch, units) at the chosen pieces, 0 elsewhere."""
+        shapes.require_matrix("maxout_spread", dy=dy)
+        shapes.require_index("maxout_spread", dy.shape, index, pieces, self.looks)
+        return self._maxout_spread(dy, index, pieces)
+
+    def _maxout_spread(self, dy: Array, index: Array, pieces: int) -> Array:
+        batch, units = dy.shape
+        da = np.zeros((batch, units, pieces), dy.dtype)
+        np.put_along_axis(da, index[:, :, None], dy[:, :, None], axis=2)
+        return da.reshape(batch, units * pieces)
+
+    def maxout_pick(self, da: Array, index: Array, pieces: int) -> Array:
+        """Forward derivative of maxout: da (batch, units · pieces) at the chosen pieces."""
+        sizes = shapes.group_sizes("maxout_pick", da, pieces)
+        shapes.require_index("maxout_pick", sizes, index, pieces, self.looks)
+        return self._maxout_pick(da, index, pieces)
+
+    def _maxout_pick(self, da: Array, index: Array, pieces: int) -> Array:
+        groups = da.reshape(len(da), -1, pieces)
+        return np.take_along_axis(groups, index[:, :, None], axis=2)[:, :, 0]
+
+    def dropout(self, x: Array, keep: float, stream: Stream) -> Array:
+        """
+        x · mask / keep, where mask(i, j) = [uniform(i, j) < keep].
+
+        The mask follows from the stream and is never stored, so the backward pass
+        and the forward derivative are this same operation on dy and dx.
+        """
+        shapes.require_matrix("dropout", x=x)
+        shapes.require_keep(keep)
+        shapes.require_draw("dropout", x.shape, stream)
+        return self._dropout(x, float(keep), stream)
+
+    def _dropout(self, x: Array, keep: float, stream: Stream) -> Array:
+        mask = self.uniform(x.shape, stream, 0.0, 1.0, np.float32) < np.float32(keep)
+        return np.where(mask, x * (1 / keep), 0)
+
+    # -- joining and reducing -------------------------------------------------------------------
+
+    def concat_columns(self, a: Array, b: Array) -> Array:
+        """Join a (batch, p) and b (batch, q) into (batch, p + q)."""
+        shapes.require_joinable("concat_columns", a, b)
+        return self._concat_columns(a, b)
+
+    def _concat_columns(self, a: Array, b: Array) -> Array:
+        return np.concatenate([a, b], axis=1)
+
+    def columns(self, a: Array, start: int, stop: int) -> Array:
+        """Columns start … stop − 1 of a (batch, n), as a new array. ``start`` is fixed here."""
+        shapes.require_columns("columns", a, start, stop)
+        return self._columns(a, start, stop)
+
+    def _columns(self, a: Array, start: int, stop: int) -> Array:
+        return a[:, start:stop].copy()
+
+    def sum_rows(self, a: Array, *, out: Array | None = None, accumulate: bool = False) -> Array:
+        """Sum a (batch, n) over the batch: (n,)."""
+        shapes.require_matrix("sum_rows", a=a)
+        shapes.require_out("sum_rows", out, (a.shape[1],), a.dtype)
+        return self._sum_rows(a, out, accumulate)
+
+    def _sum_rows(self, a: Array, out: Array | None, accumulate: bool) -> Array:
+        return _deliver(a.sum(axis=0), out, accumulate)
+
+    def log_sigmoid_mean(self, logits: Array, sign: float) -> tuple[Array, Array]:
+        """
+        Mean of log σ(sign · logit), and its gradient. Fused: one pass.
+
+        σ(l) = D(x) for the logit l, so sign +1 is the mean of log D and sign −1
+        the mean of log(1 − D), finite for logits of any size. Returns the value,
+        shape (1,), and d value / d logits, of the shape of ``logits``.
+        """
+        shapes.require_floating("log_sigmoid_mean", logits=logits)
+        return self._log_sigmoid_mean(logits, float(sign))
+
+    def _log_sigmoid_mean(self, logits: Array, sign: float) -> tuple[Array, Array]:
+        signed = logits * sign
+        value = log_sigmoid(signed).mean(keepdims=True).reshape(1)
+        gradient = sigmoid(-signed) * (sign / logits.size)  # (log σ)′(l) = σ(−l)
+        return value, gradient
+
+    def softmax_cross_entropy(self, logits: Array, labels: Array) -> tuple[Array, Array]:
+        """
+        Mean over the batch of −Σₖ yₖ log pₖ, p = softmax(logits), and its gradient. Fused.
+
+        logits and labels are (batch, classes): y is one-hot, or any weights, of which those
+        that are 0 are dropped (0 · log 0 = 0). Returns the value, shape (1,), and d value /
+        d logits = (p Σₖ yₖ − y) / batch. Finite for logits of any size; −∞ is a class that
+        cannot be, +∞ or NaN makes its example's terms NaN.
+        """
+        shapes.require_same("softmax_cross_entropy", logits=logits, labels=labels)
+        shapes.require_matrix("softmax_cross_entropy", logits=logits)
+        return self._softmax_cross_entropy(logits, labels)
+
+    def _softmax_cross_entropy(self, logits: Array, labels: Array) -> tuple[Array, Array]:
+        # p is the same for logits less the largest of the row, and then no e^l overflows.
+        shifted = logits - _largest(logits)
+        log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        terms = labels * np.where(labels == 0, 0, log_p)
+        value = -terms.sum(axis=1).mean(keepdims=True)
+        gradient = (np.exp(log_p) * labels.sum(axis=1, keepdims=True) - labels) / len(logits)
+        return value, gradient
+
+    # -- random numbers (Philox4x32-10) ---------------------------------------------------------
+
+    def random_words(self, shape: tuple[int, int], stream: Stream) -> Array:
+        """uint32 words (rows, columns), the same on every backend."""
+        shapes.require_draw("random_words", shape, stream)
+        return self._random_words(shape, stream)
+
+    def _random_words(self, shape: tuple[int, int], stream: Stream) -> Array:
+        return philox_words(shape, stream)
+
+    def uniform(
+        self, shape: tuple[int, int], stream: Stream, low: float, high: float, dtype: Any
+    ) -> Array:
+        """low + (high − low) · u with 24-bit u in [0, 1), the same on every backend to rounding."""
+        shapes.require_dtype("uniform", dtype)
+        shapes.require_draw("uniform", shape, stream)
+        return self._uniform(shape, stream, float(low), float(high), dtype)
+
+    def _uniform(
+        self, shape: tuple[int, int], stream: Stream, low: float, high: float, dtype: Any
+    ) -> Array:
+        u = _unit(philox_words(shape, stream)).astype(dtype)
+        return u if (low, high) == (0.0, 1.0) else low + (high - low) * u
+
+    def normal(
+        self, shape: tuple[int, int], stream: Stream, mean: float, std: float, dtype: Any
+    ) -> Array:
+        """Normal numbers by Box–Muller on pairs of 24-bit uniforms; |value − mean| < 5.8 std."""
+        shapes.require_dtype("normal", dtype)
+        shapes.require_draw("normal", shape, stream)
+        return self._normal(shape, stream, float(mean), float(std), dtype)
+
+    def _normal(
+        self, shape: tuple[int, int], stream: Stream, mean: float, std: float, dtype: Any
+    ) -> Array:
+        rows, columns = shape
+        words = philox_words((rows, columns + columns % 2), stream)  # pairs of columns
+        u1, u2 = _unit(words[:, 0::2]), _unit(words[:, 1::2])
+        radius = np.sqrt(-2 * np.log(u1 + 2.0**-24))  # u1 + 2⁻²⁴ is in (0, 1]: the log is finite
+        pairs = np.stack([radius * np.cos(2 * np.pi * u2), radius * np.sin(2 * np.pi * u2)], axis=2)
+        values = mean + std * pairs.reshape(rows, -1)[:, :columns]
+        return np.ascontiguousarray(values, dtype=dtype)
+
+    def random_labels(self, rows: int, classes: int, stream: Stream) -> Array:
+        """int32 (rows,), uniform on 0 … classes − 1: floor(u · classes)."""
+        shapes.require_draw("random_labels", (rows, 1), stream)
+        shapes.require_classes("random_labels", classes)
+        return self._random_labels(rows, classes, stream)
+
+    def _random_labels(self, rows: int, classes: int, stream: Stream) -> Array:
+        u = _unit(philox_words((rows, 1), stream))[:, 0]
+        return np.floor(u * classes).astype(np.int32)
+
+    # -- data -----------------------------------------------------------------------------------
+
+    def gather_rows(self, data: Array, order: Array, start: int, count: int) -> Array:
+        """
+        Rows order[start], …, order[start + count − 1] of data (n, …); order is int32 (n,).
+
+        Where the host cannot look at the order, a row that data does not have comes as zeros.
+        """
+        shapes.require_rows("gather_rows", data, order, start, count, self.looks)
+        return self._gather_rows(data, order, start, count)
+
+    def _gather_rows(self, data: Array, order: Array, start: int, count: int) -> Array:
+        return data[order[start : start + count]]
+
+    def one_hot(self, labels: Array, classes: int, dtype: Any) -> Array:
+        """
+        (rows, classes) with a one where labels (rows,) say.
+
+        Where the host cannot look at the labels, one outside 0 … classes − 1 gives zeros.
+        """
+        shapes.require_labels("one_hot", labels, classes, self.looks)
+        shapes.require_dtype("one_hot", dtype)
+        return self._one_hot(labels, classes, dtype)
+
+    def _one_hot(self, labels: Array, classes: int, dtype: Any) -> Array:
+        return np.eye(classes, dtype=dtype)[labels]
+
+    # -- optimisers, over flat buffers ----------------------------------------------------------
+
+    def sgd_(
+        self,
+        params: Array,  # (n,)
+        grads: Array,  # (n,)
+        velocity: Array,  # (n,)
+        rate: float,
+        momentum: float,
+        nesterov: bool,
+    ) -> None:
+        """v ← μ v − rate · g; params += v, or with Nesterov params += μ v − rate · g."""
+        shapes.require_same("sgd_", params=params, grads=grads, velocity=velocity)
+        self._sgd_(params, grads, velocity, rate, momentum, nesterov)
+
+    def _sgd_(
+        self,
+        params: Array,
+        grads: Array,
+        velocity: Array,
+        rate: float,
+        momentum: float,
+        nesterov: bool,
+    ) -> None:
+        velocity[...] = momentum * velocity - rate * grads
+        params += momentum * velocity - rate * grads if nesterov else velocity
+
+    def adam_(
+        self,
+        params: Array,  # (n,)
+        grads: Array,  # (n,)
+        m: Array,  # (n,)
+        v: Array,  # (n,)
+        rate: float,
+        t: int,  # 1 at the first update
+        beta1: float,
+        beta2: float,
+        eps: float,
+    ) -> None:
+        """Adam (Kingma & Ba 2015, Algorithm 1), with both bias corrections."""
+        shapes.require_same("adam_", params=params, grads=grads, m=m, v=v)
+        shapes.require_update(t)
+        self._adam_(params, grads, m, v, rate, t, beta1, beta2, eps)
+
+    def _adam_(
+        self,
+        params: Array,
+        grads: Array,
+        m: Array,
+        v: Array,
+        rate: float,
+        t: int,
+        beta1: float,
+        beta2: float,
+        eps: float,
+    ) -> None:
+        m[...] = beta1 * m + (1 - beta1) * grads
+        v[...] = beta2 * v + (1 - beta2) * grads * grads
+        m_hat = m / (1 - beta1**t)
+        v_hat = v / (1 - beta2**t)
+        params -= rate * m_hat / (np.sqrt(v_hat) + eps)
+
+    def ema_(self, average: Array, params: Array, decay: float) -> None:
+        """average ← decay · average + (1 − decay) · params."""
+        shapes.require_same("ema_", average=average, params=params)
+        self._ema_(average, params, decay)
+
+    def _ema_(self, average: Array, params: Array, decay: float) -> None:
+        average[...] = decay * average + (1 - decay) * params
+
+
+OPERATIONS = tuple(
+    name for name, f in vars(Backend).items() if inspect.isfunction(f) and name[0] != "_"
+)
+"""The names of all operations."""
+
+COMPOSED = ("zeros", "linear", "activation_grad_bias")
+"""Those whose definition calls others and nothing else: it holds for arrays of any backend."""
+
+FLOPS = {
+    "adam_": 12, "sgd_": 4, "ema_": 3, "copy_": 0, "fill_": 0, "gather_rows": 0, "columns": 0,
+    "concat_columns": 0, "one_hot": 0, "random_words": 0, "random_labels": 0, "maxout_spread": 0,
+    "maxout_pick": 0, "activation_grad": 2, "activation_grad_bias": 3, "normal": 20, "uniform": 2,
+    "log_sigmoid_mean": 10, "softmax_cross_entropy": 10,
+}  # fmt: skip
+"""Nominal floating-point operations for each element of a result, where that is not 1."""
+
+
+def hook(operation: str) -> str:
+    """
+    Return the name of the method that a backend overrides to compute an operation.
+
+    Examples
+    --------
+    >>> hook("add"), hook("empty")  # nothing of empty is checked, so it has one method alone
+    ('_add', 'empty')
+    """
+    return f"_{operation}" if hasattr(Backend, f"_{operation}") else operation
+
+
+def definition(operation: str) -> Callable[..., Any]:
+    """Return how an operation is computed in NumPy."""
+    method: Callable[..., Any] = getattr(Backend, hook(operation))
+    return method
+
+
+def _largest(a: NDArray[Any]) -> Any:
+    """Largest entry of each row, (rows, 1); NaN where there is one."""
+    return np.take_along_axis(a, a.real.argmax(axis=1)[:, None], axis=1)
+
+
+def _unit(words: NDArray[Any]) -> Any:
+    """24-bit uniforms in [0, 1): exact in float32 too."""
+    return (words >> np.uint32(8)) * 2.0**-24
+
+
+def _deliver(result: NDArray[Any], out: NDArray[Any] | None, accumulate: bool) -> NDArray[Any]:
+    """Return ``result``, or write it or add it into ``out`` and return that."""
+    if out is None:
+        return np.ascontiguousarray(result)
+    if accumulate:
+        out += result
+    else:
+        out[...] = result
+    return out
