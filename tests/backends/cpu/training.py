@@ -44,7 +44,7 @@ def trainer(ops: Any, dtype: Any = np.float32) -> Trainer:
         G, D, rng.random((200, FEATURES)).astype(dtype),
         noise=Noise(NOISE), batch_size=BATCH, ema=0.99, seed=5,
         optimizer_g=Adam(1e-3), optimizer_d=SGD(1e-2, 0.5, nesterov=True),
-        labels=rng.integers(0, CLASSES, 200), classes=CLASSES,
+        labels=rng.integers(0, CLASSES, 200),
     )  # fmt: skip
 
 

@@ -323,7 +323,7 @@ def play(ops):
     t = Trainer(
         G, D, rng.random((11, FEATURES)), noise=Noise(WIDTH), batch_size=BATCH, seed=5, ema=0.9,
         optimizer_g=Adam(1e-2), optimizer_d=SGD(0.1, 0.5, nesterov=True),
-        labels=rng.integers(0, CLASSES, 11), classes=CLASSES, log_every=1,
+        labels=rng.integers(0, CLASSES, 11), log_every=1,
     )  # fmt: skip
     t.step()
     grads = {"grad D": t.D.grads_flat, "grad G": t.G.grads_flat}
