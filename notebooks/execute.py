@@ -118,6 +118,7 @@ def execute(text: str) -> str:
             notebook,
             kernel_manager_class=ThisPython,
             timeout=600,
+            startup_timeout=600,  # on a busy machine a kernel takes its time
             record_timing=False,
             coalesce_streams=True,
         )

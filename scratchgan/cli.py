@@ -273,24 +273,11 @@ def _print_exact(found: ExactGame | None) -> None:
 
 
 def _sample(options: argparse.Namespace) -> int:
-    import numpy as np
-
-    from scratchgan.files import write_atomically
     from scratchgan.run import open_run
-    from scratchgan.runs.render import save_figure
 
-    run = open_run(options.folder)
-    drawn = (options.n, options.seed, options.label, options.temperature)
-    label = "" if options.label is None else f"-label-{options.label}"
-    wide = "" if options.temperature == 1 else f"-temperature-{options.temperature:g}"
-    path = options.out or run.path / f"sample-seed-{options.seed}{label}{wide}.png"
-    if path.suffix == ".npy":
-        samples = run.samples(*drawn)
-        write_atomically(path, lambda stream: np.save(stream, samples))
-    elif path.suffix == ".png":
-        save_figure(path, run.figure(*drawn))
-    else:
-        raise ValueError(f"--out {path}: expected a name that ends in .png or .npy")
+    path = open_run(options.folder).write_samples(
+        options.out, options.n, options.seed, options.label, options.temperature
+    )
     print(f"{options.n:,} samples: {path}")
     return 0
 

@@ -1,4 +1,4 @@
-"""Every figure, as functions that return a Matplotlib Figure. Nothing here needs pyplot."""
+"""All figures: each function returns a Matplotlib Figure, without pyplot."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ __all__ = [
     "sigma_curve",
 ]
 
-# Okabe & Ito's colours tell apart for all kinds of colour vision; roles as in the
-# 2014 paper's Figure 1: p_data black dotted, p_g green, D blue dashed.
+# Okabe & Ito's colours can be told apart with all kinds of colour vision. Their roles are those
+# of Figure 1 in the 2014 paper: p_data black dotted, p_g green, D blue dashed.
 GREEN, BLUE, ORANGE, GREY = "#009E73", "#0072B2", "#D55E00", "#999999"
-# For several curves of one kind: they differ in dashes too, for print without colours.
-LARGEST = 10_000  # pixels of an image's side, images in a row, and the zoom
+LARGEST = 10_000  # limit of an image's height and width in pixels, of images in a row, of the zoom
+# Several curves of one kind also differ in their dashes, for print without colours.
 STYLES = ((BLUE, "-", "o"), (ORANGE, "--", "s"), (GREEN, "-.", "^"), ("black", ":", "D"))
 
 
@@ -50,7 +50,7 @@ def image_grid(
     samples: NDArray[Any], image_shape: tuple[int, int], columns: int = 10, zoom: int = 4
 ) -> Figure:
     """
-    Show images side by side, pixel for pixel, ``zoom`` screen pixels each.
+    Show images side by side; each pixel takes ``zoom`` × ``zoom`` screen pixels.
 
     Parameters
     ----------
@@ -62,9 +62,9 @@ def image_grid(
     Raises
     ------
     ShapeError
-        If the samples are no images of that shape.
+        If the samples are not images of that shape.
     ValueError
-        If an argument is of another kind.
+        If another argument is invalid.
     """
     image_shape, zoom = _shape(image_shape), checks.whole("", "zoom", zoom, 1, LARGEST)
     columns = checks.whole("", "columns", columns, 1, LARGEST)
@@ -76,22 +76,23 @@ def nearest_grid(
     samples: NDArray[Any], nearest: NDArray[Any], image_shape: tuple[int, int], zoom: int = 4
 ) -> Figure:
     """
-    Show samples in rows, and at the end of each the training image nearest to its last sample.
+    Show samples in rows; at the end of each row is the training image nearest to its last sample.
 
-    As Fig. 2 of Goodfellow et al. 2014. The training images stand apart, in orange frames.
+    The figure follows Fig. 2 of Goodfellow et al. 2014. The training images have orange frames.
 
     Parameters
     ----------
     samples : array (rows · columns, height · width), values in [0, 1]
     nearest : array (rows, height · width)
-        Of samples number columns − 1, 2 columns − 1, …; ``metrics.nearest`` finds them.
+        The images nearest to samples columns − 1, 2 columns − 1, …; ``metrics.nearest`` finds
+        them.
     image_shape : (height, width)
     zoom : int
 
     Raises
     ------
     ShapeError
-        If the samples do not make rows of one length, or are no images of that shape.
+        If the samples do not fill rows of equal length, or are not images of that shape.
     """
     image_shape, zoom = _shape(image_shape), checks.whole("", "zoom", zoom, 1, LARGEST)
     samples = _images("samples", samples, image_shape)
@@ -99,8 +100,8 @@ def nearest_grid(
     rows = len(nearest)
     if rows == 0 or len(samples) == 0 or len(samples) % rows:
         raise ShapeError(
-            f"{len(samples)} samples and {rows} nearest images; expected the same number of"
-            " samples for each nearest image, beside the last of which it is shown"
+            f"{len(samples)} samples and {rows} nearest images; expected a whole number of samples"
+            " for each nearest image"
         )
     left = _page(samples, image_shape, len(samples) // rows)
     right = _page(nearest, image_shape, 1)
@@ -119,15 +120,16 @@ def label_grid(
     zoom: int = 4,
 ) -> Figure:
     """
-    Show what a conditional generator makes of each label: one label a row, its name beside it.
+    Show the samples of a conditional generator, one row for each label, with the label's name.
 
-    As Fig. 2 of Mirza & Osindero 2014. Of each label the first ``columns`` samples are shown.
+    The figure follows Fig. 2 of Mirza & Osindero 2014. It shows the first ``columns`` samples of
+    each label.
 
     Parameters
     ----------
     samples : array (n, height · width), values in [0, 1]
     labels : integer array (n,)
-        What the generator was asked for; ``Generator.labels_for`` has it.
+        The labels that were given to the generator; ``Generator.labels_for`` returns them.
     image_shape : (height, width)
     label_names : sequence of str
     columns, zoom : int
@@ -135,7 +137,7 @@ def label_grid(
     Raises
     ------
     ShapeError
-        If there is not one label for each sample, or they are no images of that shape.
+        If there is not one label for each sample, or the samples are not images of that shape.
     """
     image_shape, zoom = _shape(image_shape), checks.whole("", "zoom", zoom, 1, LARGEST)
     columns = checks.whole("", "columns", columns, 1, LARGEST)
@@ -151,7 +153,7 @@ def label_grid(
         of_label = samples[labels == row][:columns]
         images[: len(of_label)] = of_label
     page = _page(shown.reshape(-1, samples.shape[1]), image_shape, columns)
-    margin = 14 + 8 * max(map(len, label_names))  # screen pixels: a letter of 10 points takes 8
+    margin = 14 + 8 * max(map(len, label_names))  # screen pixels; a letter of 10 points takes 8
     figure = _picture(page, zoom, margin)
     across, up = 100 * figure.get_size_inches()
     for row, name in enumerate(label_names):
@@ -183,7 +185,7 @@ def _images(name: str, given: object, image_shape: tuple[int, int], rows: int = 
 
 
 def _page(samples: NDArray[Any], image_shape: tuple[int, int], columns: int) -> NDArray[Any]:
-    """Images side by side, with a gap of one pixel around each, in which the page is 0."""
+    """Return images side by side, with a gap of one pixel around each, where the page is 0."""
     height, width = image_shape
     rows = -(-len(samples) // columns)
     page: NDArray[Any] = np.zeros((rows * (height + 1) + 1, columns * (width + 1) + 1))
@@ -194,14 +196,14 @@ def _page(samples: NDArray[Any], image_shape: tuple[int, int], columns: int) -> 
 
 
 def _picture(page: NDArray[Any], zoom: int, margin: int = 0) -> Figure:
-    """A page, (height, width) or (height, width, 3), as a figure; ``margin`` is left white."""
+    """Return a page, (height, width) or (height, width, 3), as a figure with a white margin."""
     from matplotlib.figure import Figure
 
     page = page.repeat(zoom, axis=0).repeat(zoom, axis=1)
     height, width = page.shape[0], page.shape[1] + margin
     figure = Figure(figsize=(width / 100, height / 100), dpi=100)
-    figure.set_layout_engine("none")  # whatever the reader's own settings are
-    # In axes, though figimage would do: a notebook shows no figure without them.
+    figure.set_layout_engine("none")  # overrides the user's settings
+    # figimage would need no axes, but a notebook shows no figure without axes.
     axes = figure.add_axes((margin / width, 0, 1 - margin / width, 1))
     axes.imshow(page, cmap="gray", vmin=0, vmax=1, interpolation="none", aspect="auto")
     axes.set_axis_off()
@@ -212,11 +214,11 @@ def sample_scatter(
     samples: NDArray[Any], data: NDArray[Any] | None = None, title: str = ""
 ) -> Figure:
     """
-    Show samples in the plane, over the data where they are given.
+    Show samples in the plane, in front of the data if these are given.
 
-    Both axes go from −r to r, with r = 1.3 × the largest coordinate of the data. Where the data are
-    farther from 0 than they are wide, an axis shows where they are. What is NaN or infinite is not
-    drawn.
+    Both axes go from −r to r, where r is 1.3 times the largest coordinate of the data. If the
+    data are farther from 0 than they are wide, the axis covers only the data. Points that are NaN
+    or infinite are not drawn.
 
     Parameters
     ----------
@@ -226,7 +228,7 @@ def sample_scatter(
     Raises
     ------
     ShapeError
-        If the points are none of the plane, or there are none.
+        If the arrays are not (n, 2), or have no points.
     """
     samples = checks.array("", "samples", samples, (None, 2), rows=1)
     figure, axes = _figure(4.8, 4.8)
@@ -247,7 +249,7 @@ def sample_scatter(
 
 
 def _side(values: NDArray[Any]) -> tuple[float, float] | None:
-    """Limits of an axis for values that are farther from 0 than they are wide; None for others."""
+    """Return the limits of an axis for values farther from 0 than they are wide, else None."""
     finite = values[np.isfinite(values)]
     low, high = float(finite.min(initial=np.inf)), float(finite.max(initial=-np.inf))
     width = high - low
@@ -257,7 +259,7 @@ def _side(values: NDArray[Any]) -> tuple[float, float] | None:
 
 
 def _farthest(points: NDArray[Any]) -> float:
-    """The largest finite coordinate, or 1 where there is none but 0."""
+    """Return the largest finite absolute coordinate, or 1 if that is 0."""
     return float(np.abs(points[np.isfinite(points)]).max(initial=0)) or 1.0
 
 
@@ -286,30 +288,30 @@ def sample_density(
     p_data : callable
         Density of the data at points (n,).
     D : callable
-        What is read from D's outputs at points (n,).
+        The game's reading of D's outputs at points (n,).
     limits : (low, high)
-        Of the x axis.
+        Limits of the x axis.
     title : str
     reading : Reading
-        What D's numbers are: the game's ``reading``.
+        The meaning of D's numbers: the game's ``reading``.
 
     Raises
     ------
     ShapeError
-        If the samples are none of a line, or there are none.
+        If the samples are not (n,) or (n, 1), or there are none.
     ValueError
-        If the limits are no two numbers in that order, or a density or D is no function.
+        If the limits are not two increasing numbers, or p_data or D is not a function.
     """
     samples = _line(samples)
     for name, function in (("p_data", p_data), ("D", D)):
         checks.function("", name, function, "a function of points (n,)")
     low, high = checks.array("", "limits", limits, (2,), finite=True).tolist()
     if not low < high:
-        raise ValueError(f"limits are ({low:g}, {high:g}); expected the lower one first")
+        raise ValueError(f"limits are ({low:g}, {high:g}); expected the lower limit first")
     figure, axes = _figure()
     x = np.linspace(low, high, 400)
     density = p_data(x)
-    # By the number of all samples, inside the limits or not: a collapsed G must look like one.
+    # Divide by the number of all samples, inside the limits or not, so that a collapse is visible.
     share = np.full(samples.size, 80 / (samples.size * (high - low)))
     axes.hist(
         samples, bins=80, range=(low, high), weights=share,
@@ -337,9 +339,9 @@ def sample_density(
 
 def histogram(samples: NDArray[Any], data: NDArray[Any] | None = None, title: str = "") -> Figure:
     """
-    Show samples on a line, (n,) or (n, 1), as a histogram, and the data where they are given.
+    Show a histogram of samples on a line, (n,) or (n, 1), and of the data if these are given.
 
-    What is not finite is not drawn.
+    Values that are not finite are not drawn.
     """
     figure, axes = _figure()
     for values, colour, label in ((data, GREY, "data"), (samples, GREEN, "G(z)")):
@@ -353,22 +355,22 @@ def histogram(samples: NDArray[Any], data: NDArray[Any] | None = None, title: st
 
 def losses(history: Sequence[dict[str, float]], games: Games) -> Figure:
     """
-    Show what both players reached, and what D made of real and of generated examples.
+    Show the values of both players, and D's mean outputs on real and on generated examples.
 
-    Lines for the optimum stand where the game knows one, over the iterations in which it is
-    played. Games that read D's outputs differently have an axis each.
+    If a game knows its optimum, a dotted line shows it over the iterations in which the game is
+    played. Games with different readings of D's outputs have separate axes.
 
     Parameters
     ----------
     history : sequence of dict
-        Records as ``Trainer.record`` makes them.
-    games : str, Game, or mapping of them by the iteration from which each is played
-        What was played, such as ``trainer.games``.
+        Records from ``Trainer.record``.
+    games : str, Game, or mapping from a first iteration to a str or Game
+        The games that were played, such as ``trainer.games``.
 
     Raises
     ------
     ValueError
-        If a record has no ``step``, or for what is no game.
+        If a record has no ``step``, or if ``games`` is not valid.
     """
     _require_records("history", history, ("step",))
     from matplotlib.figure import Figure
@@ -408,11 +410,11 @@ def losses(history: Sequence[dict[str, float]], games: Games) -> Figure:
 
 
 Span: TypeAlias = tuple[float, float] | None
-"""From which iteration to which; None is the whole figure."""
+"""The first and the last iteration; None is the whole figure."""
 
 
 def _played(games: Mapping[int, Game], last: float) -> list[tuple[Game, Span]]:
-    """Return the games up to an iteration; those with one optimum and one reading count as one."""
+    """Return the games up to an iteration; consecutive games with equal lines count as one."""
     found: list[tuple[Game, Span]] = []
     begun = [(start, game) for start, game in games.items() if start == 0 or start < last]
     ends = [start for start, _ in begun[1:]] + [max(last, 1)]
@@ -431,7 +433,7 @@ def _draws(game: Game) -> object:
 
 
 def _level(axes: Axes, height: float, span: Span, label: str) -> None:
-    """Draw a dotted line; two of one name have one entry in the legend."""
+    """Draw a dotted line; two lines with the same label share one entry in the legend."""
     known = axes.get_legend_handles_labels()[1]
     named = "_nolegend_" if label in known else label
     if span is None:
@@ -452,17 +454,17 @@ def _require_records(name: str, records: object, keys: tuple[str, ...]) -> None:
 
 def sigma_curve(curves: Mapping[str, Sequence[Sequence[float]]]) -> Figure:
     """
-    Show Parzen estimates over their width σ, with a ring at the width that is chosen.
+    Show Parzen log-likelihoods over the width σ, with a ring at the chosen width.
 
     Parameters
     ----------
     curves : mapping of name to pairs (σ, mean log-likelihood in nats)
-        ``Parzen.curve``, or what a result file holds of it.
+        ``Parzen.curve``, or the same pairs from a result file.
 
     Raises
     ------
     ShapeError
-        If a curve is no list of pairs.
+        If a curve is not a list of pairs.
     """
     checks.instance("", "curves", curves, Mapping, "a mapping of name to curve")
     pairs = {name: checks.array("", name, c, (None, 2), rows=1) for name, c in curves.items()}
@@ -490,17 +492,17 @@ def over_epochs(
     lower_is_better: bool = False,
 ) -> Figure:
     """
-    Show a measure over the epochs of one or more runs, with a ring at the best of each.
+    Show a measure over the epochs of one or more runs, with a ring at each run's best value.
 
     Parameters
     ----------
     records : mapping of name to records
-        Each with ``epoch`` and ``score``, and ``error`` where there is one, which is shown as a
-        band; as a run keeps them. A score that is NaN leaves a gap.
+        A run's records. Each has ``epoch`` and ``score``, and may have ``error``, which is shown
+        as a band. A score that is NaN leaves a gap.
     ylabel : str
-        What the score is, and its unit.
+        The name of the score and its unit.
     levels : mapping of name to score, optional
-        Drawn as dotted lines: what real examples score, or a paper's figure.
+        Scores that are drawn as dotted lines, such as those of real examples or of a paper.
     lower_is_better : bool
 
     Raises
@@ -540,4 +542,4 @@ def over_epochs(
 
 
 def _number(value: float) -> str:
-    return f"{value:.4g}".replace("-", "−")  # as Matplotlib writes it at its axes
+    return f"{value:.4g}".replace("-", "−")  # the minus sign of Matplotlib's axes

@@ -6,11 +6,13 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan import checks, plots
 from scratchgan.backends import Purpose, Stream
 from scratchgan.data import Dataset, load
+from scratchgan.files import as_path, write_atomically
 from scratchgan.gan import Generator, Trainer
 from scratchgan.progress import Progress
 from scratchgan.runs import (
@@ -21,7 +23,7 @@ from scratchgan.runs import (
     load_trainer,
     resume_run,
 )
-from scratchgan.runs.render import sample_figure, samples_in_plane
+from scratchgan.runs.render import sample_figure, samples_in_plane, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -122,6 +124,35 @@ class Run:
         """Return a picture of ``samples``: a grid of images, or points."""
         samples, shape = self.samples(n, seed, label, temperature), self.config.image_shape
         return samples_in_plane(samples) if shape is None else sample_figure(samples, shape)
+
+    def write_samples(
+        self,
+        path: Path | str | None = None,
+        n: int = 100,
+        seed: int = 0,
+        label: int | None = None,
+        temperature: float = 1.0,
+    ) -> Path:
+        """
+        Write ``samples`` as a picture (.png) or an array (.npy); return the file's path.
+
+        Without a path that is sample-seed-N.png in the run's folder.
+        """
+        if path is None:
+            of_label = "" if label is None else f"-label-{label}"
+            wide = "" if temperature == 1 else f"-temperature-{temperature:g}"
+            path = self.path / f"sample-seed-{seed}{of_label}{wide}.png"
+        path = as_path("write_samples", path)
+        if path.suffix == ".npy":
+            samples = self.samples(n, seed, label, temperature)
+            write_atomically(path, lambda stream: np.save(stream, samples))
+        elif path.suffix == ".png":
+            save_figure(path, self.figure(n, seed, label, temperature))
+        else:
+            raise ValueError(
+                f"samples are written to {path}; expected a name that ends in .png or .npy"
+            )
+        return path
 
     def losses(self) -> Figure:
         """Return the figure of ``history``."""

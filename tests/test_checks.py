@@ -96,7 +96,10 @@ class Table:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (Table(), "a Table of shape (3, 2); expected a NumPy array of numbers (give .to_numpy()"),
+        (
+            Table(),
+            "a Table of shape (3, 2); expected a NumPy array of numbers (convert it with .to_nu",
+        ),
         ("abc", "'abc'; expected a NumPy array"),
         (None, "None; expected a NumPy array"),
         ([[1.0], [1.0, 2.0]], "expected rows of equal length"),

@@ -20,7 +20,7 @@ def shell(command, folder):
     command = command.replace("scratchgan", f"'{sys.executable}' -m scratchgan", 1)
     return subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"],
-        cwd=folder, capture_output=True, text=True, timeout=120,
+        cwd=folder, capture_output=True, text=True, timeout=600,
         # Buffered, as it is unless asked otherwise: what fails then fails at the end.
         env={**os.environ, "SCRATCHGAN_QUIET": "1", "PYTHONUNBUFFERED": ""},
     )  # fmt: skip
@@ -152,7 +152,7 @@ def test_closed_places_are_taken(tmp_path):
         " sys.exit(run_command('it', lambda: os.open('f', os.O_CREAT | os.O_WRONLY)))"
     )
     run = ["bash", "-c", '"$0" -c "$1" <&- >&- 2>&-', sys.executable, code]
-    assert subprocess.run(run, cwd=tmp_path, timeout=60, check=False).returncode >= 3
+    assert subprocess.run(run, cwd=tmp_path, timeout=600, check=False).returncode >= 3
 
 
 def test_no_streams_at_all(monkeypatch):

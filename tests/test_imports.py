@@ -51,7 +51,9 @@ BELOW = {
 BELOW["runs"] = CORE | {
     "data", "fields", "files", "gan", "metrics", "nn", "plots", "recipes",
 }  # fmt: skip
-BELOW["run"] = CORE | {"data", "exact", "gan", "metrics", "plots", "progress", "runs"}
+BELOW["run"] = CORE | {
+    "data", "exact", "files", "gan", "metrics", "plots", "progress", "runs",
+}  # fmt: skip
 BELOW["api"] = CORE | {"data", "games", "gan", "gradcheck", "nn", "optim", "recipes", "run"}
 BELOW["workshop"] = CORE | {
     "data", "fields", "files", "gan", "metrics", "nn", "optim", "plots", "recipes", "runs",

@@ -32,5 +32,5 @@ def test_a_container_and_a_limited_process_have_less(tmp_path, monkeypatch):
         "import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 32, 1 << 32))\n"
         "from scratchgan.limits import memory; print(memory() <= 1 << 32)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
     assert done.stdout == "True\n", done.stderr

@@ -47,6 +47,7 @@ def peak_of(work):
 
 @linux
 @pytest.mark.parametrize("name", WORK)
+@pytest.mark.slow
 def test_full_size(name):
     assert peak_of(WORK[name]) <= GIGABYTE
 

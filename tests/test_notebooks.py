@@ -617,6 +617,7 @@ def test_the_data_that_a_notebook_loads_are_found():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.notebooks
 @every_notebook
 def test_a_notebook_and_its_solutions_execute(path, run, tmp_path, monkeypatch):
@@ -635,6 +636,7 @@ def test_a_notebook_and_its_solutions_execute(path, run, tmp_path, monkeypatch):
     assert kinds(now)[:count] == kinds(committed)
 
 
+@pytest.mark.slow
 @pytest.mark.notebooks
 def test_two_executions_are_identical_to_the_byte(run, tmp_path):
     """Of one notebook that is committed, and of a small one that starts from nothing."""
@@ -643,7 +645,7 @@ def test_two_executions_are_identical_to_the_byte(run, tmp_path):
     for path in twice:
         path.parent.mkdir()
         path.write_text(source, encoding="utf-8")
-        done = run(path, written(good(), path.parent / "small.ipynb"))
+        done = run("--budget", "inf", path, written(good(), path.parent / "small.ipynb"))
         assert done.returncode == 0, done.stderr
     one, two = ([p.read_bytes() for p in sorted(t.parent.iterdir())] for t in twice)
     assert one == two
@@ -652,6 +654,7 @@ def test_two_executions_are_identical_to_the_byte(run, tmp_path):
     assert problems(small, 7) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.notebooks
 def test_what_the_script_refuses(run, tmp_path):
     raising = written(build(("markdown", "x"), ("code", "1 / 0")), tmp_path / "raising.ipynb")
@@ -668,8 +671,8 @@ def test_what_the_script_refuses(run, tmp_path):
     done = run("--budget", "0.01", small)
     assert done.returncode == 1
     assert "are allowed" in done.stderr
-    assert run(small).returncode == 0
-    assert run("--check", small).returncode == 0
+    assert run("--budget", "inf", small).returncode == 0
+    assert run("--budget", "inf", "--check", small).returncode == 0
     notebook = json.loads(small.read_text())
     notebook["cells"][1]["outputs"] = [stream("backend: reference\n")]
     done = run("--check", written(notebook, small))

@@ -1,50 +1,35 @@
 """
-What an object says of itself, as a value that can be compared with what it says later.
+A fingerprint of objects: a value that changes when the objects change.
 
-A recorded iteration is right as long as nothing that it was computed from has changed. The
-arrays of the game are read anew each time it is replayed; this module looks at the rest: at
-settings, and at what Python code of a user's (a layer, a game, a schedule) can see.
+A recorded iteration is right as long as nothing that it depends on has changed. A replay reads the
+arrays of the game each time. This module detects changes of everything else: of settings, and of
+what a user's own Python code (a layer, a game, a schedule) can see.
 """
 
 from __future__ import annotations
 
-import dis
 import functools
 import itertools
 import random
-import sys
-from collections import deque
 from collections.abc import Iterable
-from types import (
-    BuiltinMethodType,
-    CodeType,
-    FunctionType,
-    MappingProxyType,
-    MemberDescriptorType,
-    MethodType,
-    ModuleType,
-)
+from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from scratchgan.backends import Backend
+from scratchgan.gan import parts
+from scratchgan.gan.parts import CONTAINERS, LONG, PLAIN
 
 __all__ = ["Same", "difference", "fingerprint"]
 
-SMALL = 2**16  # bytes: arrays up to here are compared by their values
-LONG = 256  # elements: longer lists and the like are not looked into
-MOST = 5000  # objects of one fingerprint; there, a graph of unknown size is cut off
-
-PLAIN = frozenset({bool, int, str, bytes, type(None), type(Ellipsis)})
-CONTAINERS = (list, tuple, deque, dict, MappingProxyType, set, frozenset)
+SMALL = 2**16  # bytes: arrays up to this size are compared by their values
+MOST = 5000  # objects of one fingerprint; the rest of a larger graph is not looked into
 PLACES = tuple(f"[{i}]" for i in range(LONG))  # names of elements
-# Modules, not a user's, whose objects are looked into: their attributes are what a user put there.
-OPEN = frozenset({"scratchgan", "argparse", "collections", "functools", "os", "types"})
 
 
 class Same:
-    """Stands for an object of which no more is known than whether it is the same; keeps it."""
+    """Stands for an object that is only compared by identity; it keeps the object alive."""
 
     def __init__(self, thing: object) -> None:
         self.thing = thing
@@ -57,7 +42,7 @@ class Same:
 
 
 class Node(NamedTuple):
-    """An object by its parts, each with a name for whoever reads of a difference."""
+    """An object by its parts; each part has a name, to report a difference."""
 
     kind: Any
     names: tuple[str, ...]
@@ -66,15 +51,15 @@ class Node(NamedTuple):
 
 def fingerprint(things: dict[str, Any], same: Iterable[object] = ()) -> Node:
     """
-    Return a value that is equal to a later one if the things still say the same of themselves.
+    Return a value that equals a later one as long as nothing visible in the things changes.
 
-    Of those in ``same`` it is only asked whether they are the same objects.
+    The objects in ``same`` are only compared by identity.
 
-    Looked at are numbers, texts, arrays of up to 64 KiB, and what holds them: lists, dicts and
-    sets, attributes (in ``__dict__`` or ``__slots__``), attributes of classes, a function's
-    default arguments, its closure and the globals that it names, the state of random generators.
-    Of all else, and of what is only reached through Python's own modules, installed packages or
-    scratchgan, no more is compared than whether it is the same object.
+    Compared by value are numbers, strings and arrays of up to 64 KiB, and everything that holds
+    them: lists, dicts and sets; attributes (in ``__dict__`` or ``__slots__``) and attributes of
+    classes; a function's default arguments, closure and the globals that it names; and the state
+    of random generators. All other objects are only compared by identity, and so is what is only
+    reached through Python's own modules, installed packages or scratchgan.
 
     Examples
     --------
@@ -95,7 +80,7 @@ def fingerprint(things: dict[str, Any], same: Iterable[object] = ()) -> Node:
 
 
 def difference(a: Any, b: Any) -> str:
-    """Return the name of the first part in which two fingerprints differ, "" for the whole."""
+    """Return the name of the first part that differs, or "" if no part is named."""
     if isinstance(a, Node) and isinstance(b, Node) and a[:2] == b[:2]:
         for name, one, other in zip(a.names, a.parts, b.parts, strict=True):
             if one != other:
@@ -104,17 +89,17 @@ def difference(a: Any, b: Any) -> str:
 
 
 class _Walk:
-    """One fingerprint being taken."""
+    """The walk through all objects of one fingerprint."""
 
     def __init__(self) -> None:
-        self._seen: dict[int, tuple[int, Any]] = {}  # number, and the object, to keep its id
+        self._seen: dict[int, tuple[int, Any]] = {}  # id → number and object (which keeps its id)
 
     def of(self, thing: Any) -> Any:
         kind = type(thing)
         if kind in PLAIN:
             return kind, thing  # True is not 1
         if kind is float:
-            return kind, repr(thing)  # exact; −0 is not 0, and NaN is NaN
+            return kind, repr(thing)  # exact; tells −0 from 0, and NaN equals NaN
         again = self._seen.get(id(thing))
         if again is not None:
             return Same, again[0]
@@ -130,7 +115,7 @@ class _Walk:
         return Same(thing)
 
     def _array(self, a: Any, kind: type) -> Any:
-        """The values of a small array; of another, which it is."""
+        """The values of a small array; a large one is only compared by identity."""
         if a.nbytes > SMALL or a.dtype.hasobject:
             return Same(a)
         return a.dtype.str, a.shape, a.tobytes()
@@ -147,20 +132,18 @@ class _Walk:
         return repr(thing)
 
     def _shown(self, thing: Any, kind: type) -> Any:
-        """Elements, attributes, and for a user's object what its class has."""
-        named = self._elements(thing) | _inside(thing) | _attributes(thing, kind)
-        if _is_users(kind):
-            named[f" (class {kind.__name__})"] = kind
+        """An object by its parts: elements, attributes and its class."""
+        named = parts.shown(thing, kind)
         return self._named((Same(kind), *self._itself(thing, kind, named)), named)
 
     def _box(self, thing: Any, kind: type) -> Any:
-        """One of scratchgan's own objects: its attributes."""
+        """One of scratchgan's own objects, by its attributes."""
         own = vars(thing)
-        # As ``of``, which it calls for all but the plain ones: this is most of a fingerprint.
-        parts = [
+        # Most of the time goes here, so the plain branch of ``of`` is repeated without a call.
+        values = [
             (type(each), each) if type(each) in PLAIN else self.of(each) for each in own.values()
         ]
-        return Node(Same(kind if own else thing), _dotted(tuple(own)), tuple(parts))
+        return Node(Same(kind if own else thing), _dotted(tuple(own)), tuple(values))
 
     def _list(self, thing: Any, kind: type) -> Any:
         """A list or a tuple."""
@@ -171,64 +154,30 @@ class _Walk:
     def _named(self, kind: Any, named: dict[str, Any]) -> Node:
         return Node(kind, tuple(named), tuple(map(self.of, named.values())))
 
-    def _elements(self, thing: Any) -> dict[str, Any]:
-        """What a container holds, in its order."""
-        if not isinstance(thing, CONTAINERS) or len(thing) > LONG:
-            return {}
-        if not isinstance(thing, dict | MappingProxyType):
-            return {} if isinstance(thing, set | frozenset) else _numbered(thing)
-        keys = list(thing)
-        if all(type(key) in PLAIN for key in keys):
-            return {f"[{key!r}]": thing[key] for key in keys}
-        return _numbered([item for key in keys for item in (key, thing[key])])
-
     def _itself(self, thing: Any, kind: type, named: dict[str, Any]) -> tuple[Any, ...]:
-        """What an object has besides its parts; of one that shows nothing, that it is the same."""
+        """What identifies an object besides its named parts; without parts, its identity."""
         if isinstance(thing, set | frozenset) and len(thing) <= LONG:
             return (frozenset(map(self.of, thing)),)
         if isinstance(thing, CONTAINERS):
             return (len(thing), Same(thing) if len(thing) > LONG else None)
-        if isinstance(thing, int | float | complex | str | bytes):  # of a class of its own
+        if isinstance(thing, int | float | complex | str | bytes):  # of a subclass
             return (_plain(thing),)
         if named and kind.__module__ != "builtins":
             return ()
         return _bytes_of(thing) or (Same(thing),)
 
     def _class(self, kind: type, _: type) -> Any:
-        """A user's class: its attributes and functions, with those of its bases."""
-        if not _is_users(kind):
-            return Same(kind)
-        named = {
-            f".{name}": value
-            for each in reversed(kind.__mro__)
-            if _is_users(each)
-            for name, value in vars(each).items()
-            if not name.startswith("__") or isinstance(value, FunctionType)
-        }
-        return self._named(Same(kind), named)
+        return self._named(Same(kind), parts.of_class(kind)) if parts.is_users(kind) else Same(kind)
 
     def _function(self, function: FunctionType, _: type) -> Any:
-        """A user's function: its code, and what it finds outside its arguments."""
-        if not _is_users(function):
+        if not parts.is_users(function):
             return Same(function)
-        code, found = function.__code__, function.__globals__
-        names, attributes = _names(code)
-        named = {f".{name}": value for name, value in vars(function).items()}
-        if function.__defaults__ or function.__kwdefaults__:
-            named["'s defaults"] = function.__defaults__, function.__kwdefaults__
-        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-            named[f": {name}"] = _content(cell)
-        for name in names:
-            if isinstance(found.get(name), ModuleType):
-                named |= _of_module(f": {name}", found[name], attributes)
-            elif name in found:
-                named[f": {name}"] = found[name]
-        return self._named(Same(code), named)
+        return self._named(Same(function.__code__), parts.of_function(function))
 
 
 @functools.lru_cache(maxsize=1024)
 def _way(kind: type) -> Any:
-    """How objects of a class are looked at."""
+    """The method of the walk for objects of a class."""
     if kind in (list, tuple):
         return _Walk._list
     for kinds, way in (
@@ -251,12 +200,8 @@ def _dotted(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f".{name}" for name in names)
 
 
-def _numbered(things: Any) -> dict[str, Any]:
-    return {f"[{i}]": value for i, value in enumerate(things)}
-
-
 def _plain(thing: Any) -> Any:
-    """The value of an object whose class derives from a plain one."""
+    """The value of an object whose class is a subclass of a plain one."""
     if isinstance(thing, float | complex):
         return repr(complex(thing))
     if isinstance(thing, int):
@@ -265,95 +210,9 @@ def _plain(thing: Any) -> Any:
 
 
 def _bytes_of(thing: Any) -> tuple[bytes, ...]:
-    """The bytes of what is memory and no more: a bytearray, an array of ``array``, of ctypes."""
+    """The bytes of an object that is only memory: a bytearray, an ``array``, one of ctypes."""
     try:
         memory = memoryview(thing)
     except TypeError:
         return ()
     return (memory.tobytes(),) if memory.nbytes <= SMALL else ()
-
-
-def _inside(thing: Any) -> dict[str, Any]:
-    """What some of Python's own objects hold that is no attribute in ``__dict__``."""
-    if isinstance(thing, MethodType):
-        return {"": thing.__self__, "()": thing.__func__}
-    if isinstance(thing, BuiltinMethodType):
-        return {} if isinstance(thing.__self__, ModuleType) else {"": thing.__self__}
-    if isinstance(thing, staticmethod | classmethod):
-        return {"": thing.__func__}
-    if isinstance(thing, property):
-        return {"": thing.fget}
-    if isinstance(thing, functools.partial):
-        return {"": thing.func, " arguments": thing.args, " keywords": thing.keywords}
-    return {}
-
-
-def _attributes(thing: Any, kind: type) -> dict[str, Any]:
-    """What is in ``__dict__`` and in ``__slots__``."""
-    if not (_is_users(kind) or kind.__module__.partition(".")[0] in OPEN):
-        return {}
-    found = {f".{name}": getattr(thing, name) for name in _slots(kind) if hasattr(thing, name)}
-    return found | {f".{name}": value for name, value in getattr(thing, "__dict__", {}).items()}
-
-
-@functools.lru_cache(maxsize=1024)
-def _slots(kind: type) -> tuple[str, ...]:
-    """Names of the attributes for which a user's class or a base of it has a place of its own."""
-    return tuple(
-        name
-        for each in kind.__mro__
-        if _is_users(each)
-        for name, value in vars(each).items()
-        if isinstance(value, MemberDescriptorType)
-    )
-
-
-def _content(cell: Any) -> Any:
-    """What a closure's variable holds; it may hold nothing yet."""
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return None
-
-
-def _of_module(path: str, module: ModuleType, attributes: frozenset[str]) -> dict[str, Any]:
-    """What a function that names a module, and these attributes, can take from it."""
-    found: dict[str, Any] = {}
-    for name in sorted(attributes & vars(module).keys()):
-        value = vars(module)[name]
-        if isinstance(value, ModuleType):
-            found |= _of_module(f"{path}.{name}", value, attributes - {name})
-        else:
-            found[f"{path}.{name}"] = value
-    return found
-
-
-@functools.lru_cache(maxsize=4096)
-def _names(code: CodeType) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Globals that a function names, and all attributes; with those of functions inside it."""
-    names = {
-        instruction.argval
-        for instruction in dis.get_instructions(code)
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME")
-    }
-    attributes = set(code.co_names)
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            its_names, its_attributes = _names(inner)
-            names.update(its_names)
-            attributes |= its_attributes
-    return tuple(sorted(names)), frozenset(attributes)
-
-
-def _is_users(thing: Any) -> bool:
-    """Whether a class or a function is neither scratchgan's, nor Python's, nor of a package."""
-    return _module_is_users(getattr(thing, "__module__", None) or "builtins")
-
-
-@functools.lru_cache(maxsize=4096)
-def _module_is_users(name: str) -> bool:
-    root = name.partition(".")[0]
-    if root == "scratchgan" or root in sys.stdlib_module_names:
-        return False
-    path = getattr(sys.modules.get(name), "__file__", None) or ""
-    return "site-packages" not in path and "dist-packages" not in path

@@ -11,7 +11,7 @@ from scratchgan.gan.minibatches import Minibatches
 from scratchgan.gan.noise import Noise
 from scratchgan.nn import Network
 
-__all__ = ["require_fit", "require_outputs"]
+__all__ = ["require_fit"]
 
 
 def require_fit(
@@ -27,10 +27,10 @@ def require_fit(
     width = _width("G", G, z_width, "noise")
     if width != data.features:
         raise ShapeError(f"G gives {width} features, but the data have {data.features} features")
-    require_outputs(D, data, games)
+    _require_outputs(D, data, games)
 
 
-def require_outputs(D: Network, data: Minibatches, games: Mapping[int, Game]) -> None:
+def _require_outputs(D: Network, data: Minibatches, games: Mapping[int, Game]) -> None:
     """Refuse a game that cannot be played with this D on these data."""
     for game in games.values():
         if game.needs_labels and not data.classes:

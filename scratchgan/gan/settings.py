@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from scratchgan import checks
 from scratchgan.backends import backend_names
 from scratchgan.fields import (
     Checked,
@@ -45,7 +46,14 @@ class Objective(Kind):
     def to_plain(self, name: str, value: Any) -> Any:
         if isinstance(value, Mapping):  # JSON's keys are texts
             return {str(start): self.to_plain(name, each) for start, each in value.items()}
-        return value if isinstance(value, str) else value.name
+        if isinstance(value, str):
+            return value
+        if value.name in GAMES and type(value) is not type(GAMES[value.name]):
+            raise ValueError(
+                f"objective is {checks.shown(value)} and has the name of another game,"
+                f" '{value.name}'; give its class a name of its own"
+            )
+        return value.name
 
 
 @dataclass(frozen=True, kw_only=True)

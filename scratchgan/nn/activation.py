@@ -14,7 +14,10 @@ from scratchgan.backends import ACTIVATIONS, Array
 from scratchgan.backends.activations import phi_of
 from scratchgan.nn.layer import Context, Layer, Params
 
-__all__ = ["Activation", "ActivationCache", "LeakyReLU", "ReLU", "Sigmoid", "Softplus", "Tanh"]
+__all__ = [
+    "Activation", "ActivationCache", "Elementwise", "LeakyReLU", "ReLU", "Sigmoid", "Softplus",
+    "Tanh",
+]  # fmt: skip
 
 
 class ActivationCache(NamedTuple):
@@ -23,27 +26,15 @@ class ActivationCache(NamedTuple):
     y: Array  # (batch, features)
 
 
-class Activation(Layer):
-    """
-    Any φ by its name; those of daily use have classes of their own.
+class Elementwise(Layer):
+    """A layer y = φ(x); each subclass names its φ and shows it in NumPy."""
 
-    Parameters
-    ----------
-    activation : str
-        One of ``scratchgan.backends.ACTIVATIONS``.
-    slope : float
-        In [0, 1), for a φ that has one.
-    """
-
-    def __init__(self, activation: str, slope: float = 0.2) -> None:
-        self.activation = checks.one_of("activation", activation, ACTIVATIONS)
-        self.slope = checks.number(type(self).__name__, "slope", slope, 0, 1, below=True)
+    activation: str
+    slope: float = 0.0
 
     def __repr__(self) -> str:
-        own = type(self) is not Activation
-        name = [] if own else [self.activation]
-        slope = [str(self.slope)] if phi_of(self.activation).sloped else []
-        return f"{type(self).__name__}({', '.join(name + slope)})"
+        slope = self.slope if phi_of(self.activation).sloped else ""
+        return f"{type(self).__name__}({slope})"
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, ActivationCache]:
         self.check_width(x)
@@ -70,7 +61,28 @@ class Activation(Layer):
         return phi_of(self.activation).margin(ctx.ops.to_numpy(x))
 
 
-class ReLU(Activation):
+class Activation(Elementwise):
+    """
+    Any φ by its name; those of daily use have classes of their own.
+
+    Parameters
+    ----------
+    activation : str
+        One of ``scratchgan.backends.ACTIVATIONS``.
+    slope : float
+        In [0, 1), for a φ that has one.
+    """
+
+    def __init__(self, activation: str, slope: float = 0.2) -> None:
+        self.activation = checks.one_of("activation", activation, ACTIVATIONS)
+        self.slope = checks.number("Activation", "slope", slope, 0, 1, below=True)
+
+    def __repr__(self) -> str:
+        slope = f", {self.slope}" if phi_of(self.activation).sloped else ""
+        return f"Activation({self.activation}{slope})"
+
+
+class ReLU(Elementwise):
     """
     y = max(x, 0) (Nair & Hinton 2010); φ′(x) = 1 for x > 0, else 0.
 
@@ -90,11 +102,10 @@ class ReLU(Activation):
     True
     """
 
-    def __init__(self) -> None:
-        super().__init__("relu")
+    activation = "relu"
 
 
-class LeakyReLU(Activation):
+class LeakyReLU(Elementwise):
     """
     y = x for x > 0, else slope · x (Maas et al. 2013); φ′(x) = 1, else slope.
 
@@ -119,11 +130,13 @@ class LeakyReLU(Activation):
     True
     """
 
+    activation = "leaky_relu"
+
     def __init__(self, slope: float = 0.2) -> None:
-        super().__init__("leaky_relu", slope)
+        self.slope = checks.number("LeakyReLU", "slope", slope, 0, 1, below=True)
 
 
-class Sigmoid(Activation):
+class Sigmoid(Elementwise):
     """
     y = σ(x) = 1 / (1 + e^(−x)); φ′(x) = y (1 − y). Written so that no e^x overflows.
 
@@ -143,11 +156,10 @@ class Sigmoid(Activation):
     True
     """
 
-    def __init__(self) -> None:
-        super().__init__("sigmoid")
+    activation = "sigmoid"
 
 
-class Tanh(Activation):
+class Tanh(Elementwise):
     """
     y = tanh(x); φ′(x) = 1 − y².
 
@@ -167,11 +179,10 @@ class Tanh(Activation):
     True
     """
 
-    def __init__(self) -> None:
-        super().__init__("tanh")
+    activation = "tanh"
 
 
-class Softplus(Activation):
+class Softplus(Elementwise):
     """
     y = log(1 + e^x) (Dugas et al. 2001); φ′(x) = σ(x) = 1 − e^(−y).
 
@@ -191,5 +202,4 @@ class Softplus(Activation):
     True
     """
 
-    def __init__(self) -> None:
-        super().__init__("softplus")
+    activation = "softplus"

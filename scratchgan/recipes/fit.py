@@ -13,7 +13,8 @@ from scratchgan.data import Dataset
 from scratchgan.data.toy import TOYS
 from scratchgan.errors import DataError
 from scratchgan.limits import require_memory
-from scratchgan.nn import Activation, Concat, Layer, Linear, Sequential
+from scratchgan.nn import Concat, Layer, Linear, Sequential
+from scratchgan.nn.activation import Elementwise
 from scratchgan.recipes.names import recipe_for
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _reach(layer: Layer) -> tuple[float, float]:
     """Between which values all outputs of a layer lie, whatever comes in."""
     if isinstance(layer, Sequential) and layer.layers:
         return _reach(layer.layers[-1])
-    if isinstance(layer, Linear | Activation):
+    if isinstance(layer, Linear | Elementwise):
         return phi_of(layer.activation).range
     return -math.inf, math.inf
 

@@ -101,15 +101,35 @@ class Config(Settings):
             raise RunError(
                 f"{path} cannot be used: it holds {checks.shown(content)}; expected settings"
             )
-        known = {key: value for key, value in content.items() if key in settings_in(cls)}
         try:
-            return cls.from_plain(known | _own_objects(known))
+            return cls._of_content(content)
         except ValueError as error:
             raise RunError(f"{path} cannot be used: {error}") from None
 
+    @classmethod
+    def _of_content(cls, content: dict[str, Any]) -> Self:
+        """Return what a config.json says; what another version says beside it is passed over."""
+        known = {key: value for key, value in content.items() if key in settings_in(cls)}
+        return cls.from_plain(known | _own_objects(known))
+
     def to_json(self) -> str:
-        """Return the text of config.json."""
-        return json.dumps(self.to_plain(), indent=2, ensure_ascii=False) + "\n"
+        """
+        Return the text of config.json.
+
+        Raises
+        ------
+        ValueError
+            For an object of one's own that is not the recipe's: the text could not be read.
+        """
+        plain = self.to_plain()
+        try:
+            self._of_content(plain)
+        except ValueError as error:
+            raise ValueError(
+                f"{error}. A run can be resumed where settings have names: put a game or an"
+                " optimizer of your own into a recipe file, `scratchgan train my_recipe.py`"
+            ) from None
+        return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
 
     def to_plain(self) -> dict[str, Any]:
         """Return the settings as JSON has them, the recipe first."""
@@ -124,9 +144,10 @@ def _own_objects(content: Mapping[str, Any]) -> dict[str, Any]:
     """
     settings = get_recipe(content.get("recipe", "")).settings
     return {
-        name: getattr(settings, name)
+        name: own
         for name, plain in settings.to_plain().items()
-        if content.get(name) == plain is not None
+        if not isinstance(own := getattr(settings, name), str | int | float | None)
+        and content.get(name) == plain
     }
 
 

@@ -81,6 +81,7 @@ class Session:
             config = replace(
                 config, origin={"run": origin.parents[1].name, "iteration": trainer.iteration}
             )
+        config.to_json()  # refused here, where it has no such form
         if path is None:
             folder = RunFolder.create_next(Path("runs"), config)
         else:

@@ -67,9 +67,8 @@ FUSED = [name for name in VOCABULARY if name not in Backend.__abstractmethods__]
 
 
 def _backend(name: str) -> Any:
-    why = why_unavailable(name)
-    skip = [pytest.mark.skip(reason=why)] if why else []
-    return pytest.param(None if why else get_backend(name), id=name, marks=skip)
+    ops = None if why_unavailable(name) else get_backend(name)
+    return pytest.param(ops, id=name, marks=pytest.mark.needs(name))
 
 
 every_backend = pytest.mark.parametrize("ops", [_backend(name) for name in backend_names()])

@@ -114,8 +114,11 @@ def holed(value):
         ({"labels": np.zeros(3, np.int32)}, r"labels has shape \(3,\); expected \(4,\)"),
         ({"labels": np.zeros((4, 1), np.int32)}, r"labels has shape \(4, 1\)"),
         ({"labels": np.zeros(4)}, "labels is float64; expected integers"),
-        ({"labels": np.array([0, 1, 2, 0])}, "examples of 3 classes, and 2 were named"),
-        ({"labels": np.array([0, -1, 1, 0])}, r"the classes -1, 0, 1; expected 0, 1, 2, an ex"),
+        ({"labels": np.array([0, 1, 2, 0])}, "examples of 3 classes; expected 2"),
+        (
+            {"labels": np.array([0, -1, 1, 0])},
+            r"the classes -1, 0, 1; expected 0, 1, 2, each with an ex",
+        ),
         ({"labels_test": np.array([0, 2])}, "labels_test has values from 0 to 2"),
         ({"labels_test": np.array([0])}, r"labels_test has shape \(1,\)"),
         ({"labels_test": None}, "none for x_test; give labels_test"),
@@ -126,8 +129,11 @@ def holed(value):
         ({"x_test": np.full((2, 6), 2.0)}, "x_test has values from 2 to 2, outside"),
         ({"value_range": (1.0, 0.0)}, r"value_range is \(1.0, 0.0\); expected the lower number"),
         ({"value_range": (0.0, 1.0, 2.0)}, "expected two numbers, .low, high"),
-        ({"labels": np.zeros(4, int)}, "labels holds examples of 1 classes, and 2 were named"),
-        ({"labels": np.array([1, 2, 2, 1])}, "the classes 1, 2; expected 0, 1, an example of each"),
+        ({"labels": np.zeros(4, int)}, "labels holds examples of 1 classes; expected 2"),
+        (
+            {"labels": np.array([1, 2, 2, 1])},
+            "the classes 1, 2; expected 0, 1, each with an example",
+        ),
         ({"labels_test": np.array([0.0, 1.0])}, "labels_test is float64; expected integers"),
         (
             {"labels_test": np.array([-1, 1])},
@@ -148,7 +154,7 @@ def test_bad_input_is_named_with_its_remedy(changes, message):
     ("x", "labels", "message"),
     [
         (np.zeros((3, 8, 8), np.uint8), None, "dtype uint8"),
-        (np.zeros(5), None, r"to \(n, 1\) where"),
+        (np.zeros(5), None, r"to \(n, 1\) if"),
         (np.zeros((0, 2)), None, "empty"),
         ([[0.0], [1.0, 2.0]], None, "expected rows of equal length"),
         (np.zeros((2, 2)), [0.0, 1.0], "expected integers"),
@@ -186,8 +192,8 @@ class Table:
         ({"value_range": ("0", 1)}, "value_range is '0'; expected a number"),
         ({"density": 3}, "density is 3; expected a Density, or None"),
         ({"density": Normal}, "density is the class Normal; .*call the class"),
-        ({"x": Table()}, r"x is a Table of shape \(3, 2\); .*give .to_numpy\(\) of it"),
-        ({"labels": Table()}, r"give .to_numpy\(\) of it"),
+        ({"x": Table()}, r"x is a Table of shape \(3, 2\); .*convert it with .to_numpy\(\)"),
+        ({"labels": Table()}, r"convert it with .to_numpy\(\)"),
         ({"x": None}, "x is None; expected a NumPy array"),
     ],
 )

@@ -177,7 +177,7 @@ SPOILT = {
     "labels": r"holds an array of shape \(12,\); expected \(12, 28, 28\)",
     "web page": "is not an IDX file",
     "empty": "is not an IDX file",
-    "endless": "is too long: more than",
+    "endless": "is too long: it has more than",
 }
 
 

@@ -100,6 +100,7 @@ def test_more_dimensions_are_refused():
         exact_density(Network(Linear(2, 1)), Noise(2))
 
 
+@pytest.mark.slow
 def test_train_prints_how_far_the_optimum_is(tmp_path, capsys):
     folder = str(tmp_path / "run")
     assert main(["train", "gaussian-1d", "--steps", "1500", "--out", folder]) == 0

@@ -131,6 +131,7 @@ def test_no_habit_is_missed_for_ever(seed, period):
 
 
 @pytest.mark.parametrize("updates", ["alternating", "simultaneous"])
+@pytest.mark.slow
 def test_a_comparison_leaves_the_bits_that_a_replay_leaves(updates, monkeypatch):
     described = game(G=Hidden(), D=Hidden(), updates=updates)
     compared = []
@@ -236,7 +237,7 @@ def test_the_state_is_left_as_it_was_and_goes_on_step_by_step(layer):
         t.train(30)
     assert differences(a, b) == []
     assert not replays(a)
-    assert "when it is run than when it is replayed" in a.recorder.refusal
+    assert "when it is run and when it is replayed" in a.recorder.refusal
 
 
 def test_a_value_that_nothing_rests_on_is_compared_too():
@@ -258,7 +259,7 @@ def test_the_second_comparison_says_when_they_agreed_last():
     a = game(G=Hidden()).make()
     a.train(FIRST + 1)
     change(a)
-    says = f"last at iteration {FIRST + 1}; .* {FIRST + 2} to {SECOND}"
+    says = f"last agreed at iteration {FIRST + 1}; .* {FIRST + 2} to {SECOND}"
     with pytest.raises(ReplayError, match=says):
         a.train(5000)
     assert a.iteration == SECOND

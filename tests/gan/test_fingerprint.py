@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from scratchgan.backends import get_backend
+from scratchgan.games import Minimax
 from scratchgan.gan import fingerprint as module
 from scratchgan.gan.fingerprint import Same, difference, fingerprint
 from scratchgan.nn import Layer, Linear, Maxout, Sequential, Tanh
@@ -273,8 +274,8 @@ SEEN = {
         lambda: Sequential(Linear(2, 3), Linear(3, 1)),
         lambda s: setattr(s.layers[1], "activation", "tanh"), ".layers[1].activation",
     ),
-    "another layer of no settings": (
-        lambda: Box(Tanh()), put("value", Tanh()), ".value",
+    "another game of no settings": (
+        lambda: Box(Minimax()), put("value", Minimax()), ".value",
     ),
     "an optimiser of scratchgan": (
         lambda: Box(Adam(1e-3)), put("value", Adam(1e-3, beta1=0.5)), ".value.beta1",

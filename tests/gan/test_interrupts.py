@@ -332,13 +332,12 @@ def test_interrupted_by_a_clock(backend):
     while left > 0:
         play = Play(backend)
         while play.trainer.iteration < 60:
-            signal.setitimer(signal.ITIMER_REAL, clock.uniform(1e-4, 0.02))
             try:
+                signal.setitimer(signal.ITIMER_REAL, clock.uniform(1e-4, 0.02))
                 play.train(60)
+                signal.setitimer(signal.ITIMER_REAL, 0)
             except Interrupted:
                 left -= 1
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
         assert faults(play, expected) == []
 
 

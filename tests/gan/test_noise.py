@@ -3,19 +3,17 @@
 import numpy as np
 import pytest
 
-from scratchgan.backends import Stream, backend_names, get_backend, why_unavailable
+from scratchgan.backends import Stream
 from scratchgan.gan import Generator, Noise, interpolate
+from tests.backends.cases import every_backend
 from tests.gan.games import NOISE, networks
 
 NOISES = [Noise(3), Noise(3, "uniform", -1.0, 2.0), Noise(3, "uniform", 0.1, 0.7)]
 
 
 @pytest.mark.parametrize("noise", NOISES, ids=str)
-@pytest.mark.parametrize("backend", backend_names())
-def test_z_is_so_many_times_as_far_from_its_mean(noise, backend):
-    if why_unavailable(backend):
-        pytest.skip(why_unavailable(backend))
-    ops = get_backend(backend)
+@every_backend
+def test_z_is_so_many_times_as_far_from_its_mean(noise, ops):
     mean = 0.0 if noise.kind == "normal" else (noise.low + noise.high) / 2
 
     def draw(*temperature):

@@ -30,7 +30,8 @@ def test_defaults():
     for part in ("noise", "optimizer_g", "optimizer_d"):
         plain.pop(part)
     assert plain == {
-        "data": "digits", "backend": None, "dtype": "float32", "seed": 0, "steps": 10_000,
+        "data": "digits", "labels": None, "backend": None, "dtype": "float32", "seed": 0,
+        "steps": 10_000,
         "batch_size": 64, "k": 1, "objective": "non_saturating", "updates": "alternating",
         "ema": None, "conditional": False, "log_every": 100, "sample_every": 200,
         "checkpoint_every": 500, "validation": 0, "measure": None, "measure_every": 1000,
@@ -83,6 +84,15 @@ def test_changed():
 def test_a_function_of_ones_own_has_no_plain_form():
     with pytest.raises(ValueError, match="rate is .*; expected a schedule of scratchgan.optim"):
         settings(optimizer_g=Adam(lambda t: 0.1)).to_plain()
+
+
+class Unnamed(Minimax):
+    """A game of one's own that has kept its base's name."""
+
+
+def test_a_game_of_ones_own_needs_a_name_of_its_own():
+    with pytest.raises(ValueError, match="has the name of another game, 'minimax'; give its class"):
+        settings(objective={0: "minimax", 3: Unnamed()}).to_plain()
 
 
 def test_a_trainer_s_help_lists_those_that_are_its_own():

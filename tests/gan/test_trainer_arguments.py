@@ -310,8 +310,8 @@ def test_labels_of_any_integers(kind):
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
-        (EACH + 1, "the classes 1, 2, 3; expected 0, 1, 2, an example of each"),
-        (2 * (EACH % 2), "the classes 0, 2; expected 0, 1, an example of each"),
+        (EACH + 1, "the classes 1, 2, 3; expected 0, 1, 2, each with an example"),
+        (2 * (EACH % 2), "the classes 0, 2; expected 0, 1, each with an example"),
         (EACH - 1, "the classes -1, 0, 1"),
         (np.where(EACH == 2, 2**31, EACH), "the classes 0, 1, 2147483648"),
         (EACH.astype(np.uint64) + 2**63, "the classes 9223372036854775808"),
@@ -382,7 +382,7 @@ def test_what_is_no_z():
     assert G.at([[0.5, 1.0]]).shape == (1, FEATURES)
     assert np.isnan(G.at(np.full((2, NOISE), math.nan))).all()  # NaN in, NaN out
     for z, said in (
-        (Table(), "give .to_numpy"),
+        (Table(), "convert it with .to_numpy"),
         (None, "z is None"),
         (np.array([["a", "b"]]), "real numbers"),
         (np.ma.masked_greater(np.ones((3, NOISE)), 0), "masked"),

@@ -76,6 +76,7 @@ def bits(classifier):
 # -- training -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_digits_reach_their_accuracy(digits, classifier):
     assert len(classifier.history) == SETTINGS["digits"].epochs
     assert classifier.history[-1]["cross_entropy"] <= 0.1
@@ -94,6 +95,7 @@ def test_labels_without_a_meaning_cannot_be_learned(digits):
     assert found.accuracy(digits.x_test, digits.labels_test) <= 0.3
 
 
+@pytest.mark.slow
 def test_mnist_in_its_quick_form(tmp_path):
     """The whole training takes minutes: python -m scratchgan.metrics.classifier mnist."""
     if not os.environ.get("SCRATCHGAN_DATA_DIR"):

@@ -121,6 +121,7 @@ def test_without_images_held_back(digits, classifier, samples, monkeypatch):
     assert less.control["frechet"]["images"] == 120
 
 
+@pytest.mark.slow
 def test_the_table_shows_the_figures(digits, samples, asked, figures):
     found = evaluate(samples, digits, SEED, asked=asked, validation=HELD_BACK)
     sets = (figures.generated, figures.real, figures.control)

@@ -29,6 +29,7 @@ TRAINING = Context(REFERENCE, training=True, stream=Stream(seed=3))
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @given(st.data())
+@pytest.mark.slow
 def test_derivatives(kind, data):
     """jvp at every example, and one of three measures of dx and the parameters' gradients."""
     case = data.draw(layer_cases(kind))
@@ -43,6 +44,7 @@ def test_derivatives(kind, data):
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @given(st.data())
+@pytest.mark.slow
 def test_contract(kind, data):
     case = data.draw(layer_cases(kind))
     check_contract(case.layer, case.x, params=case.params, ctx=case.ctx)

@@ -7,7 +7,7 @@ import pytest
 from scratchgan.cli import main
 from scratchgan.errors import RecipeError, RunError
 from scratchgan.recipes import get_recipe
-from scratchgan.runs import RunFolder, load_generator
+from scratchgan.runs import RunFolder, begin_run, load_generator
 
 RECIPE = """
 from scratchgan.games import NonSaturating
@@ -101,6 +101,17 @@ def test_it_is_trained_resumed_and_sampled(file, tmp_path, monkeypatch, capsys):
     game = RunFolder.open(folder).config.objective
     assert type(game).__name__ == "Own"
     assert "iterations 4 → 6" in capsys.readouterr().out
+
+
+def test_an_object_of_ones_own_that_no_file_names_is_refused_before_training(file, tmp_path):
+    own = get_recipe(file).settings.objective
+    for recipe in ("gaussian-1d", str(file)):
+        for objective in (own, {0: "minimax", 2: own}):
+            if (recipe, objective) == (str(file), own):
+                continue
+            with pytest.raises(ValueError, match=r"'own'.*put a game .* into a recipe file"):
+                begin_run(recipe, out=tmp_path / "run", objective=objective)
+            assert not (tmp_path / "run").exists()
 
 
 def test_a_file_that_has_changed_is_refused(file, tmp_path, capsys):

@@ -240,7 +240,7 @@ def test_starts_at_once(tmp_path):
         )
         for seed in range(4)
     ]  # fmt: skip
-    said = [child.communicate(timeout=300)[0] for child in children]
+    said = [child.communicate(timeout=600)[0] for child in children]
     assert [child.returncode for child in children] == [0] * 4, said
     seeds = set()
     for number in range(1, 5):

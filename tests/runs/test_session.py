@@ -29,7 +29,7 @@ from scratchgan.runs.build import build_networks, describe_data
 from scratchgan.runs.interrupts import interrupts
 from tests.runs.small import CHANGES, resume, start
 
-pytestmark = pytest.mark.usefixtures("plain_pictures")
+pytestmark = pytest.mark.usefixtures("plain_pictures", "heard")
 
 SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -142,12 +142,13 @@ def test_exit_status(tmp_path, number, ignored):
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         preexec_fn=(lambda: signal.signal(number, signal.SIG_IGN)) if ignored else None,
     )  # fmt: skip
-    metrics = tmp_path / "run" / "metrics.jsonl"
+    metrics, ended = tmp_path / "run" / "metrics.jsonl", False
     while not metrics.exists() or metrics.read_bytes().count(b"\n") < 5:
-        assert child.poll() is None, child.stdout.read()
+        assert not ended, child.stdout.read()
+        ended = child.poll() is not None  # what it wrote before it ended is looked at once more
         time.sleep(0.005)
     child.send_signal(number)
-    said = child.communicate(timeout=200)[0]
+    said = child.communicate(timeout=600)[0]
     assert child.returncode == (0 if ignored else 128 + number), said
     assert list((tmp_path / "run" / "checkpoints").glob("*.npz"))
     assert ("continue with `scratchgan train --resume run`" in said) == (not ignored)

@@ -5,11 +5,11 @@ import random
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
 SETTINGS = """
 data = "gaussian-1d"
 steps = 400
@@ -51,107 +51,101 @@ def assert_same_end(run_folder, undisturbed):
     assert not list(run_folder.rglob("*.unfinished"))
 
 
-def lines(path):
-    return path.read_bytes().count(b"\n") if path.exists() else 0
-
-
-def test_killed_twenty_times(tmp_path, undisturbed):
-    moments = random.Random(20)
-    (tmp_path / "settings.toml").write_text(SETTINGS)
-    folder, kills, steps_seen = tmp_path / "run", 0, []
-    while kills < 20:
-        started = (folder / "config.json").exists()
-        command = ["--resume", "run"] if started else [*START, "run"]
-        child = subprocess.Popen([*COMMAND, *command], cwd=tmp_path, stdout=subprocess.DEVNULL)
-        # the first kills come before any checkpoint; the others at random moments after one
-        before, further = lines(folder / "metrics.jsonl"), moments.randint(1, 35)
-        cut_back = False
-        while child.poll() is None:
-            now = lines(folder / "metrics.jsonl")
-            cut_back |= now < before
-            if now >= (before // 20 * 20 if cut_back else before) + further and now < 395:
-                break
-            time.sleep(0.0005)
-        if child.poll() is not None:  # it was through before we looked: begin another run
-            assert child.returncode == 0
-            assert_same_end(folder, undisturbed)
-            folder.rename(tmp_path / f"missed-{time.monotonic_ns()}")
-            continue
-        time.sleep(moments.random() * 0.004)  # anywhere within a step, or within a write
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-        kills += 1
-        steps_seen.append(lines(folder / "metrics.jsonl"))
-        if steps_seen[-1] > 330 and kills < 20:  # near its end: finish this run, begin another
-            assert run(tmp_path, "--resume", "run").returncode == 0
-            assert_same_end(folder, undisturbed)
-            folder.rename(tmp_path / f"done-{kills}")
-    if (folder / "config.json").exists():
-        assert run(tmp_path, "--resume", "run").returncode == 0
-        assert_same_end(folder, undisturbed)
-    assert len(set(steps_seen)) >= 10, "the kills came at too few different moments"
-
-
-# What the child does just before it kills itself, at the n-th file that it writes.
+# What the child does to itself: at the n-th file that it writes, or some seconds of its own
+# processor time behind the n-th record, so that it does not matter how busy the machine is.
 DRIVER = """
 import os, signal, stat, sys
 import scratchgan.files
 from scratchgan.cli import main
+from scratchgan.runs import RunFolder
 
-where, number = sys.argv[1], int(sys.argv[2])
-count = 0
-replace, fsync = os.replace, os.fsync
+where, number, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+count = records = 0
+replace, fsync, append = os.replace, os.fsync, RunFolder.append_metrics
 
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
+def end(number=signal.SIGKILL):
+    os.kill(os.getpid(), number)
 
 def counted_replace(source, target):
     global count
     count += 1
     if count == number and where == "before the rename":
-        die()
+        end()
     replace(source, target)
     if count == number and where == "after the rename":
-        die()
+        end()
+    if count == number and where == "ctrl-c":
+        end(signal.SIGINT)
 
 def counted_fsync(descriptor):
     found = os.fstat(descriptor)
     if count + 1 == number and where == "half written" and stat.S_ISREG(found.st_mode):
         os.ftruncate(descriptor, found.st_size // 2)
-        die()
+        end()
     fsync(descriptor)
 
-os.replace, os.fsync = counted_replace, counted_fsync
-main(sys.argv[3:])
+def counted_append(folder, record, name="metrics.jsonl"):
+    global records
+    append(folder, record, name)
+    records += name == "metrics.jsonl"
+    if records == number and where == "behind a record":
+        signal.setitimer(signal.ITIMER_PROF, seconds)  # SIGPROF ends a process at once
+
+os.replace, os.fsync, RunFolder.append_metrics = counted_replace, counted_fsync, counted_append
+main(sys.argv[4:])
 """
+
+
+def driven(folder, where, number, *command, seconds=0.0):
+    (folder / "settings.toml").write_text(SETTINGS)
+    return subprocess.run(
+        [sys.executable, "-c", DRIVER, where, str(number), str(seconds), "train", *command],
+        cwd=folder, capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+
+
+def goes_on(folder):
+    """The command that begins or resumes the run."""
+    started = (folder / "run" / "config.json").exists()
+    return ["--resume", "run"] if started else [*START, "run"]
+
+
+def test_killed_twenty_times(tmp_path, undisturbed):
+    """Anywhere within a step, or within a write."""
+    moments, metrics = random.Random(20), tmp_path / "run" / "metrics.jsonl"
+    kills, steps_seen = 0, set()
+    while kills < 20:
+        records, seconds = moments.randint(1, 35), 1e-4 + moments.random() * 0.004
+        killed = driven(tmp_path, "behind a record", records, *goes_on(tmp_path), seconds=seconds)
+        if killed.returncode == 0:  # it has come to its end: begin another run
+            assert_same_end(tmp_path / "run", undisturbed)
+            (tmp_path / "run").rename(tmp_path / f"whole-{kills}")
+            continue
+        assert killed.returncode == -signal.SIGPROF, killed.stderr
+        kills += 1
+        steps_seen.add(metrics.read_bytes().count(b"\n"))
+    done = run(tmp_path, *goes_on(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert_same_end(tmp_path / "run", undisturbed)
+    assert len(steps_seen) >= 10, "the kills came at too few different moments"
 
 
 @pytest.mark.parametrize("where", ["half written", "before the rename", "after the rename"])
 @pytest.mark.parametrize("number", [1, 2, 7, 28])  # env.json, config.json, a checkpoint, a picture
 def test_killed_between_write_and_rename(tmp_path, undisturbed, where, number):
-    (tmp_path / "settings.toml").write_text(SETTINGS)
-    (tmp_path / "driver.py").write_text(DRIVER)
-    command = [sys.executable, "driver.py", where, str(number), "train", *START, "run"]
-    killed = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=600)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-    started = (tmp_path / "run" / "config.json").exists()
-    goes_on = ["--resume", "run"] if started else [*START, "run"]
-    done = run(tmp_path, *goes_on)
+    killed = driven(tmp_path, where, number, *START, "run")
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    done = run(tmp_path, *goes_on(tmp_path))
     assert done.returncode == 0, done.stderr
     assert_same_end(tmp_path / "run", undisturbed)
 
 
+@pytest.mark.usefixtures("heard")
 def test_interrupted_by_ctrl_c(tmp_path, undisturbed):
-    (tmp_path / "settings.toml").write_text(SETTINGS)
-    child = subprocess.Popen(
-        [*COMMAND, *START, "run"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    while lines(tmp_path / "run" / "metrics.jsonl") < 30:
-        assert child.poll() is None, child.stdout.read().decode()
-        time.sleep(0.001)
-    child.send_signal(signal.SIGINT)
-    said = child.communicate(timeout=600)[0].decode()
-    assert child.returncode == 130, said
+    """While a checkpoint is written."""
+    interrupted = driven(tmp_path, "ctrl-c", 7, *START, "run")
+    assert interrupted.returncode == 130, interrupted.stderr
+    said = interrupted.stdout + interrupted.stderr
     assert "interrupted at iteration" in said
     assert "scratchgan train --resume run" in said
     assert "Traceback" not in said

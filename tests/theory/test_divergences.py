@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scratchgan.errors import ShapeError
-from scratchgan.games import get_game
 from scratchgan.theory import (
     GaussianMixture,
     Laplace,
@@ -18,19 +17,13 @@ from scratchgan.theory import (
     Tabulated,
     TwoMoons,
     Uniform,
-    discriminator_gap,
     grid,
     hellinger,
-    integrate,
     js,
     kl,
-    optimal_discriminator,
-    optimal_logit,
     reverse_kl,
     ring,
-    sample_gradient,
     total_variation,
-    value,
     virtual_criterion,
     wasserstein_1,
 )
@@ -224,6 +217,7 @@ class TestProperties:
 
 class TestPlane:
     @pytest.mark.parametrize("p", [ring(), grid(), TwoMoons()])
+    @pytest.mark.slow
     def test_toy_sets(self, p, monkeypatch):
         points = 0  # at which a density is asked for: what a person waits for
 
@@ -265,134 +259,13 @@ class TestPlane:
         with pytest.raises(ShapeError, match="cdf expects 1"):
             ring().cdf([0.0])
 
+    @pytest.mark.slow
     def test_swiss_roll_expectations(self):
         """E|x|² = E t² / scale² + 2 σ², with t uniform."""
         p = SwissRoll()
         low, high = 1.5 * math.pi, 4.5 * math.pi
         truth = (high**3 - low**3) / (3 * (high - low)) / 7.5**2 + 2 * (0.25 / 7.5) ** 2
         assert abs(p.expect(lambda x: (x**2).sum(axis=1)).value - truth) <= 1e-9
-
-
-class TestGame:
-    p, q = Normal(0, 1), Normal(2, 1)
-
-    def test_d_star(self):
-        """p / (p + q), and where densities underflow too."""
-        x = np.linspace(-5, 7, 50)[:, None]
-        naive = self.p.pdf(x) / (self.p.pdf(x) + self.q.pdf(x))
-        assert np.abs(optimal_discriminator(self.p, self.q)(x) - naive).max() <= 1e-14
-        far = optimal_logit(self.p, self.q)(np.array([[1e3]]))
-        assert abs(far[0] - (2 - 2 * 1e3)) <= 1e-6  # log p − log q = (q's mean)²/2 − 2x
-
-    def test_where_neither_has_mass(self):
-        d = optimal_discriminator(Uniform(0, 1), Uniform(2, 3))
-        assert d(np.array([[0.5], [2.5], [9.0]])).tolist() == [1.0, 0.0, 0.5]
-
-    @given(a=st.floats(-3, 3), b=st.floats(-3, 3))
-    def test_no_d_beats_d_star(self, a, b):
-        gap = discriminator_gap(lambda x: a + b * x[:, 0], self.p, self.q)
-        assert gap.value >= -gap.error
-        # l* = 2 − 2x: the gap closes there and nowhere else
-        off = abs(a - 2) + abs(b + 2)
-        assert (gap.value <= 1e-9) == (off <= 1e-4) or off <= 0.01
-        assert 0 <= gap.distance <= 1
-
-    def test_gap_closes_at_d_star(self):
-        gap = discriminator_gap(lambda x: 2 - 2 * x[:, 0], self.p, self.q)
-        assert abs(gap.value) <= gap.error <= 1e-9
-        assert gap.distance <= 1e-12
-
-    def test_a_sure_d_does_not_overflow(self):
-        v = value(lambda x: -1e4 * (x[:, 0] - 1), self.p, self.q)
-        assert np.isfinite(v.value)
-        assert v.value < virtual_criterion(self.p, self.q).value
-
-    @pytest.mark.parametrize("objective", ["minimax", "non_saturating"])
-    def test_what_d_tells_a_sample(self, objective):
-        """Against finite differences of the loss; at a sure D only minimax's vanishes."""
-        logit = optimal_logit(self.p, self.q)
-        loss = {
-            "minimax": lambda x: -np.logaddexp(0, logit(x)),
-            "non_saturating": lambda x: np.logaddexp(0, -logit(x)),
-        }[objective]
-        x, h = np.linspace(-6, 8, 30)[:, None], 1e-5
-        numeric = (loss(x + h) - loss(x - h)) / (2 * h)
-        found = sample_gradient(logit(x), np.full(30, -2.0), get_game(objective))
-        assert np.abs(found - numeric).max() <= 1e-7
-        sure = sample_gradient(np.array([-50.0]), np.array([-2.0]), get_game(objective))[0]
-        assert abs(sure - {"minimax": 0.0, "non_saturating": 2.0}[objective]) <= 1e-20
-
-    def test_gradients_in_the_plane(self):
-        g = sample_gradient(np.zeros(3), np.ones((3, 2)), get_game("minimax"))
-        assert (g == -0.5).all()
-
-    def test_a_loss_that_compares_with_real_examples(self):
-        """Any object with ``g`` will do: here the mean of (l − mean of the real)²/2."""
-
-        class Pull:
-            def g(self, fake, real=None):
-                away = fake - real.mean()
-                return (away**2).mean(keepdims=True) / 2, away / len(fake), None
-
-        sent = sample_gradient(np.array([1.0, 5.0]), np.array([2.0, 1.0]), Pull(), np.array([1, 3]))
-        assert sent.tolist() == [-2.0, 3.0]
-
-
-class TestIntegrate:
-    @pytest.mark.parametrize(
-        ("f", "points", "truth"),
-        [
-            (np.exp, [0, 1], math.e - 1),
-            (lambda x: np.abs(x - 0.3), [0, 1], 0.29),
-            (lambda x: (x > 0.7) * 1.0, [0, 1], 0.3),
-            (np.log, [0, 1], -1.0),
-            (lambda x: 1 / np.sqrt(x), [0, 1], 2.0),
-            (lambda x: np.sin(200 * x) ** 2, [0, math.pi], math.pi / 2),
-            (lambda x: 1 / (1 + (1e3 * x) ** 2), [-1, 0, 1], 2e-3 * math.atan(1e3)),
-        ],
-    )
-    def test_known(self, f, points, truth):
-        assert_is(integrate(f, points), truth, 1e-6)
-
-    def test_extremes(self):
-        assert integrate(lambda x: np.where(x > 0.5, np.inf, 0.0), [0, 1]).value == math.inf
-        assert integrate(lambda x: np.where(x > 0.5, -np.inf, 0.0), [0, 1]) == (-math.inf, math.inf)
-        assert math.isnan(integrate(lambda x: x * np.nan, [0, 1]).value)
-        assert integrate(np.exp, [1.0]) == (0.0, 0.0)
-
-
-@pytest.mark.parametrize(
-    "p",
-    [
-        Normal(3, 0.5),
-        GaussianMixture([-1.0, 4.0], 0.3, [0.2, 0.8]),
-        Uniform(-1, 5),
-        Laplace(1, 2),
-        Logistic(-3, 0.2),
-        Tabulated([0, 1, 4, 5], [0.25, 0.0, 0.75]),
-    ],
-)
-class TestLine:
-    def test_mass_and_cdf(self, p):
-        assert_is(p.expect(lambda x: np.ones(len(x))), 1.0)
-        for x in np.quantile(p.landmarks(), [0.3, 0.5, 0.55]):
-            below = p.expect(lambda v, x=x: (v[:, 0] <= x) * 1.0, [x])
-            assert_is(below, float(p.cdf([x])[0]), 1e-7)
-        assert p.cdf([-1e9, 1e9]).tolist() == [0.0, 1.0]
-
-    def test_samples_follow_the_cdf(self, p):
-        x = np.sort(p.sample(20_000, np.random.default_rng(4))[:, 0])
-        gap = np.abs(p.cdf(x) - (np.arange(x.size) + 0.5) / x.size).max()
-        assert gap <= 1.9 / math.sqrt(x.size)  # Kolmogorov: exceeded once in 700
-        assert np.abs(p.cdf(1.05 * x + 0.1) - (np.arange(x.size) + 0.5) / x.size).max() > gap
-
-    def test_log_and_tails(self, p):
-        x = np.linspace(-300, 300, 301)
-        with np.errstate(divide="ignore"):
-            assert np.allclose(np.log(p.pdf(x)), p.log_pdf(x), rtol=1e-12, atol=1e-12) or (
-                p.pdf(x).min() == 0
-            )
-        assert not np.isnan(p.log_pdf(x)).any()
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ def test_all_suites_and_the_file(capsys, tmp_path):
     assert list(tmp_path.iterdir()) == [path]  # nothing half written is left
 
 
+@pytest.mark.slow
 def test_installed_peers(capsys):
     """Whatever is installed is measured, and whatever is not is named, in the last line."""
     said = said_by(capsys, "step")
@@ -68,8 +69,6 @@ def test_installed_peers(capsys):
     last = said.splitlines()[-1]
     assert last.startswith("not installed") == bool(absent)
     assert " failed" not in said
-    if absent:
-        pytest.skip(f"{', '.join(absent)}: not installed, so that they run was not checked")
 
 
 def test_a_library_that_does_not_load(tmp_path, capsys, monkeypatch):
@@ -100,22 +99,23 @@ def started(monkeypatch):
     return started
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_late(started):
     """It is ended at its limit, not gently; what it had said is kept by whoever reads."""
     heard = []
 
     def listen():
-        for kind, _ in children.events(JOB, limit=6.0):
+        for kind, _ in children.events(JOB, limit=3.0):
             heard.append(kind)
 
-    with pytest.raises(RunError, match="the worker was ended after 6 s, its limit"):
+    with pytest.raises(RunError, match="the worker was ended after 3 s, its limit"):
         listen()
     assert "end" not in heard
     (worker,) = started
     assert worker.returncode is not None
     # One that is in time hears nothing of it.
     quick = replace(JOB, quick=True, only="square 256")
-    assert [kind for kind, _ in children.events(quick, limit=60.0)] == ["begin", "record", "end"]
+    assert [kind for kind, _ in children.events(quick, limit=600.0)] == ["begin", "record", "end"]
 
 
 def test_a_worker_that_dies(tmp_path, capsys, monkeypatch):
@@ -238,13 +238,13 @@ def test_whoever_stops_reading_leaves_no_worker(started):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+@pytest.mark.usefixtures("heard")
 def test_ctrl_c(tmp_path):
     """One line, the status that shells expect, and the worker is gone."""
     started = subprocess.Popen(
         [sys.executable, "-m", "scratchgan", "bench", "gemm", *QUICK[2:], "--peers", "numpy"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )  # fmt: skip  # tests that run in the background of a shell ignore Ctrl-C, and hand that on
+    )  # fmt: skip
     started.stdout.readline()  # the machine: a worker is about to start
     workers = []
     if os.path.exists("/proc/self/task"):

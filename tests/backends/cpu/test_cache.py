@@ -282,6 +282,7 @@ def doubled(code, folder, dtype="np.float32"):
     return done
 
 
+@pytest.mark.slow
 def test_killed_while_an_entry_is_written(tmp_path):
     """A file that grows beyond a limit ends the process; the next one finds nothing of it."""
     pytest.importorskip("resource")
@@ -293,6 +294,7 @@ def test_killed_while_an_entry_is_written(tmp_path):
     assert doubled(ADD, tmp_path).stdout.endswith("False\n")
 
 
+@pytest.mark.slow
 def test_a_full_disk(tmp_path):
     """The same limit, as an error of the write: it costs the next start its seconds."""
     pytest.importorskip("resource")
@@ -302,6 +304,7 @@ def test_a_full_disk(tmp_path):
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+@pytest.mark.slow
 def test_first_starts_at_the_same_time(tmp_path):
     """Two dtypes of one kernel at once; both are there afterwards."""
     codes = {"NUMBA_CACHE_DIR": tmp_path, "SCRATCHGAN_QUIET": "1"}
@@ -311,6 +314,7 @@ def test_first_starts_at_the_same_time(tmp_path):
         assert said == [f"[0.0, 2.0, 4.0, 6.0, 8.0] {compiled}\n"] * 2
 
 
+@pytest.mark.slow
 def test_an_edited_kernel_is_never_the_old_one(tmp_path):
     """Killed between the edit's compiling and its writing, then started again."""
     pytest.importorskip("resource")

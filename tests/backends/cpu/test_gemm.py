@@ -286,6 +286,7 @@ def test_a_stray_write_is_noticed():
     reason="guard pages are POSIX's: that no kernel reads outside its arrays was not checked",
 )
 @pytest.mark.parametrize("side", ["before", "behind"])
+@pytest.mark.slow
 def test_nothing_is_read_outside_either(side):
     """Every array begins, or ends, at a page that may not be touched: straying kills the child."""
     done = start(f"from tests.backends.cpu import guarded; guarded.main({side!r})")

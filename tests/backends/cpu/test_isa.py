@@ -19,6 +19,7 @@ print(ops.isa, check_few(ops))
 """
 
 
+@pytest.mark.slow
 def test_every_set_computes_numpys_products(tmp_path):
     """Each in its own process; code for another set than the machine's own is compiled anew."""
     environments: list[dict[str, object]] = [
@@ -51,6 +52,7 @@ def test_the_check_refuses_a_wrong_set():
         check_few(LosesALane)
 
 
+@pytest.mark.slow
 def test_one_set_does_not_load_the_code_of_another(tmp_path):
     """One cache, two sets: the second compiles anew."""
     code = """
@@ -74,6 +76,7 @@ def test_an_unknown_set_is_refused(monkeypatch):
     assert all(name in str(no.value) for name in INSTRUCTION_SETS)
 
 
+@pytest.mark.slow
 def test_an_unknown_set_is_said_on_the_command_line():
     code = "import sys; from scratchgan.cli import main; sys.exit(main(sys.argv[1:]))"
     done = start(code, "train", "--steps", "1", "--backend", "cpu", SCRATCHGAN_ISA="avx1024")

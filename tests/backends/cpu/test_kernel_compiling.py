@@ -43,10 +43,12 @@ def filled(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_second_process_compiles_nothing_and_says_nothing(filled):
     assert works(NUMBA_CACHE_DIR=filled) == (False, False)
 
 
+@pytest.mark.slow
 def test_every_kernel_is_kept_on_disk():
     """A kernel that could not be cached would cost each process its seconds."""
     get_backend("cpu")
@@ -79,24 +81,34 @@ print(round(float(get_backend("cpu").activation(np.zeros(1), "softplus")[0]), 3)
 """
 
 
-@pytest.mark.parametrize("stamped", [True, False], ids=["stamped", "seeded: no stamp"])
-def test_a_changed_helper_makes_the_cache_stale(tmp_path, stamped):
-    """elementary.py has no kernel of its own; its text goes into the stamp of those that use it."""
+HELPERS = {  # the end of log1p; that of softplus
+    "cpu/elementary.py": "    return s * atanh_over(s)\n",
+    "activations.py": "    return rest if a < type(a)(0) else a + rest\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("helper", "stamped"),
+    [("cpu/elementary.py", True), ("cpu/elementary.py", False), ("activations.py", True)],
+    ids=["elementary", "seeded: no stamp", "activations"],
+)
+@pytest.mark.slow
+def test_a_changed_helper_makes_the_cache_stale(tmp_path, helper, stamped):
+    """A helper has no kernel of its own; its text goes into the stamp of those that use it."""
     package = tmp_path / "scratchgan"
     shutil.copytree(ROOT / "scratchgan", package, ignore=shutil.ignore_patterns("__pycache__"))
-    cpu = package / "backends" / "cpu"
+    backends = package / "backends"
     if not stamped:
-        text = (cpu / "kernel.py").read_text(encoding="utf-8")
+        text = (backends / "cpu" / "kernel.py").read_text(encoding="utf-8")
         assert "SOURCES = _digest()" in text
         text = text.replace("SOURCES = _digest()", 'SOURCES = "the same, always"')
-        (cpu / "kernel.py").write_text(text, encoding="utf-8")
+        (backends / "cpu" / "kernel.py").write_text(text, encoding="utf-8")
     where = {"package": tmp_path, "NUMBA_CACHE_DIR": tmp_path / "cache"}
     assert answer(SOFTPLUS, **where) == "0.693\n"
-    helper = (cpu / "elementary.py").read_text(encoding="utf-8")
-    before = "    return s * atanh_over(s)\n"  # the end of log1p
-    assert helper.count(before) == 1
-    changed = helper.replace(before, "    return s * atanh_over(s) + type(x)(1)\n")
-    (cpu / "elementary.py").write_text(changed, encoding="utf-8")
+    text, before = (backends / helper).read_text(encoding="utf-8"), HELPERS[helper]
+    assert text.count(before) == 1
+    changed = text.replace(before, before[:-1] + " + 1\n")
+    (backends / helper).write_text(changed, encoding="utf-8")
     assert answer(SOFTPLUS, **where) == ("1.693\n" if stamped else "0.693\n")
 
 
@@ -108,6 +120,7 @@ def test_a_cache_folder_that_is_a_file(tmp_path):
     works(NUMBA_CACHE_DIR=tmp_path / "file")
 
 
+@pytest.mark.slow
 def test_no_folder_can_be_written(tmp_path):
     """As on a read-only disk (root may write everywhere, so it is played)."""
     played = f"""
@@ -196,6 +209,7 @@ for _ in range(2):
     assert "pip install 'numba>=" in why
 
 
+@pytest.mark.slow
 def test_numba_without_its_compiler(tmp_path):
     run = ["train", "gaussian-1d", "--steps", "2", "--batch-size", "8", "--out", tmp_path / "run"]
     done = start(COMMAND.replace(WITHOUT, "import sys"), *run, NUMBA_DISABLE_JIT=1)
@@ -215,6 +229,7 @@ def test_numba_without_its_compiler(tmp_path):
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.slow
 def test_training_without_numba(tmp_path):
     arguments = ["train", "gaussian-1d", "--steps", "3", "--batch-size", "8", "--out"]
     assert "backend reference" in answer(COMMAND, *arguments, tmp_path / "run")

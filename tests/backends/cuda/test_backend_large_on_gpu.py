@@ -10,15 +10,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scratchgan.backends import get_backend, why_unavailable
+from scratchgan.backends import get_backend
 from tests.backends import test_reference as vocabulary
 from tests.backends.cases import DTYPES, VOCABULARY, assert_same, calls, run
 
-WHY = why_unavailable("cuda")
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(WHY is not None, reason=f"kernels were not run on a GPU: {WHY}"),
-]
+pytestmark = [pytest.mark.gpu, pytest.mark.needs("cuda")]
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
 reference = get_backend("reference")
 COMPUTING = [name for name in VOCABULARY if name not in {"asarray", "empty", "to_numpy", "view"}]

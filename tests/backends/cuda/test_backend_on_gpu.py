@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numba import uint32
 
-from scratchgan.backends import get_backend, why_unavailable
+from scratchgan.backends import get_backend
 from scratchgan.gan import Noise, Trainer
 from scratchgan.gan import replay as recording
 from scratchgan.nn import Concat, Dropout, Linear, Maxout, Network, Sequential
@@ -23,11 +23,7 @@ from tests.backends import test_program
 from tests.backends.cases import DTYPES, VOCABULARY, assert_same, calls, run
 from tests.gan.replays import differences, plain, replays
 
-WHY = why_unavailable("cuda")
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(WHY is not None, reason=f"kernels were not run on a GPU: {WHY}"),
-]
+pytestmark = [pytest.mark.gpu, pytest.mark.needs("cuda")]
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
 every_operation = pytest.mark.parametrize("operation", VOCABULARY)
 SIZES = [(100, 784, 1200), (257, 240, 1201), (1000, 100, 5)]  # more rows than a block sums at once

@@ -390,6 +390,7 @@ def network(name, seed, scale):
 @pytest.mark.parametrize("name", ARCHITECTURES)
 @settings(max_examples=6)
 @given(seed=st.integers(0, 100_000), scale=st.sampled_from([0.3, 1.0]), p_z=st.sampled_from(PRIORS))
+@pytest.mark.slow
 def test_random_networks(name, seed, scale, p_z):
     G = network(name, seed, scale)
     f, (low, high) = g_and_dg(G), p_z.landmarks()[[0, -1]]

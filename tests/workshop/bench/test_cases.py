@@ -11,6 +11,7 @@ from scratchgan.workshop.bench.cases import Fused, Product, suite_cases
 from scratchgan.workshop.bench.games import GAMES, GameSizes
 from scratchgan.workshop.bench.operations import OPERATIONS, RATE
 from scratchgan.workshop.bench.peers.ours import BackendGame
+from tests.workshop.bench.libraries import with_installed
 
 OPS = get_backend("reference")
 LAYERS = ["100→1200", "1200→1200", "1200→784", "784→1200", "240→1200"]
@@ -110,7 +111,7 @@ def test_numpy_does_the_same(kernel):
 
 
 @by_name
-@pytest.mark.parametrize("library", ["torch"], indirect=True)
+@with_installed("torch")
 def test_torch_does_the_same(kernel, library):
     ours = outcome(lambda *arrays: kernel.ours(OPS, *arrays), few(kernel))
     tensors = [library.from_numpy(a) for a in few(kernel)]
@@ -140,7 +141,7 @@ def test_sizes():
     assert [GAMES[name].batch for name in ("toy", "ring", "mnist")] == [128, 256, 100]
 
 
-@pytest.mark.parametrize("library", ["torch", "jax"], indirect=True)
+@with_installed("torch", "jax")
 def test_games_begin_alike(library):
     """The same networks with the same parameters: G(z) is the same before the first step."""
     ours, theirs = BackendGame(SMALL, OPS), game_of(library)
@@ -166,13 +167,13 @@ def test_our_game_learns():
     check_learns(game, game.train)
 
 
-@pytest.mark.parametrize("library", ["torch"], indirect=True)
+@with_installed("torch")
 def test_torch_game_learns(library):
     game = game_of(library)
     check_learns(game, game.train)
 
 
-@pytest.mark.parametrize("library", ["jax"], indirect=True)
+@with_installed("jax")
 @pytest.mark.parametrize("way", ["train", "train_in_scans"])
 def test_jax_game_learns(library, way):
     game = game_of(library)

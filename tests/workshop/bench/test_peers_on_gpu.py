@@ -17,9 +17,7 @@ from scratchgan.workshop.bench.peers.ours import BackendPeer
 from scratchgan.workshop.bench.peers.torch_game import TorchGame, TorchGraphGame
 from scratchgan.workshop.bench.peers.torch_gpu import full_precision, require_gpu
 from scratchgan.workshop.bench.peers.with_torch import TorchPeer
-
-with_torch_installed = pytest.mark.parametrize("library", ["torch"], indirect=True)
-with_jax_installed = pytest.mark.parametrize("library", ["jax"], indirect=True)
+from tests.workshop.bench.libraries import with_installed
 
 TINY = GameSizes(g=(2, 4, 3), d=(3, 4, 1), batch=4, chunk=1, examples=16)
 WORK = {
@@ -92,7 +90,7 @@ def test_a_run_that_did_not_wait_would_be_seen(kind):
 EVERY = [*suite_cases("gemm", gpu=True), *suite_cases("kernels", gpu=True)]
 
 
-@with_torch_installed
+@with_installed("torch")
 @pytest.mark.parametrize("case", [case for case in EVERY if "square" not in case.name])
 def test_torch_computes_on_the_device_and_waits(library, case, monkeypatch):
     """On PyTorch's device without memory, where nothing is computed: one stray array would show."""
@@ -109,7 +107,7 @@ def test_torch_computes_on_the_device_and_waits(library, case, monkeypatch):
     assert len(waits) == len(contenders)
 
 
-@with_torch_installed
+@with_installed("torch")
 def test_torch_draws_on_the_device(library):
     drawing = [kernel for kernel in OPERATIONS if not kernel.inputs(np.random.default_rng(0))]
     assert len(drawing) == 4  # uniform and normal, small and large
@@ -118,7 +116,7 @@ def test_torch_draws_on_the_device(library):
         assert kernel.torch(library, "cpu").device.type == "cpu"
 
 
-@with_torch_installed
+@with_installed("torch")
 def test_torch_on_the_cpu_has_nothing_to_wait_for(library, monkeypatch):
     monkeypatch.setattr(library.cuda, "synchronize", lambda: pytest.fail("it waited"))
     (contender,) = TorchPeer(library, ["torch-eager"]).contenders(WORK["product"])
@@ -242,7 +240,7 @@ class FakeTorch:
         return getattr(self._torch, name)
 
 
-@with_torch_installed
+@with_installed("torch")
 def test_a_step_is_captured_as_a_graph(library, monkeypatch):
     """Warmed up, without gradients, with its noise: as PyTorch asks for a capture."""
     cuda = FakeCuda()
@@ -267,7 +265,7 @@ def test_a_step_is_captured_as_a_graph(library, monkeypatch):
     assert gc.isenabled()
 
 
-@with_torch_installed
+@with_installed("torch")
 def test_replayed_products_are_one_graph(library, monkeypatch):
     cuda = FakeCuda()
     peer = TorchPeer(FakeTorch(library, cuda), ["torch-graphs"], "cpu")
@@ -285,7 +283,7 @@ def test_replayed_products_are_one_graph(library, monkeypatch):
     assert cuda.log == ["replay"] * 3 + ["wait"]
 
 
-@with_torch_installed
+@with_installed("torch")
 def test_torch_without_a_gpu_says_why(library):
     if library.version.cuda is not None:
         pytest.skip("PyTorch is built with CUDA: what it says without was not checked")
@@ -301,7 +299,7 @@ def test_torch_without_a_gpu_says_why(library):
     require_gpu(FakeTorch(library, FakeCuda()))
 
 
-@with_torch_installed
+@with_installed("torch")
 def test_no_tf32(library):
     before = library.get_float32_matmul_precision()
     try:
@@ -315,7 +313,7 @@ def test_no_tf32(library):
         library.set_float32_matmul_precision(before)
 
 
-@with_torch_installed
+@with_installed("torch")
 def test_adam_counts_on_the_gpu(library, monkeypatch):
     """A graph cannot read a count that lies on the host."""
     monkeypatch.setattr(library, "Generator", lambda device: library.default_generator)
@@ -331,7 +329,7 @@ def test_adam_counts_on_the_gpu(library, monkeypatch):
 # -- JAX on a GPU -------------------------------------------------------------------------------
 
 
-@with_jax_installed
+@with_installed("jax")
 def test_jax_without_a_gpu_says_why(library):
     if library.default_backend() != "cpu":
         pytest.skip("JAX has a GPU here: what it says without was not checked")

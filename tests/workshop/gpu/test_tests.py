@@ -15,7 +15,7 @@ HEAD = f"import time, warnings\nimport pytest\npytestmark = pytest.mark.{MARK}\n
 def run(tmp_path):
     """Run what is given as a test file, and return what came of it."""
 
-    def run(body, limit=60.0, head=HEAD):
+    def run(body, limit=600.0, head=HEAD):
         path = tmp_path / "test_some.py"
         path.write_text(head + body)
         settings = (
@@ -80,6 +80,7 @@ def test_a_crash_after_a_pass_is_not_well(run):
     assert not found["well"]
 
 
+@pytest.mark.slow
 def test_the_limit(run, tmp_path):
     for limit in (5.0, 20.0, 80.0, 320.0):  # on a busy machine pytest alone takes its time
         found = run("def test_a(): pass\ndef test_b(): time.sleep(10**6)\n", limit=limit)

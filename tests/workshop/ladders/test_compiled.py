@@ -127,7 +127,7 @@ def test_the_ladder_is_counted_as_it_was_recorded():
 
 def test_the_command_refuses_what_is_no_capability():
     process = start("-m", "scratchgan.workshop.ladders.compiled", "--capability", "sm_90")
-    _, err = process.communicate(timeout=300)
+    _, err = process.communicate(timeout=600)
     assert process.returncode != 0
     assert "--capability sm_90: expected a number like 9.0" in err
 
@@ -135,7 +135,7 @@ def test_the_command_refuses_what_is_no_capability():
 def test_in_the_simulator_nothing_is_compiled():
     code = "from scratchgan.workshop.ladders.compiled import choose; choose((9, 0))"
     process = start("-c", "import os; os.environ['NUMBA_ENABLE_CUDASIM'] = '1'; " + code)
-    _, err = process.communicate(timeout=300)
+    _, err = process.communicate(timeout=600)
     assert "NUMBA_ENABLE_CUDASIM=1 is set" in err
 
 
@@ -162,7 +162,7 @@ def test_a_kernel_without_a_signature_is_an_error():
         "from tests.workshop.ladders import compiling\n"
         "compiling.SIGNATURES = {'gone.kernel': 'a'}; compiling.reports((9, 0))",
     )
-    _, err = process.communicate(timeout=300)
+    _, err = process.communicate(timeout=600)
     assert process.returncode != 0
     assert "gone.kernel" in err
     assert "gemm.combine" in err

@@ -7,15 +7,10 @@ import pytest
 
 pytest.importorskip("numba")
 
-from scratchgan.backends import why_unavailable
 from scratchgan.backends.cuda.device import cuda
 from scratchgan.workshop.ladders.cuda import LADDER, launch
 
-WHY = why_unavailable("cuda")
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(WHY is not None, reason=f"the ladder was not run on a GPU: {WHY}"),
-]
+pytestmark = [pytest.mark.gpu, pytest.mark.needs("cuda")]
 SIZES = [(1, 1, 1), (33, 35, 5), (100, 1200, 784), (257, 1201, 241), (512, 384, 256)]
 ROUNDING = {np.float32: 2.0**-24, np.float64: 2.0**-53}
 

@@ -1,31 +1,18 @@
-"""The rungs of notebook 11, in Numba's simulator: it must be chosen before Numba loads."""
+"""The rungs of notebook 11, in Numba's simulator."""
 
-from __future__ import annotations
-
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("numba")
-HERE = Path(__file__).parent
+from tests import simulator
 
 
+@pytest.mark.slow
 def test_the_ladder_in_the_simulator():
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-    done = subprocess.run(
-        [*command, str(HERE / "simulated_cuda.py")],
-        env=environment | {"NUMBA_ENABLE_CUDASIM": "1"}, cwd=HERE.parents[2],
-        capture_output=True, text=True, timeout=900, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert " passed" in done.stdout
-    assert " skipped" not in done.stdout
+    simulator.check(Path(__file__).with_name("simulated_cuda.py"))
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_counts():
     from scratchgan.workshop.ladders import counted
     from scratchgan.workshop.ladders.cuda import LADDER, traffic

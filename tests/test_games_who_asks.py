@@ -33,7 +33,7 @@ def written(source: str, path: str) -> list[str]:
         f"line {node.lineno}: {word}"
         for node, text in texts(tree, parents)
         for word in words
-        if word in text and not (word in GAMES and chooses(node, parents))
+        if word in text and not (text == word and word in GAMES and chooses(node, parents))
     ] + [f"line {node.lineno}: a number" for node in ast.walk(tree) if is_log_4(node)]
 
 
@@ -47,8 +47,10 @@ def texts(tree: ast.AST, parents: dict[ast.AST, ast.AST]) -> Iterator[tuple[ast.
 def chooses(node: ast.Constant, parents: dict[ast.AST, ast.AST]) -> bool:
     """Whether a text is the value that is given to ``objective``, or its default."""
     above = parents[node]
-    if isinstance(above, ast.keyword):
-        return above.arg == "objective" or chooses_in(above, parents)
+    if isinstance(above, ast.keyword) and above.arg == "objective":
+        return True
+    if isinstance(above, ast.keyword | ast.Call):
+        return chooses_in(node, parents)
     if isinstance(above, ast.arguments):
         given = dict(zip(above.kwonlyargs, above.kw_defaults, strict=True))
         positional = above.posonlyargs + above.args
@@ -57,11 +59,13 @@ def chooses(node: ast.Constant, parents: dict[ast.AST, ast.AST]) -> bool:
     return isinstance(above, ast.AnnAssign) and ast.unparse(above.target) == "objective"
 
 
-def chooses_in(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
-    """Whether it is the default in the field of a dataclass."""
-    field = parents[parents[node]]
-    default = isinstance(node, ast.keyword) and node.arg == "default"
-    return default and isinstance(field, ast.AnnAssign) and ast.unparse(field.target) == "objective"
+def chooses_in(node: ast.Constant, parents: dict[ast.AST, ast.AST]) -> bool:
+    """Whether it is the default in the field of a dataclass: ``default=`` or an argument."""
+    call = above = parents[node]
+    if isinstance(above, ast.keyword):
+        call = parents[above] if above.arg == "default" else above
+    field = parents[call]
+    return isinstance(field, ast.AnnAssign) and ast.unparse(field.target) == "objective"
 
 
 def is_log_4(node: ast.AST) -> bool:
@@ -101,6 +105,7 @@ def test_it_would_be_found(source):
         'def f(objective="minimax"): pass',
         'objective: str = "minimax"',
         'objective: str = setting(default="minimax", help="the game")',
+        'objective: str = setting(Kind(), "minimax", help="the game")',
         'f(objective="minimax")',
         "np.log(5)",
     ],

@@ -1,0 +1,42 @@
+"""A D that says nothing, or has diverged."""
+
+import numpy as np
+import pytest
+
+from scratchgan import theory
+from scratchgan.errors import ShapeError
+from scratchgan.games import GAMES, Minimax
+from scratchgan.theory import (
+    Normal,
+    Uniform,
+    integrate,
+)
+
+
+def test_a_free_discriminator_says_half():
+    """Where neither density has mass."""
+    D = theory.optimal_discriminator(Uniform(0, 1), Uniform(2, 3))
+    assert D(np.array([[0.5], [1.5], [2.5]])).tolist() == [1.0, 0.5, 0.0]
+
+
+def test_a_d_that_has_diverged_has_no_value():
+    p, q = Normal(), Normal(1)
+    assert np.isnan(theory.value(lambda x: x[:, 0] * np.nan, p, q).value)
+    gap = theory.discriminator_gap(lambda x: x[:, 0] * np.nan, p, q)
+    assert np.isnan(gap.value)
+    assert np.isnan(gap.distance)
+
+
+def test_a_gradient_of_nan_is_nan():
+    for game in GAMES.values():
+        sent = theory.sample_gradient(np.array([0.0, np.nan]), np.ones((2, 2)), game)
+        assert np.isnan(sent).tolist() == [[False, False], [True, True]]
+
+
+def test_a_single_number_is_the_value_everywhere():
+    assert integrate(lambda x: 2.0, [0, 3]).value == pytest.approx(6)
+
+
+def test_a_gradient_of_another_length():
+    with pytest.raises(ShapeError, match=r"doutput has shape \(3,\); expected \(2,\)"):
+        theory.sample_gradient(np.zeros(2), np.zeros(3), Minimax())
