@@ -73,6 +73,7 @@ def test_options_reach_the_run(tmp_path):
     assert config.optimizer_d.rate == 0.25
 
 
+@pytest.mark.slow
 def test_quick_gives_way_to_what_is_asked(tmp_path):
     """A minute of it, but for the settings that are named."""
     from scratchgan.runs import RunFolder
@@ -208,6 +209,7 @@ def test_digits_are_learnt(tmp_path, capsys):
     assert near >= 0.8 * held_out  # and they are not copies of the training images
 
 
+@pytest.mark.slow
 def test_a_terminal_without_unicode(tmp_path):
     command = [sys.executable, "-m", "scratchgan", "train", "gaussian-1d", *QUICK, "--out", "r"]
     environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
@@ -216,6 +218,7 @@ def test_a_terminal_without_unicode(tmp_path):
     assert b"iterations 0 ? 6" in done.stdout
 
 
+@pytest.mark.slow
 def test_more_steps(tmp_path, capsys):
     folder = str(tmp_path / "run")
     assert main(["train", "gaussian-1d", *QUICK, "--out", folder]) == 0

@@ -37,6 +37,7 @@ def points(tmp_path, rng):
 # -- the same as on the command line ------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_command_line_and_python_train_the_same(tmp_path):
     run = small(out=tmp_path / "python", seed=3)
     assert main(["train", "gaussian-1d", *OPTIONS, "--seed", "3", "--out", f"{tmp_path}/cli"]) == 0
@@ -62,6 +63,7 @@ def test_sampling_is_that_of_the_command_line(a_run, tmp_path):
     assert (np.load(file) == a_run.samples(7, seed=3, temperature=1.5)).all()
 
 
+@pytest.mark.slow
 def test_evaluation_is_that_of_the_command_line(a_run, capsys):
     assert main(["evaluate", str(a_run.path), "--n", "50"]) == 0
     assert str(a_run.evaluate(n=50)) in capsys.readouterr().out
@@ -86,6 +88,7 @@ def test_the_exact_game_on_the_line(tmp_path):
     assert small(out=tmp_path / "run").exact().js.value > 0
 
 
+@pytest.mark.slow
 def test_quick_and_resume_and_origin(tmp_path):
     run = small(out=tmp_path / "first")
     further = sg.train(resume=run.path, steps=8, progress=False)

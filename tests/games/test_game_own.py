@@ -408,6 +408,7 @@ def run(folder, capsys, game):
     return trained, capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_all_that_is_printed_of_least_squares(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(GAMES, LeastSquares.name, LeastSquares())
     trained, evaluated = run(tmp_path / "run", capsys, LeastSquares.name)
@@ -424,6 +425,7 @@ def test_all_that_is_printed_of_least_squares(tmp_path, capsys, monkeypatch):
     assert all("score_real" in json.loads(record) for record in records)
 
 
+@pytest.mark.slow
 def test_all_that_is_printed_of_a_game_that_knows_no_optimum(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(GAMES, Wasserstein.name, Wasserstein())
     for said in run(tmp_path / "run", capsys, Wasserstein.name):

@@ -88,6 +88,7 @@ def test_errors_say_what_and_where(tmp_path, capsys, content, message):
     assert "recipe" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_it_is_trained_resumed_and_sampled(file, tmp_path, monkeypatch, capsys):
     """From another folder, too; with a game of its own, which no other file can name."""
     monkeypatch.chdir(tmp_path)

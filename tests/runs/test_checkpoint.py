@@ -382,6 +382,7 @@ def test_every_setting_is_thought_of():
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_with_edited_settings_another_run_is_begun(copy, tmp_path):
     """The remedy that the message names."""
     edited = edit(copy, "seed", 5)
