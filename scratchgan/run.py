@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan import checks, plots
-from scratchgan.backends import Purpose, Stream
 from scratchgan.data import Dataset, load
 from scratchgan.files import as_path, write_atomically
 from scratchgan.gan import Generator, Trainer
@@ -119,8 +118,7 @@ class Run:
         temperature : float
             See ``Generator``.
         """
-        stream = Stream(checks.seed("samples", "seed", seed)).purpose(Purpose.USER)
-        return self.generator(temperature).sample(n, stream, label)
+        return self.generator(temperature).sample(n, seed, label)
 
     def figure(
         self, n: int = 100, seed: int = 0, label: int | None = None, temperature: float = 1.0

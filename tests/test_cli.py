@@ -162,7 +162,7 @@ def test_out_of_memory(trained, capsys, monkeypatch):
     said = capsys.readouterr().err
     assert said == (
         "scratchgan: error: there is not enough memory (Unable to allocate 512. GiB); use a smaller"
-        " at once\n"
+        " batch or fewer samples\n"
     )
 
 

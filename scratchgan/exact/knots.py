@@ -18,7 +18,7 @@ from scratchgan import checks
 from scratchgan.backends import get_backend
 from scratchgan.backends.activations import Phi, phi_of
 from scratchgan.errors import ShapeError
-from scratchgan.nn.activation import Elementwise
+from scratchgan.nn.activation import ActivationLayer
 from scratchgan.nn.dropout import Dropout
 from scratchgan.nn.layer import Context, Layer, Params
 from scratchgan.nn.linear import Linear
@@ -199,7 +199,7 @@ def _through(layer: Layer, params: Params, path: _Path) -> _Path | None:
     kind = type(layer)
     if kind is Dropout:
         return path
-    if isinstance(layer, Elementwise) and kind.forward is Elementwise.forward:
+    if isinstance(layer, ActivationLayer) and kind.forward is ActivationLayer.forward:
         return _bent(path, phi_of(layer.activation), layer.slope)
     if kind is Maxout:
         return _maxout(path, layer.pieces)  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ from scratchgan.data.toy import TOYS
 from scratchgan.errors import DataError
 from scratchgan.limits import require_memory
 from scratchgan.nn import Concat, Layer, Linear, Sequential
-from scratchgan.nn.activation import Elementwise
+from scratchgan.nn.activation import ActivationLayer
 from scratchgan.recipes.names import recipe_for
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _reach(layer: Layer) -> tuple[float, float]:
     """Return the lower and upper bound of a layer's outputs, for any input."""
     if isinstance(layer, Sequential) and layer.layers:
         return _reach(layer.layers[-1])
-    if isinstance(layer, Linear | Elementwise):
+    if isinstance(layer, Linear | ActivationLayer):
         return phi_of(layer.activation).range
     return -math.inf, math.inf
 

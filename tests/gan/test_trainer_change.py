@@ -14,8 +14,8 @@ from tests.gan.replays import differences, plain
 
 def on_cpu(**changes):
     """A game that is replayed."""
-    G = Network(Sequential(Linear(2, 7, "tanh"), Linear(7, 3)), seed=1, ops=None)
-    D = Network(Sequential(Linear(3, 7, "tanh"), Linear(7, 1)), seed=2, ops=None)
+    G = Network(Sequential(Linear(2, 7, "tanh"), Linear(7, 3)), seed=1)
+    D = Network(Sequential(Linear(3, 7, "tanh"), Linear(7, 1)), seed=2)
     x = np.random.default_rng(0).random((40, 3), np.float32)
     return Trainer(G, D, x, **{
         "noise": Noise(2), "optimizer_g": Adam(1e-2), "optimizer_d": Adam(1e-2), "batch_size": 5,

@@ -92,7 +92,7 @@ def counted_append(folder, record, name="metrics.jsonl"):
         signal.setitimer(signal.ITIMER_PROF, seconds)  # SIGPROF ends a process at once
 
 os.replace, os.fsync, RunFolder.append_metrics = counted_replace, counted_fsync, counted_append
-main(sys.argv[4:])
+sys.exit(main(sys.argv[4:]))
 """
 
 

@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests import simulator
 
 
-@pytest.mark.slow
 def test_in_the_simulator():
     """It warns of unsigned numbers that wrap, as they do on purpose."""
     file = Path(__file__).with_name("simulated_gpu.py")

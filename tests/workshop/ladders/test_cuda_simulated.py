@@ -12,7 +12,6 @@ def test_the_ladder_in_the_simulator():
     simulator.check(Path(__file__).with_name("simulated_cuda.py"))
 
 
-@pytest.mark.slow
 def test_a_process_of_its_own_counts():
     from scratchgan.workshop.ladders import counted
     from scratchgan.workshop.ladders.cuda import LADDER, traffic
