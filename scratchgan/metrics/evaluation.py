@@ -91,10 +91,7 @@ def evaluate(
     samples = checks.array("evaluate", "samples", samples, (None, data.features), rows=1)
     seed = checks.seed("evaluate", "seed", seed)
     if data.density is not None:
-        real = _fresh(data.density, len(samples), seed)
-        if isinstance(data.density, GaussianMixture):
-            return _evaluate_modes(samples, real, data.density)
-        return _evaluate_moments(samples, real)
+        return _evaluate_density(samples, data.density, seed)
     held_out = 0 if data.x_test is None else len(data.x_test)
     if data.labels is not None and data.image_shape is not None and held_out >= FEWEST:
         return _evaluate_images(samples, data, seed, asked, validation)
@@ -167,29 +164,26 @@ def _fresh(density: Density, n: int, seed: int) -> NDArray[Any]:
     return density.sample(n, np.random.default_rng([seed, 1]))
 
 
-def _evaluate_modes(
-    samples: NDArray[Any], real: NDArray[Any], density: GaussianMixture
-) -> Evaluation:
-    both = [mode_coverage(x, density.means, density.std, density.weights) for x in (samples, real)]
+def _evaluate_density(samples: NDArray[Any], density: Density, seed: int) -> Evaluation:
+    real = _fresh(density, len(samples), seed)
+    if isinstance(density, GaussianMixture):
+        rows = _modes(density, samples, real)
+    else:
+        rows = _moments(samples, real)
     return Evaluation(
         len(samples),
-        [
-            EvaluationLine("modes captured", *(f"{c.captured} of {c.modes}" for c in both)),
-            EvaluationLine(
-                "within 3 σ of a mode", *(f"{100 * c.high_quality:.1f} %" for c in both)
-            ),
-            EvaluationLine("reverse KL (nats)", *(f"{c.reverse_kl:.4f}" for c in both)),
-        ],
+        rows,
         f"{len(samples):,} samples each; the real ones are fresh draws from the density.",
     )
 
 
-def _evaluate_moments(samples: NDArray[Any], real: NDArray[Any]) -> Evaluation:
-    return Evaluation(
-        len(samples),
-        _moments(samples, real),
-        f"{len(samples):,} samples each; the real ones are fresh draws from the density.",
-    )
+def _modes(density: GaussianMixture, *sets: NDArray[Any]) -> list[EvaluationLine]:
+    found = [mode_coverage(x, density.means, density.std, density.weights) for x in sets]
+    return [
+        EvaluationLine("modes captured", *(f"{c.captured} of {c.modes}" for c in found)),
+        EvaluationLine("within 3 σ of a mode", *(f"{100 * c.high_quality:.1f} %" for c in found)),
+        EvaluationLine("reverse KL (nats)", *(f"{c.reverse_kl:.4f}" for c in found)),
+    ]
 
 
 def _moments(*sets: NDArray[Any]) -> list[EvaluationLine]:

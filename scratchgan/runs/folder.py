@@ -69,7 +69,7 @@ class RunFolder:
         checks.instance("RunFolder.create", "config", config, Config, "a Config")
         try:
             make_folders(path)
-            left = _left_by_a_start(path)
+            left = (path / LOCK).exists()  # by a start that was killed, with its files
             _require_empty(path, left)  # before anything is written
         except OSError as error:
             raise explain(error, path) from error
@@ -271,11 +271,6 @@ class RunFolder:
 
 def _step_of(path: Path) -> int:
     return int(path.stem.removeprefix("step_"))
-
-
-def _left_by_a_start(path: Path) -> bool:
-    """Whether the folder's files come from a start that was killed: its lock file is there."""
-    return (path / LOCK).exists()
 
 
 def _require_empty(path: Path, left: bool) -> None:
