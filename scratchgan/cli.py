@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a .png or .npy file (default: FOLDER/sample-seed-N.png)",
     )
 
-    evaluate = commands.add_parser("evaluate", help="measure samples beside real data")
+    evaluate = commands.add_parser("evaluate", help="measure samples, and real data for comparison")
     evaluate.set_defaults(run=_evaluate)
     evaluate.add_argument("folder", type=Path, help="the run's folder")
     evaluate.add_argument(
@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
 
     bench = commands.add_parser(
         "bench",
-        help="measure speed beside NumPy, PyTorch and JAX",
+        help="compare speed with NumPy, PyTorch and JAX",
         usage="scratchgan bench [gemm | kernels | step] [options]",
     )
     bench.set_defaults(run=_bench)

@@ -321,7 +321,7 @@ class Checked:
             return dataclasses.replace(now, **values)  # type: ignore[type-var]
         missing = [name for name, s in known.items() if s.default is MISSING and name not in values]
         if missing:
-            raise ValueError(f"{_said(cls)}: no {', no '.join(missing)}; expected a value for each")
+            raise ValueError(f"{_said(cls)}: {' and '.join(missing)} missing; expected a value")
         return cls(**values)
 
 

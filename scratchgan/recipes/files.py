@@ -36,7 +36,7 @@ def read_recipe(path: Path | str) -> Recipe:
     try:
         content = read_small_text(path)
     except FileNotFoundError:
-        raise RecipeError(f"there is no recipe file {path}") from None
+        raise RecipeError(f"there is no recipe file {path}; check the path") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise RecipeError(f"recipe file {path} cannot be read: {reason}") from None

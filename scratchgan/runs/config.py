@@ -159,7 +159,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(read_small_text(path))
     except FileNotFoundError:
-        raise RunError(f"there is no settings file {path}") from None
+        raise RunError(f"there is no settings file {path}; check the path") from None
     # Errors of TOML and Unicode are ValueErrors; a thousand nested brackets: RecursionError.
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"settings file {path} cannot be read: {_reason(error)}") from None

@@ -32,7 +32,7 @@ def test_settings_may_be_given_whole():
     assert (t.k, t.noise, t.G.ema, t.data.batch_size) == (2, own.noise, own.ema, 256)
     with pytest.raises(ValueError, match="settings is 3; expected Settings, such as"):
         Trainer(G, D, np.zeros((300, 2), np.float32), 3)
-    with pytest.raises(ValueError, match="settings: no optimizer_g; expected a value"):
+    with pytest.raises(ValueError, match="settings: optimizer_g missing; expected a value"):
         Trainer(G, D, np.zeros((9, 2), np.float32), noise=Noise(2), optimizer_d=Adam())
 
 

@@ -139,7 +139,7 @@ def test_what_is_written_is_read(tmp_path, name):
         ({"origin": {"run": 3, "iteration": 3}}, "origin: run is 3; expected a string"),
         ({"origin": {"run": "a", "iteration": -1}}, "origin: iteration is -1"),
         ({"scratchgan": 3}, "scratchgan is 3; expected a string"),
-        ({"noise": {"kind": "normal"}}, "noise: no features; expected a value"),
+        ({"noise": {"kind": "normal"}}, "noise: features missing; expected a value"),
         ({"noise": None}, "noise is None; expected a Noise"),
         ({"optimizer_g": {}}, "unknown optimizer 'None'. Known: adam, sgd"),
         ({"optimizer_g": {"name": ["adam"]}}, "unknown optimizer"),
@@ -172,7 +172,7 @@ def test_settings_of_an_older_or_newer_version(tmp_path):
     del content["noise"], content["recipe"]
     with pytest.raises(RunError, match="cannot be used: unknown recipe"):
         read_json(tmp_path, json.dumps(content))
-    with pytest.raises(RunError, match="cannot be used: config: no noise; expected a value"):
+    with pytest.raises(RunError, match="cannot be used: config: noise missing; expected a value"):
         read_json(tmp_path, json.dumps(content | {"recipe": "digits"}))
 
 
