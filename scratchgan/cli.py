@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a recipe, or continue a run")
     train.set_defaults(run=_train)
-    train.fill = _add_train_options  # they cost an import of NumPy
+    train.fill = _add_train_options  # they need a slow import of NumPy
 
     sample = commands.add_parser("sample", help="draw samples from a trained generator")
     sample.set_defaults(run=_sample)
@@ -366,7 +366,7 @@ def _bench(options: argparse.Namespace) -> int:
 
     suite, threads = options.suite, options.threads or []
     if suite is None and threads and not threads[-1].lstrip("-").isdigit():
-        suite = threads.pop()  # `--threads 1 2 gemm`: argparse leaves nothing for the suite
+        suite = threads.pop()  # argparse takes all words of `--threads 1 2 gemm` as numbers
     asked = BenchOptions(
         suite=suite,
         backend=options.backend,

@@ -29,7 +29,7 @@ __all__ = ["absolute", "is_path", "own"]
 
 HELD_OUT = 6
 KINDS = "a table .csv, an array .npy, or a folder of .png files of one size"
-LABELS = "labels .npy (whole numbers from 0), or .csv (a column of them, or of names)"
+LABELS = "labels .npy (whole numbers from 0), or .csv (a column of numbers or of names)"
 
 
 def is_path(name: object) -> bool:

@@ -96,7 +96,8 @@ class Trainer:
 
     Notes
     -----
-    All methods share one lock, so another thread may call ``state`` and ``samples``, or run steps.
+    Steps, ``record``, ``state``, ``samples`` and saving share one lock, so another thread may call
+    them at any time.
 
     Signal handlers, such as that of Ctrl-C, run after the current iteration, its record and its
     callbacks are complete (``gan/interrupts.py``). So a training that is interrupted and continued

@@ -1,4 +1,4 @@
-"""digits: real handwritten digits of 8 × 8 pixels; trains in two minutes, without a download."""
+"""digits: real handwritten digits, 8 × 8 pixels; less than two minutes, and no download."""
 
 from scratchgan.gan.noise import Noise
 from scratchgan.gan.settings import Settings

@@ -255,7 +255,7 @@ class RunFolder:
         return found[-1]
 
     def remove_old_checkpoints(self) -> None:
-        """Remove all checkpoints except the newest three."""
+        """Remove all checkpoints except the newest ``KEEP``."""
         for path in self.checkpoints()[:-KEEP]:
             path.unlink(missing_ok=True)
 
