@@ -176,7 +176,7 @@ def test_what_is_no_part_of_a_game(value):
 
 def test_one_network_is_no_game():
     G, _ = networks()
-    with pytest.raises(ValueError, match="G and D are one network"):
+    with pytest.raises(ValueError, match="G and D are the same network"):
         game(G=G, D=G)
 
 

@@ -83,7 +83,7 @@ def test_without_its_first_checkpoint_it_is_not_begun_at_zero(origin, tmp_path):
     folder = begun(origin, tmp_path / "killed", steps=10).folder
     for path in folder.checkpoints():
         path.unlink()
-    with pytest.raises(RunError, match=r"begin it again with `scratchgan train --from`"):
+    with pytest.raises(RunError, match=r"start it again with `scratchgan train --from`"):
         Session.resume(folder, load(folder.config.data))
 
 

@@ -137,7 +137,7 @@ def test_settings_that_cannot_be_are_refused():
     recipe = "gaussian-1d"
     with pytest.raises(UnknownNameError, match="parzen"):
         Config.from_recipe(recipe, {"validation": 5, "measure": "beauty"})
-    with pytest.raises(ValueError, match="validation is 0; expected examples"):
+    with pytest.raises(ValueError, match="validation is 0; expected validation > 0"):
         Config.from_recipe(recipe, {"measure": "parzen"})
     with pytest.raises(ValueError, match="validation is -1"):
         Config.from_recipe(recipe, {"validation": -1})
