@@ -1,4 +1,4 @@
-"""Where arithmetic happens: one vocabulary of named operations, and the homes that offer it."""
+"""Where arithmetic happens: one vocabulary of named operations, and the backends that run it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
     "why_unavailable",
 ]
 
-# name -> (module, class, what to do where it cannot be loaded)
+# name -> (module, class, the remedy if it cannot be loaded)
 _HOMES = {
     "cpu": (
         "scratchgan.backends.cpu.backend",
@@ -38,7 +38,7 @@ _HOMES = {
     ),
     "reference": ("scratchgan.backends.reference", "ReferenceBackend", ""),
 }
-# The default is the first of these that works here; cuda is taken only when it is asked for.
+# The default is the first of these that works here; cuda is used only when a caller names it.
 _PREFERENCE = ("cpu", "reference")
 
 
@@ -52,10 +52,10 @@ _loaded: dict[str, Backend | str] = {}  # by name: the backend, or why it does n
 
 def get_backend(name: str | Backend | None = None) -> Backend:
     """
-    Return a backend by its name, loaded at the first call.
+    Return a backend by its name; the first call loads it.
 
-    A backend is returned as it is, and the default one for None: this is how every argument
-    called ``backend`` is read.
+    A Backend is returned unchanged; None gives the default backend. Every argument called
+    ``backend`` is read by this function.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def get_backend(name: str | Backend | None = None) -> Backend:
         return name
     one_of("backend", name, _HOMES)
     if name not in _loaded:
-        _loaded.setdefault(name, _load(name))  # the same one for all threads
+        _loaded.setdefault(name, _load(name))  # all threads get the same object
     found = _loaded[name]
     if isinstance(found, str):
         raise BackendUnavailableError(found)
@@ -79,10 +79,10 @@ def get_backend(name: str | Backend | None = None) -> Backend:
 
 def _load(name: str) -> Backend | str:
     """
-    Load a backend, or say why that cannot be done.
+    Load a backend, or return the reason why it cannot be loaded.
 
-    Whatever is raised on the way is a reason, not an end: other backends may work. It is kept,
-    since half of a package that could not be imported stays behind, and would fail otherwise.
+    Any exception becomes a reason, because other backends may work. The caller keeps the reason:
+    a failed import leaves modules half loaded, so a second try could fail with another error.
     """
     module, attribute, remedy = _HOMES[name]
     try:
@@ -90,7 +90,7 @@ def _load(name: str) -> Backend | str:
     except Exception as error:
         why = " ".join(str(error).split())  # one line
         if isinstance(error, BackendUnavailableError):
-            remedy = ""  # it has one of its own
+            remedy = ""  # the error names its own remedy
         elif not why or not isinstance(error, ImportError | OSError | RuntimeError):
             why = f"{type(error).__name__}: {why}".rstrip(": ")
         return f"backend '{name}' does not work here: {why}. {remedy}".rstrip()
@@ -98,7 +98,7 @@ def _load(name: str) -> Backend | str:
 
 
 def why_unavailable(name: str) -> str | None:
-    """Return the reason why a backend does not work here, or None where it works."""
+    """Return the reason why a backend does not work here, or None if it works."""
     try:
         get_backend(name)
     except BackendUnavailableError as error:
@@ -111,4 +111,4 @@ def default_backend() -> Backend:
     for name in _PREFERENCE:
         if why_unavailable(name) is None:
             return get_backend(name)
-    raise BackendUnavailableError("no backend works here; the reference needs NumPy alone")
+    raise BackendUnavailableError("no backend works here; the reference needs only NumPy")

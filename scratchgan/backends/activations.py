@@ -1,18 +1,17 @@
 """
-The activations φ: one entry each, from which the code of every backend follows.
+The activations φ: one entry for each; the code of every backend is made from it.
 
-An entry holds φ, φ′ and φ″ twice: over NumPy arrays, which is the definition and what
-the reference runs, and of one number, which is compiled for the CPU and the GPU. The two
-are tested against each other. All derivatives are read from y = φ(a), so that a layer
-keeps y alone. To add a φ, add an entry to ``TABLE``; nothing else names one.
+An entry holds φ, φ′ and φ″ twice. The formulas over NumPy arrays are the definition, and
+the reference runs them. The scalar formulas are compiled for the CPU and the GPU. Tests compare
+the two. All derivatives are functions of y = φ(a), so a layer keeps only y. To add a φ, add an
+entry to ``TABLE``; no other file names one.
 
-NumPy's formulas branch on real parts only, so that a complex step passes through them.
+The NumPy formulas branch only on real parts, so that a complex step passes through them.
 
-The formulas of one number call ``exp``, ``expm1`` and ``log1p`` and nothing else; each
-target binds its own. exp and expm1 take x ≤ 0, log1p takes 0 ≤ x ≤ 1. Constants take the
-type of the argument, ``type(a)(1)``: in compiled code 1.0 is a float64, and 1.0 − y with
-a float32 y would be computed in double precision. Comparisons are arranged so that NaN
-stays NaN.
+The scalar formulas call only ``exp``, ``expm1`` and ``log1p``; each target binds its own. exp
+and expm1 take x ≤ 0, log1p takes 0 ≤ x ≤ 1. Constants have the type of the argument,
+``type(a)(1)``: in compiled code 1.0 is a float64, and 1.0 − y with a float32 y would be
+computed in double precision. Comparisons are written so that NaN stays NaN.
 """
 
 from __future__ import annotations
@@ -32,14 +31,14 @@ __all__ = ["ACTIVATIONS", "TABLE", "Formulas", "Phi", "code_of", "phi_of"]
 
 
 class Formulas(NamedTuple):
-    """φ and what is read from y = φ(a), as functions of NumPy arrays or of one number."""
+    """φ and its derivatives as functions of y = φ(a), for NumPy arrays or for one number."""
 
     value: Callable[..., Any]  # (a, slope) → φ(a)
     grad: Callable[..., Any]  # (dy, y, slope) → dy · φ′(a)
     bend: Callable[..., Any]  # (dy, y, slope) → dy · dφ′/dy; φ″(a) = dφ′/dy · φ′(a)
 
     def compiled(self, compile: Callable[[Any], Any], **functions: Any) -> Formulas:
-        """Compile the three, with a target's own ``exp``, ``expm1`` and ``log1p``."""
+        """Compile the three with a target's ``exp``, ``expm1`` and ``log1p``."""
         return Formulas(*(compile(_bound(formula, functions)) for formula in self))
 
 
@@ -57,17 +56,17 @@ class Phi:
     Attributes
     ----------
     name : str
-        As layers and ``ops.activation`` take it.
+        The name that layers and ``ops.activation`` take.
     formula : callable
-        (a, slope) → φ(a) as one would write it in NumPy, for moderate real a.
+        (a, slope) → φ(a) in plain NumPy, for real a that do not overflow.
     numpy, number : Formulas
-        Over arrays, real or complex; of one number, to be compiled.
+        For arrays, real or complex; for one number, to be compiled.
     kinks : tuple of float
-        Where φ′ jumps; there φ′ is the slope on the left.
+        The places where φ′ jumps; the φ′ used there is the slope on the left.
     range : (float, float)
-        Between which all φ(a) lie, for every slope in [0, 1).
+        All φ(a) lie between these bounds, for every slope in [0, 1).
     linear : bool
-        Whether φ is piecewise linear, bent at ``kinks`` alone.
+        Whether φ is piecewise linear, with bends only at ``kinks``.
     sloped : bool
         Whether φ depends on ``slope``.
     """
@@ -82,7 +81,7 @@ class Phi:
     sloped: bool = False
 
     def margin(self, a: NDArray[Any]) -> float:
-        """Return how far the nearest element of a is from a kink; infinity without one."""
+        """Return the smallest distance of an element of a from a kink; infinity without kinks."""
         return min((float(abs(a - kink).min()) for kink in self.kinks), default=inf)
 
 
@@ -97,19 +96,19 @@ def sigmoid(a: NDArray[Any]) -> Any:
 
 
 def log_sigmoid(a: NDArray[Any]) -> Any:
-    """log σ(a) = min(a, 0) − log(1 + e^(−|a|)): finite wherever a is."""
+    """log σ(a) = min(a, 0) − log(1 + e^(−|a|)): finite for every finite a."""
     positive = a.real >= 0
     return np.where(positive, 0, a) - np.log1p(np.exp(np.where(positive, -a, a)))
 
 
 def _kept(a: NDArray[Any]) -> Any:
-    """Where a > 0, and where it is NaN: relu(NaN) is NaN, not 0."""
+    """Whether a > 0 or a is NaN: relu(NaN) is NaN, not 0."""
     return (a.real > 0) | np.isnan(a)
 
 
 def _sigmoid_of_one(a: Any, slope: Any = 0) -> Any:
     one = type(a)(1)
-    e = exp(-abs(a))  # never more than 1
+    e = exp(-abs(a))  # at most 1
     return (e if a < type(a)(0) else one) / (one + e)
 
 
@@ -227,14 +226,14 @@ TABLE = {phi.name: phi for phi in _ENTRIES}
 """All entries by name."""
 
 ACTIVATIONS = tuple(TABLE)
-"""The names of all φ. Each φ′ is a function of y = φ(a), so that only y need be kept."""
+"""The names of all φ. Each φ′ is a function of y = φ(a), so a layer keeps only y."""
 
 _CODES = {name: code for code, name in enumerate(ACTIVATIONS)}
 
 
 def phi_of(name: str) -> Phi:
     """
-    Return the entry of a name.
+    Return the activation with this name.
 
     Raises
     ------
@@ -243,7 +242,7 @@ def phi_of(name: str) -> Phi:
 
     Examples
     --------
-    The derivatives are read from y; without a compiler a formula of one number is plain Python:
+    The derivatives take y, not a. A scalar formula that is not compiled is plain Python:
 
     >>> tanh = phi_of("tanh")
     >>> y = tanh.numpy.value(np.array([0.0, 1.0]), 0.0)
@@ -259,7 +258,7 @@ def phi_of(name: str) -> Phi:
 
 
 def code_of(name: str) -> int:
-    """Return the number by which a kernel is told a φ, its place in ``ACTIVATIONS``."""
+    """Return the number that stands for a φ in a kernel: its index in ``ACTIVATIONS``."""
     try:
         return _CODES[name]
     except (KeyError, TypeError):

@@ -2,7 +2,7 @@
 Philox4x32-10 in NumPy: random numbers as a function of a counter and a key.
 
 Source: Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as
-1, 2, 3" (SC 2011), whose known answers the tests hold. Ten rounds; a round
+1, 2, 3" (SC 2011); the tests check its known answers. There are ten rounds. Each
 multiplies words 0 and 2 by constants into 64 bits and mixes the halves.
 """
 
@@ -85,15 +85,15 @@ def shuffled(n: int, stream: Stream) -> NDArray[np.int32]:
     """
     Return a random order of 0 … n − 1: the positions sorted by their 64-bit random words.
 
-    It follows from the stream alone, so a resumed run finds its epoch's order again.
+    It depends only on the stream, so a resumed run gets the same order for its epoch.
     """
     return sorted_by_words(philox_words((n, 2), stream))
 
 
 def sorted_by_words(words: NDArray[np.uint32]) -> NDArray[np.int32]:
-    """Return the order of rows (n, 2) of words; equal rows, if ever, as they stand."""
+    """Return the indices that sort rows (n, 2) of words; equal rows keep their order."""
     keys = (words[:, 0].astype(np.uint64) << _32) | words[:, 1]
     order = np.argsort(keys)
-    if (np.diff(keys[order]) == 0).any():  # once in 2⁶⁴ / n² times; the fast sort is not stable
+    if (np.diff(keys[order]) == 0).any():  # n² / 2⁶⁴ of the time; the fast sort is not stable
         order = np.argsort(keys, kind="stable")
     return order.astype(np.int32)

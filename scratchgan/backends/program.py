@@ -2,13 +2,13 @@
 A training step as a table of operations, recorded once.
 
 A step is a fixed sequence of operations on fixed buffers: only noise, minibatch and
-rates change from one step to the next. While a ``Recorder`` is at work, a backend
-notes every operation that it runs. ``Program`` then lays out the temporaries: each
-lives from the row that first writes it to the row that last uses it, and gives its
-place in one arena to a later one. Parameters, moments and data stay where they are.
+rates change from one step to the next. While a ``Recorder`` is active, a backend
+notes every operation that it runs. ``Program`` then places the temporaries in one arena.
+Each lives from the row that first writes it to the row that last uses it; after that, a
+later temporary can take its place. Parameters, moments and data stay where they are.
 
-What an operation is made of is its backend's business: a row of a table, a launch of a
-kernel. A program asks of it what ``Noted`` says.
+The form of a recorded operation depends on the backend: a row of a table, or a kernel
+launch. A program uses only what ``Noted`` declares.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ LINE = 64  # bytes: temporaries begin on a cache line
 
 
 class Noted(Protocol):
-    """One operation as it was run, whatever its backend needs to run it again."""
+    """One recorded operation: all that its backend needs to run it again."""
 
     @property
     def name(self) -> str:
-        """Of the kernel, or of the operation."""
+        """The name of the kernel or the operation."""
 
     @property
     def note(self) -> str:
-        """For the reader of a listing."""
+        """A remark for listings."""
 
     @property
     def reads(self) -> tuple[Array | None, ...]:
@@ -55,14 +55,14 @@ class Noted(Protocol):
 
     @property
     def varying(self) -> tuple[tuple[str, int], ...]:
-        """(name, which of the numbers) of those that change from step to step."""
+        """(name, index in ``values``) of each number that changes from step to step."""
 
     @property
     def flops(self) -> int:
         """Floating-point operations: 2mnk for a product, nominal ones for the others."""
 
     def settled(self, move: Callable[[Array], Array]) -> Noted:
-        """Return it without the arrays of the recorded step; ``move`` says where each is now."""
+        """Return it without the arrays of the recorded step; ``move`` gives their new places."""
 
 
 class Varying(NamedTuple):
@@ -70,13 +70,13 @@ class Varying(NamedTuple):
 
     name: str  # "step", "start", "t", "rate" or "momentum"
     row: int
-    cell: int  # among the row's values
-    value: float  # when it was recorded
-    writes: int  # address of the first array that its row writes: an optimiser's parameters
+    cell: int  # index in the row's values
+    value: float  # at the recorded step
+    writes: int  # address of the first array that the row writes: an optimiser's parameters
 
 
 class Operand(NamedTuple):
-    """Where an array lies: in a buffer by name, or in the arena."""
+    """The place of an array: in a named buffer, or in the arena."""
 
     name: str
     shape: tuple[int, ...]
@@ -99,21 +99,20 @@ class Operand(NamedTuple):
 
 class Recorder:
     """
-    Takes notes of one step.
+    Notes the operations of one step.
 
     Parameters
     ----------
     buffers : dict of str to Array
-        What outlives the step: parameters, gradients, moments, data. A step may
-        read these and what it has itself written, and nothing else.
+        Arrays that outlive the step: parameters, gradients, moments, data. A step may only
+        read these and arrays that it has written.
     parts : dict of str to dict of int to str, optional
-        For a buffer, the names of its parts by where they begin, in elements.
+        For a buffer: {first element: name} of its parts.
 
     Attributes
     ----------
     allocate : callable
-        ``allocate(bytes)`` gives the memory for the arena, where the arrays of the step are.
-        The backend that records sets it.
+        ``allocate(bytes)`` returns memory for the arena. The recording backend sets it.
     """
 
     def __init__(
@@ -127,7 +126,7 @@ class Recorder:
         self.allocate: Callable[[int], Array] | None = None
 
     def allocated(self, a: Array) -> None:
-        """Note a new array. It is kept, so that no other takes its address meanwhile."""
+        """Note a new array. A reference is kept, so that no other array gets its address."""
         self.temporaries.append(a)
 
     def add(self, row: Noted) -> None:
@@ -135,7 +134,7 @@ class Recorder:
         self.rows.append(row)
 
     def refuse(self, what: str) -> None:
-        """Note that no program can be made of this, and why; the step itself goes on."""
+        """Note why this step cannot be recorded; the step itself goes on."""
         self.reason = self.reason or what
 
 
@@ -154,23 +153,23 @@ class Program:
     ----------
     recorder : Recorder
     keep : sequence of Array
-        Temporaries that are looked at after the step; they get places of their own.
+        Temporaries that are read after the step: no other temporary takes their place.
 
     Attributes
     ----------
     rows : list of Noted
     operands : list of (reads, writes)
-        For each row its arrays as ``Operand``, None where there is none.
+        The arrays of each row, as ``Operand`` or None.
     varying : list of Varying
     arena : array of bytes
     kept : list of Array
-        Where ``keep`` is now, in the arena.
+        The arrays of ``keep`` at their new places in the arena.
 
     Raises
     ------
     NotRecordableError
-        If the recorder has noted a reason, or an operation touches an array that no
-        recorded operation wrote and that is no known buffer, or one not wholly inside.
+        If the recorder noted a reason; or if an operation uses an array that is neither in
+        a known buffer nor written by a recorded operation, or lies only partly inside one.
     """
 
     def __init__(self, recorder: Recorder, keep: Sequence[Array] = ()) -> None:
@@ -200,7 +199,7 @@ class Program:
             row.settled(functools.partial(self._moved, places=places, operation=row.name))
             for row in self.rows
         ]
-        recorder.temporaries = []  # the memory of the recorded arrays is not needed any more
+        recorder.temporaries = []  # the memory of the recorded arrays is no longer needed
 
     # -- layout ---------------------------------------------------------------------------------
 
@@ -211,12 +210,12 @@ class Program:
         if i < 0 or start + size > self._spaces[i].end:
             raise NotRecordableError(
                 f"{operation} uses an array of shape {a.shape} that no operation of the step"
-                " wrote: something is computed outside the vocabulary of operations"
+                " wrote: something was computed outside the vocabulary of operations"
             )
         return self._spaces[i]
 
     def _place(self, recorder: Recorder, keep: Sequence[Array]) -> list[int]:
-        """Give each temporary an offset into the arena, by first fit over its lifetime."""
+        """Return an offset into the arena for each temporary: first fit over the lifetimes."""
         first: dict[int, int] = {}
         last: dict[int, int] = {}
         for r, row in enumerate(self.rows):
@@ -236,7 +235,9 @@ class Program:
         for a in keep:
             number = self._space(a, "the step's result").temporary
             if number >= 0 and number not in first:
-                raise NotRecordableError(f"no operation of the step writes its result {a.shape}")
+                raise NotRecordableError(
+                    f"no operation of the step writes its result of shape {a.shape}"
+                )
             last[number] = len(self.rows)
         offsets = [-1] * len(recorder.temporaries)
         live: list[tuple[int, int, int]] = []  # offset, end, last row
@@ -268,11 +269,13 @@ class Program:
             return Operand(name, a.shape, a.dtype, address(a))
         place = places[space.temporary] + offset
         if not 0 <= place <= self.arena.size - a.nbytes:
-            raise NotRecordableError(f"{row.name}: {a.shape} does not lie in the arena")
+            raise NotRecordableError(
+                f"{row.name} uses an array of shape {a.shape} outside the arena"
+            )
         return Operand(f"@{place}", a.shape, a.dtype, address(self.arena) + place)
 
     def _moved(self, a: Array, places: list[int], operation: str) -> Array:
-        """Return an array of the recorded step where it is now."""
+        """Return an array of the recorded step at its new place."""
         space = self._space(a, operation)
         if space.temporary < 0:
             return a
@@ -282,14 +285,14 @@ class Program:
     # -- in part --------------------------------------------------------------------------------
 
     def first(self, count: int) -> Program:
-        """Return the program of the first rows alone, over the same memory."""
+        """Return the program of only the first ``count`` rows, over the same memory."""
         part = copy.copy(self)
         part.rows, part.operands = self.rows[:count], self.operands[:count]
         part.varying = [varying for varying in self.varying if varying.row < count]
         return part
 
     def written(self, r: int) -> list[Array]:
-        """Return the arrays that row r writes, where they are now."""
+        """Return the arrays that row r writes, at their new places."""
         return [self._array(operand) for operand in self.operands[r][1] if operand is not None]
 
     def _array(self, operand: Operand) -> Array:
@@ -311,7 +314,7 @@ class Program:
         return int(self.rows[r].flops)
 
     def bytes(self, r: int) -> int:
-        """Bytes that row r reads and writes, each array once; of data, only the gathered rows."""
+        """Bytes that row r reads and writes, each array once; a gather reads only its rows."""
         reads, writes = self.operands[r]
         if self.rows[r].name == "gather_rows":
             reads = writes
@@ -348,7 +351,7 @@ def _spaces(recorder: Recorder) -> list[_Space]:
 
 
 def address(a: Array) -> int:
-    """Return where an array begins, in the memory of its own home."""
+    """Return an array's address, in its backend's memory."""
     interface = getattr(a, "__cuda_array_interface__", None) or a.__array_interface__
     return int(interface["data"][0])
 

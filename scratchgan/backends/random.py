@@ -1,4 +1,4 @@
-"""Where a random number stands: the address from which every backend computes the same words."""
+"""The addresses of random numbers: every backend computes the same words from one address."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ __all__ = ["Purpose", "Stream"]
 
 class Purpose:
     """
-    What random numbers are for: the upper 4 of an operation's 16 bits.
+    The purpose of a draw: the upper 4 of an operation's 16 bits.
 
-    The lower 12 bits number the layers that draw, so that no two draws of one
-    step share an address.
+    The lower 12 bits number the layers that draw, so no two draws of one step have the
+    same address.
     """
 
     NOISE = 0  # z
-    LABELS = 1  # the y that a conditional generator is asked for
-    GENERATOR = 2  # layers of G, dropout for one
+    LABELS = 1  # the classes y that a conditional generator draws
+    GENERATOR = 2  # layers of G, such as dropout
     D_REAL = 3  # layers of D, on real examples
     D_FAKE = 4  # layers of D, on generated examples
     SHUFFLE = 5  # the order of the examples in an epoch
     SAMPLE = 6  # the fixed noise of sample grids
-    CHECK = 7  # at which iteration a replay is compared with a run
-    USER = 15  # free for the reader's own code
+    CHECK = 7  # the iteration at which a replay is compared with the plain loop
+    USER = 15  # free for your own code
 
 
 class Stream(NamedTuple):
     """
-    The address of random numbers; the number at (row, column) follows from it alone.
+    The address of random numbers; it determines the number at each (row, column).
 
-    Counter-based generators (Salmon et al. 2011, "Parallel random numbers: as
-    easy as 1, 2, 3") have no state: number (i, j) is a function of the key and
-    of a counter. So a mask is drawn again in the backward pass instead of being
-    stored, a resumed run continues exactly, and n machines with ``row`` set to
-    their first global row draw together what one would have drawn.
+    Counter-based generators (Salmon et al. 2011, "Parallel random numbers: as easy as
+    1, 2, 3") have no state: number (i, j) is a function of the key and a counter. So the
+    backward pass draws a mask again instead of storing it, and a resumed run continues
+    exactly. If each of n machines sets ``row`` to its first global row, together they
+    draw the same numbers as one machine.
 
     Examples
     --------
@@ -54,7 +54,7 @@ class Stream(NamedTuple):
         return self._replace(operation=purpose << 12)
 
     def at(self, offset: int) -> Stream:
-        """Return the stream of the layer that stands ``offset`` draws further on."""
+        """Return the stream of the layer ``offset`` draws later."""
         if (self.operation & 0xFFF) + offset > 0xFFF:
             raise ValueError("Stream: more than 4,096 layers that draw in one network")
         return self._replace(operation=self.operation + offset)

@@ -1,10 +1,12 @@
 """
-What the compiled backends share: notes for a recorder, where results go, what is refused.
+The common base of the compiled backends: recording, targets of results, and what is refused.
 
-A compiled backend runs kernels and tells the recorder of each (``Row`` on the cpu,
-``Launch`` on a GPU). Here stands all around it: that a new array is noted, that a result
-for ``out=`` is computed elsewhere where it would overwrite what is still to be read, that
-a step which does anything but run kernels is no program.
+A compiled backend runs kernels and tells the recorder about each (``Row`` on the cpu,
+``Launch`` on a GPU). The rest is here:
+
+- a recorder learns of each new array;
+- a result for ``out=`` goes to a new array first, if ``out`` overlaps an input;
+- a step that does more than run kernels cannot be recorded: the recorder learns why.
 """
 
 from __future__ import annotations
@@ -35,13 +37,13 @@ REAL = {np.dtype(np.float32): np.float32, np.dtype(np.float64): np.float64}
 
 
 class _Notes(threading.local):
-    """Who takes notes, for each thread."""
+    """The recorder of each thread, None while it records nothing."""
 
     recorder: Recorder | None = None
 
 
 class Compiled(Backend):
-    """A backend of kernels, whose steps can be recorded."""
+    """A backend that runs kernels; its steps can be recorded."""
 
     def __init__(self) -> None:
         self._notes = _Notes()
@@ -50,7 +52,7 @@ class Compiled(Backend):
 
     @contextmanager
     def recording(self, recorder: Recorder) -> Iterator[None]:
-        """Let a recorder take notes of what this thread runs."""
+        """Let a recorder note the operations that this thread runs."""
         self._notes.recorder, recorder.allocate = recorder, self._arena
         try:
             yield
@@ -58,7 +60,7 @@ class Compiled(Backend):
             self._notes.recorder = None
 
     def _refuse(self, what: str) -> None:
-        """Say that something is done that is no kernel, so that no program can be made of it."""
+        """Tell the recorder that the step does ``what`` without a kernel: it cannot be recorded."""
         if self._notes.recorder is not None:
             self._notes.recorder.refuse(what)
 
@@ -69,7 +71,7 @@ class Compiled(Backend):
         raise NotImplementedError
 
     def _arena(self, size: int) -> Array:
-        """Return the memory for a program's arena, so many bytes from a cache line on."""
+        """Return ``size`` bytes for a program's arena; they begin on a cache line."""
         raise NotImplementedError
 
     def _overlap(self, a: Array, b: Array) -> bool:
@@ -86,38 +88,39 @@ class Compiled(Backend):
         return a
 
     def to_numpy(self, a: Array) -> Any:
-        self._refuse("values of an array are read by the host inside a step (to_numpy)")
+        self._refuse("the host reads values of an array inside a step (to_numpy)")
         return self._to_host(a)
 
     def _to_host(self, a: Array) -> Any:
         return np.array(a)
 
     def _require_real(self, operation: str, dtype: Any) -> None:
-        """Raise ShapeError unless kernels compute with a dtype."""
-        if dtype not in REAL and np.dtype(dtype) not in REAL:  # the first is quick
+        """Raise ShapeError unless kernels can compute with a dtype."""
+        if dtype not in REAL and np.dtype(dtype) not in REAL:  # the first test is quick
             raise ShapeError(
-                f"{operation}: {np.dtype(dtype)} arrays are not for the {self.name} backend;"
-                " expected float32 or float64 (for complex numbers take"
+                f"{operation}: the {self.name} backend cannot compute with {np.dtype(dtype)};"
+                " expected float32 or float64 (for complex numbers use"
                 " get_backend('reference'))"
             )
 
     def _real(self, operation: str, shape: tuple[int, ...], dtype: Any) -> Array:
-        """Return a new array for a result of an operation, of float32 or float64."""
+        """Return a new array of float32 or float64 for an operation's result."""
         self._require_real(operation, dtype)
         return self.empty(shape, dtype)
 
     def _like(self, operation: str, a: Array) -> Array:
         return self._real(operation, a.shape, a.dtype)
 
-    # -- results in arrays that are there already -----------------------------------------------
+    # -- results in arrays that exist already ---------------------------------------------------
 
     def _target(
         self, operation: str, out: Array | None, shape: tuple[int, ...], dtype: Any, *inputs: Array
     ) -> Array:
         """
-        Return where to compute a result: in ``out``, unless an input overlaps, or a new array.
+        Return the array to compute a result in.
 
-        A place beside ``out`` begins with what stands there; ``_delivered`` brings it over.
+        It is ``out``, unless ``out`` is None or overlaps an input. Then it is a new array, which
+        starts as a copy of ``out``; ``_delivered`` copies the result to ``out``.
         """
         self._require_real(operation, dtype)
         if out is None:
@@ -140,10 +143,10 @@ def without_kernel(
     make: Callable[[str, Callable[..., Any]], Callable[..., Any]],
 ) -> Callable[[type[Backend]], type[Backend]]:
     """
-    Return a decorator that replaces what a backend has no kernel for.
+    Return a class decorator for the operations that have no kernel.
 
-    ``make`` is given each operation for which the class has the definition in NumPy alone, and
-    that definition; what it returns takes its place.
+    For each operation that the class does not override, it calls ``make(operation, definition)``
+    with the definition in NumPy, and sets the function that ``make`` returns as the override.
     """
 
     def decorate(backend: type[Backend]) -> type[Backend]:
@@ -158,6 +161,6 @@ def without_kernel(
 
 
 def flops(name: str, writes: tuple[Array, ...]) -> int:
-    """Return the nominal floating-point operations of a kernel by its operation's name."""
+    """Return the nominal number of floating-point operations of an operation's kernel."""
     each = FLOPS.get(name, FLOPS.get(f"{name}_", 1))
     return int(each * max(a.size for a in writes))

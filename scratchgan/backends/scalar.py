@@ -1,9 +1,9 @@
 """
-The mathematics of one number, for the compiled backends: plain Python, compiled for each target.
+Scalar functions for the compiled backends: plain Python, compiled for each target.
 
-``build`` takes the target's compiler and its elementary functions, and returns the
-functions of the vocabulary: the activations of ``activations.py``, log σ and Philox.
-The reference is written without it, so that each tests the other.
+``build`` takes the target's compiler and its elementary functions. It returns the functions
+that kernels need: the activations of ``activations.py``, log σ and Philox. The reference does
+not use this file, so each tests the other.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scratchgan.backends.activations import TABLE
 __all__ = ["build", "choice"]
 
 M0, M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)  # Philox's multipliers
-W0, W1 = np.uint32(0x9E3779B9), np.uint32(0xBB67AE85)  # what is added to its key each round
+W0, W1 = np.uint32(0x9E3779B9), np.uint32(0xBB67AE85)  # each round adds these to its key
 LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
@@ -30,7 +30,7 @@ def build(
     log1p: Any,  # log(1 + x), for 0 ≤ x ≤ 1
 ) -> SimpleNamespace:
     """
-    Compile the functions of one number.
+    Compile the scalar functions.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def build(
 
     Examples
     --------
-    Without a compiler they are plain Python:
+    With a compiler that does nothing, they are plain Python:
 
     >>> import math
     >>> maths = build(lambda f: f, math.exp, math.expm1, math.log1p)
@@ -74,10 +74,10 @@ def build(
 
 def choice(compile: Callable[[Any], Any], functions: Mapping[int, Any]) -> Any:
     """
-    Return ``chosen(code, …)``, which calls the function of a code with the other arguments.
+    Return ``chosen(code, …)``: it calls the function for a code with the other arguments.
 
-    Compiled code cannot look a function up, so this is a chain of comparisons. A code that has no
-    function runs that of 0.
+    Compiled code cannot look up a function in a dict, so this is a chain of comparisons. A code
+    without a function runs the function for 0.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What shapes an operation takes: one check for all backends, with a message for a person."""
+"""Checks of the shapes and dtypes of an operation's arguments, the same for all backends."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ __all__ = [
     "require_view",
 ]
 
-ROWS = 2**32  # of one stream: the row is a word of 32 bits
-CLASSES = 2**31 - 1  # of drawn labels, which are int32
+ROWS = 2**32  # the most rows of one stream: the row is a word of 32 bits
+CLASSES = 2**31 - 1  # the most classes of drawn labels, which are int32
 
 
 def _integer(
     operation: str, name: str, value: object, low: int | None = None, high: int | None = None
 ) -> int:
-    """Return an integer; 2.0 is refused too, for backends use what they were given."""
+    """Return a checked integer; 2.0 is refused too, because backends use the original argument."""
     if type(value) is int and (low is None or low <= value) and (high is None or value <= high):
-        return value  # nearly always; the rest takes microseconds
+        return value  # the usual case; the lines below take microseconds
     if isinstance(value, float | np.floating):
         raise ShapeError(f"{operation}: {name} is {shown(value)}; expected an integer")
     return whole(operation, name, value, low, high)
 
 
 def require_nonempty(operation: str, **arrays: Any) -> None:
-    """Raise ShapeError where an array has no elements (a mean over nothing is NaN)."""
+    """Raise ShapeError if an array has no elements (a mean over nothing is NaN)."""
     for name, a in arrays.items():
         if 0 in a.shape:
             raise ShapeError(
@@ -58,9 +58,9 @@ def require_nonempty(operation: str, **arrays: Any) -> None:
 
 
 def require_floating(operation: str, **arrays: Any) -> None:
-    """Raise ShapeError unless every array holds floating numbers, and at least one."""
+    """Raise ShapeError unless every array has a floating dtype and at least one element."""
     for name, a in arrays.items():
-        if a.dtype.kind not in "fc":  # complex: the reference's complex step
+        if a.dtype.kind not in "fc":  # c: the complex step of the reference
             raise ShapeError(
                 f"{operation}: {name} is {a.dtype}; expected float32 or float64 (use .astype)"
             )
@@ -68,12 +68,12 @@ def require_floating(operation: str, **arrays: Any) -> None:
 
 
 def require_matrix(operation: str, **arrays: Any) -> None:
-    """Raise ShapeError unless every array is (rows, columns), none of them zero, of floats."""
+    """Raise ShapeError unless every array is (rows, columns), not empty, of a floating dtype."""
     for name, a in arrays.items():
         if a.ndim != 2:
             raise ShapeError(
                 f"{operation}: {name} has shape {a.shape}; expected (rows, columns)"
-                " (one example alone is a row: reshape it to (1, columns))"
+                " (reshape a single example to (1, columns))"
             )
     require_floating(operation, **arrays)
 
@@ -88,19 +88,19 @@ def require_vector(operation: str, size: int, dtype: Any, **arrays: Any) -> None
 
 
 def require_out(operation: str, out: Any, shape: tuple[int, ...], dtype: Any) -> None:
-    """Raise ShapeError unless a result of ``shape`` and ``dtype`` can go to ``out``, or to None."""
+    """Raise ShapeError unless ``out`` is None or has the result's ``shape`` and ``dtype``."""
     if out is not None and (out.shape != shape or out.dtype != dtype):
         raise ShapeError(f"{operation}: out is {out.shape} {out.dtype}; expected {shape} {dtype}")
 
 
 def require_same(operation: str, **arrays: Any) -> None:
-    """Raise ShapeError unless all arrays share one shape and one floating dtype."""
+    """Raise ShapeError unless all arrays have the same shape and the same floating dtype."""
     require_alike(operation, **arrays)
     require_floating(operation, **arrays)
 
 
 def require_alike(operation: str, **arrays: Any) -> None:
-    """Raise ShapeError unless all arrays share one shape and one dtype, integers included."""
+    """Raise ShapeError unless all arrays have the same shape and dtype, which may be integer."""
     (first, a), *rest = arrays.items()
     for name, b in rest:
         if b.shape != a.shape or b.dtype != a.dtype:
@@ -113,12 +113,12 @@ def require_alike(operation: str, **arrays: Any) -> None:
 
 def gemm_sizes(a: Any, b: Any, trans_a: bool, trans_b: bool) -> tuple[int, int, int]:
     """
-    Sizes (m, n, k) of the product op(a) · op(b), after checking that it exists.
+    Sizes (m, n, k) of the product op(a) · op(b), after checking its arguments.
 
     Raises
     ------
     ShapeError
-        If either is no matrix, is empty, the inner sizes differ, or the dtypes do.
+        If either is not a matrix or is empty, or if the inner sizes or the dtypes differ.
     """
     require_matrix("gemm", a=a, b=b)
     k, m = a.shape if trans_a else a.shape[::-1]
@@ -137,7 +137,7 @@ def gemm_sizes(a: Any, b: Any, trans_a: bool, trans_b: bool) -> tuple[int, int, 
 
 
 def group_sizes(operation: str, a: Any, pieces: int) -> tuple[int, int]:
-    """Sizes (batch, units) of a matrix whose columns are ``units`` groups of ``pieces``."""
+    """Sizes (batch, units) of a matrix with ``units`` groups of ``pieces`` columns."""
     require_matrix(operation, a=a)
     if _integer(operation, "pieces", pieces) < 1 or a.shape[1] % pieces:
         raise ShapeError(
@@ -150,9 +150,9 @@ def require_index(
     operation: str, shape: tuple[int, ...], index: Any, pieces: int, look: bool = True
 ) -> None:
     """
-    Raise unless there is one integer index for each element, of 0 … pieces − 1.
+    Raise unless there is one integer index in 0 … pieces − 1 for each element.
 
-    ``look`` at the values only where the host can.
+    The values are checked only with ``look``: the host cannot read those on a GPU.
     """
     _integer(operation, "pieces", pieces, 1)
     if shape != index.shape:
@@ -166,12 +166,12 @@ def require_index(
 
 
 def require_joinable(operation: str, a: Any, b: Any) -> None:
-    """Raise ShapeError unless two matrices can stand side by side."""
+    """Raise ShapeError unless two matrices can be joined side by side."""
     require_matrix(operation, a=a, b=b)
     if a.shape[0] != b.shape[0] or a.dtype != b.dtype:
         raise ShapeError(
             f"{operation}: a is {a.shape} {a.dtype} and b is {b.shape} {b.dtype};"
-            " expected as many rows in both and one dtype"
+            " expected the same number of rows and the same dtype"
         )
 
 
@@ -180,7 +180,10 @@ def require_columns(operation: str, a: Any, start: int, stop: int) -> None:
     require_matrix(operation, a=a)
     start, stop = _integer(operation, "start", start), _integer(operation, "stop", stop)
     if not 0 <= start < stop <= a.shape[1]:
-        raise ShapeError(f"{operation}: {start} … {stop} do not lie in an array of shape {a.shape}")
+        raise ShapeError(
+            f"{operation}: start is {start} and stop is {stop};"
+            f" expected 0 ≤ start < stop ≤ {a.shape[1]}"
+        )
 
 
 def require_view(buffer: Any, offset: int, size: int) -> None:
@@ -188,12 +191,12 @@ def require_view(buffer: Any, offset: int, size: int) -> None:
     offset = _integer("view", "offset", offset)
     if buffer.ndim != 1 or offset < 0 or offset + size > buffer.size:
         raise ShapeError(
-            f"view: {size} elements from {offset} do not lie in a buffer {buffer.shape}"
+            f"view: a buffer of shape {buffer.shape} does not have {size} elements from {offset} on"
         )
 
 
 def require_draw(operation: str, shape: tuple[int, int], stream: Stream) -> None:
-    """Raise unless a stream has so many rows (its row is a word of 32 bits), and at least one."""
+    """Raise unless a stream can give ``shape``: one element or more, rows numbered in 32 bits."""
     if not isinstance(stream, Stream):
         instance(operation, "stream", stream, Stream, "a Stream")
     if not (isinstance(shape, tuple) and len(shape) == 2):
@@ -205,28 +208,28 @@ def require_draw(operation: str, shape: tuple[int, int], stream: Stream) -> None
 
 
 def require_keep(keep: float) -> None:
-    """Raise unless dropout keeps some."""
+    """Raise unless 0 < keep ≤ 1."""
     if not (type(keep) is float and 0 < keep <= 1):
         number("dropout", "keep", keep, 0, 1, above=True)
 
 
 def require_update(t: int) -> None:
-    """Raise unless an update of Adam has a number, from 1 on: at 0 its corrections divide by 0."""
+    """Raise unless t ≥ 1: at t = 0 the bias corrections of Adam divide by 0."""
     _integer("adam_", "t", t, 1)
 
 
 def require_classes(operation: str, classes: int) -> None:
-    """Raise unless labels of so many classes can be drawn."""
+    """Raise unless labels of this many classes can be drawn."""
     _integer(operation, "classes", classes, 1, CLASSES)
 
 
 def require_dtype(operation: str, dtype: Any) -> None:
-    """Raise ShapeError unless numbers can be of a dtype: a floating one."""
+    """Raise ShapeError unless a dtype is floating."""
     try:
         kind = "" if dtype is None else np.dtype(dtype).kind
     except TypeError:
         kind = ""
-    if kind not in ("f", "c"):  # complex: the reference's complex step
+    if kind not in ("f", "c"):  # c: the complex step of the reference
         raise ShapeError(f"{operation}: dtype is {shown(dtype)}; expected float32 or float64")
 
 
@@ -234,9 +237,9 @@ def require_rows(
     operation: str, data: Any, order: Any, start: int, count: int, look: bool = True
 ) -> None:
     """
-    Raise unless order[start : start + count] is there and names rows of data.
+    Raise unless order[start : start + count] exists and its entries are rows of data.
 
-    ``look`` at the values only where the host can.
+    The values are checked only with ``look``: the host cannot read those on a GPU.
     """
     require_nonempty(operation, data=data)
     start, count = _integer(operation, "start", start), _integer(operation, "count", count)
@@ -246,23 +249,24 @@ def require_rows(
         )
     if count < 1 or start < 0 or start + count > order.size:
         raise ShapeError(
-            f"{operation}: rows {start} … {start + count} are not in an order of {order.size}"
+            f"{operation}: start is {start} and count is {count};"
+            f" expected entries of an order of {order.size}"
         )
     if not look:
         return
     rows = order[start : start + count]
     if not (rows.min() >= 0 and rows.max() < len(data)):
         raise ShapeError(
-            f"{operation}: the order asks for rows {rows.min()} … {rows.max()};"
-            f" data has {len(data)}"
+            f"{operation}: the order has indices {rows.min()} … {rows.max()};"
+            f" expected 0 … {len(data) - 1}"
         )
 
 
 def require_labels(operation: str, labels: Any, classes: int, look: bool = True) -> None:
     """
-    Raise unless labels are a vector of integers 0 … classes − 1.
+    Raise unless labels are a vector of integers in 0 … classes − 1.
 
-    ``look`` at the values only where the host can.
+    The values are checked only with ``look``: the host cannot read those on a GPU.
     """
     require_nonempty(operation, labels=labels)
     classes = _integer(operation, "classes", classes, 1)

@@ -1,36 +1,35 @@
 """
 The vocabulary: every named operation that layers, games and optimisers may use.
 
-A layer never indexes an array and never uses an operator on one; it says
+A layer never indexes an array and never uses an operator on one; it calls
 ``ops.gemm(x, w)``. So the same layer runs on NumPy, on compiled CPU kernels
 and on a GPU, and a training step is a list of these names.
 
 Conventions. ``batch`` is the first axis. Arrays are C-contiguous; a transpose
-is a flag. An operation returns a new array unless its name ends in ``_`` (it
-changes its first argument) or it is given ``out=`` (it writes there, or adds
-there with ``accumulate=True``). Floating dtypes are float32 and float64, one
-dtype an operation. Empty arrays are refused with ShapeError.
+is a flag. An operation returns a new array, with two exceptions: if its name ends
+in ``_``, it changes its first argument; with ``out=`` it writes to that array, or
+adds to it with ``accumulate=True``. Floating dtypes are float32 and float64, and
+all arrays of one operation have the same. Empty arrays raise ShapeError.
 
-An operation stands here in two methods. ``add`` is what a layer calls: its
-signature, what it means, and the check of its arguments, which is the same for
-every backend. ``_add`` is how it is computed: here in NumPy, as the formula has
-it, which is the definition that the backends are tested against. A backend
-overrides ``_add`` and may take its arguments for checked.
+Each operation has two methods. A layer calls ``add``: it has the signature and the
+meaning, and checks the arguments, in the same way for every backend. ``_add``
+computes the result. The ``_add`` in this file is the formula in NumPy: it is the
+definition, and the backends are tested against it. A backend overrides ``_add``,
+whose arguments are already checked.
 
-The definitions look at real parts only where they branch, so that a complex step
-(x + ih) passes through each operation as an analytic function; that is how
-gradcheck gets derivatives to 16 digits. The formulas of the activations stand
-in ``activations.py``.
+To branch, the definitions compare only real parts, so that a complex step (x + ih)
+passes through each operation as an analytic function. This gives gradcheck
+derivatives with 16 digits. The formulas of the activations are in ``activations.py``.
 
-An operation that only joins others (it is *composed*, and fused for speed) has
-the composition as its definition; a backend overrides it where that pays.
+The definition of a *composed* operation only calls other operations. A backend may
+override it with a fused kernel, for speed.
 
-Where a formula drops an entry (dropout's mask, relu's other half), the entry is
-replaced by 0, not multiplied by it: a dropped NaN or infinity is gone.
+Where a formula drops an entry (dropout's mask, the negative half of relu), the entry
+is replaced by 0, not multiplied by it: a dropped NaN or infinity does not stay.
 
-Arguments named ``rate``, ``momentum``, ``t``, ``start`` and the ``step`` of a
-``Stream`` change from one training step to the next; all others stay, so that
-a recorded step has to update only those.
+The arguments ``rate``, ``momentum``, ``t``, ``start`` and the ``step`` of a
+``Stream`` change from one training step to the next. All others are constant, so
+the replay of a recorded step updates only these.
 """
 
 from __future__ import annotations
@@ -51,23 +50,24 @@ from scratchgan.backends.random import Stream
 __all__ = ["COMPOSED", "FLOPS", "OPERATIONS", "Array", "Backend", "definition", "hook"]
 
 Array: TypeAlias = Any
-"""An array of some backend: it has shape, dtype, ndim and size, and nothing else is promised."""
+"""An array of some backend: only shape, dtype, ndim and size are promised."""
 
 
 class Backend:
-    """A place where arithmetic happens. Shapes below are those of the arguments."""
+    """The arithmetic: every operation by name. Comments give the shapes of the arguments."""
 
     name: str
     looks = True
-    """Whether the host can look at the values of an array, to check an index for one."""
+    """Whether the host can read the values of an array, for example to check an index."""
 
     # -- memory ---------------------------------------------------------------------------------
 
     def asarray(self, values: Any, dtype: Any = None) -> Array:
         """
-        Bring values of the host here, as a C-contiguous array of ``dtype`` (default: theirs).
+        Return values of the host as a C-contiguous array of this backend.
 
-        Where "here" is the host, a fitting array may be returned as it is, not copied.
+        Its dtype is ``dtype``, or the dtype of the values. If the backend's memory is the host's,
+        an array that needs no change may be returned without a copy.
         """
         return np.ascontiguousarray(values, dtype=dtype)
 
@@ -86,7 +86,7 @@ class Backend:
         return a
 
     def view(self, buffer: Array, offset: int, shape: tuple[int, ...]) -> Array:
-        """Return a piece of a flat ``buffer``, from ``offset``, as ``shape``; memory is shared."""
+        """Return a part of a flat ``buffer``, from ``offset`` on, with ``shape``: no copy."""
         shapes.require_view(buffer, offset, math.prod(shape))
         return self._view(buffer, offset, shape)
 
@@ -141,7 +141,7 @@ class Backend:
         activation: str = "identity",
         slope: float = 0.0,
     ) -> Array:  # (batch, out)
-        """φ(x · weight + bias). Fused: the epilogue runs while the product is in registers."""
+        """φ(x · weight + bias). Fused: bias and φ are applied while the product is in registers."""
         _, n, _ = shapes.gemm_sizes(x, weight, False, False)
         shapes.require_vector("linear", n, x.dtype, bias=bias)
         phi_of(activation)
@@ -154,7 +154,7 @@ class Backend:
     # -- elementwise ----------------------------------------------------------------------------
 
     def add_row(self, x: Array, row: Array) -> Array:
-        """x (batch, n) + row (n,), the row added to each example."""
+        """x (batch, n) + row (n,): the row is added to each example."""
         shapes.require_matrix("add_row", x=x)
         shapes.require_vector("add_row", x.shape[1], x.dtype, row=row)
         return self._add_row(x, row)
@@ -181,13 +181,13 @@ class Backend:
     def scale(self, a: Array, factor: float) -> Array:
         """factor · a."""
         shapes.require_floating("scale", a=a)
-        return self._scale(a, float(factor))  # a NumPy scalar would make float32 float64
+        return self._scale(a, float(factor))  # a NumPy scalar would turn float32 into float64
 
     def _scale(self, a: Array, factor: float) -> Array:
         return a * factor
 
     def activation(self, a: Array, activation: str, slope: float = 0.0) -> Array:
-        """y = φ(a), elementwise; ``slope`` ≥ 0 is leaky_relu's, for a < 0."""
+        """y = φ(a), elementwise; ``slope`` ≥ 0 is the slope of leaky_relu for a < 0."""
         shapes.require_floating("activation", a=a)
         phi_of(activation)
         return self._activation(a, activation, float(slope))
@@ -196,7 +196,7 @@ class Backend:
         return phi_of(phi).numpy.value(a, slope)
 
     def activation_grad(self, dy: Array, y: Array, activation: str, slope: float = 0.0) -> Array:
-        """dy ⊙ φ′(a), with φ′ read from y = φ(a). At relu's kink, a = 0, φ′ is the left slope."""
+        """dy ⊙ φ′(a), from y = φ(a). At the kink of relu, a = 0, φ′ is the left slope."""
         shapes.require_same("activation_grad", dy=dy, y=y)
         phi_of(activation)
         return self._activation_grad(dy, y, activation, float(slope))
@@ -212,7 +212,7 @@ class Backend:
         slope: float = 0.0,
         dbias: Array | None = None,  # (n,): the column sums of da are added here
     ) -> Array:  # da, (batch, n)
-        """activation_grad, and its column sums into ``dbias``. Fused: one pass over dy."""
+        """activation_grad, whose column sums are added to ``dbias``. Fused: one pass over dy."""
         if dbias is None:
             return self.activation_grad(dy, y, activation, slope)
         shapes.require_same("activation_grad_bias", dy=dy, y=y)
@@ -269,8 +269,8 @@ class Backend:
         """
         x · mask / keep, where mask(i, j) = [uniform(i, j) < keep].
 
-        The mask follows from the stream and is never stored, so the backward pass
-        and the forward derivative are this same operation on dy and dx.
+        The mask is computed from the stream and never stored. So the backward pass is this same
+        operation on dy, and the forward derivative is this operation on dx.
         """
         shapes.require_matrix("dropout", x=x)
         shapes.require_keep(keep)
@@ -292,7 +292,7 @@ class Backend:
         return np.concatenate([a, b], axis=1)
 
     def columns(self, a: Array, start: int, stop: int) -> Array:
-        """Columns start … stop − 1 of a (batch, n), as a new array. ``start`` is fixed here."""
+        """Columns start … stop − 1 of a (batch, n), as a new array; ``start`` never varies."""
         shapes.require_columns("columns", a, start, stop)
         return self._columns(a, start, stop)
 
@@ -312,9 +312,9 @@ class Backend:
         """
         Mean of log σ(sign · logit), and its gradient. Fused: one pass.
 
-        σ(l) = D(x) for the logit l, so sign +1 is the mean of log D and sign −1
-        the mean of log(1 − D), finite for logits of any size. Returns the value,
-        shape (1,), and d value / d logits, of the shape of ``logits``.
+        σ(l) = D(x) for the logit l, so sign +1 gives the mean of log D and sign −1
+        the mean of log(1 − D). Both are finite for every finite logit. Returns the value,
+        shape (1,), and d value / d logits, with the shape of ``logits``.
         """
         shapes.require_floating("log_sigmoid_mean", logits=logits)
         return self._log_sigmoid_mean(logits, float(sign))
@@ -329,17 +329,17 @@ class Backend:
         """
         Mean over the batch of −Σₖ yₖ log pₖ, p = softmax(logits), and its gradient. Fused.
 
-        logits and labels are (batch, classes): y is one-hot, or any weights, of which those
-        that are 0 are dropped (0 · log 0 = 0). Returns the value, shape (1,), and d value /
-        d logits = (p Σₖ yₖ − y) / batch. Finite for logits of any size; −∞ is a class that
-        cannot be, +∞ or NaN makes its example's terms NaN.
+        logits and labels are (batch, classes). y is one-hot, or any weights; terms with weight 0
+        are dropped (0 · log 0 = 0). Returns the value, shape (1,), and d value / d logits =
+        (p Σₖ yₖ − y) / batch, both finite for every finite logit. A logit of −∞ gives a class
+        the probability 0; with +∞ or NaN, the terms of that example are NaN.
         """
         shapes.require_same("softmax_cross_entropy", logits=logits, labels=labels)
         shapes.require_matrix("softmax_cross_entropy", logits=logits)
         return self._softmax_cross_entropy(logits, labels)
 
     def _softmax_cross_entropy(self, logits: Array, labels: Array) -> tuple[Array, Array]:
-        # p is the same for logits less the largest of the row, and then no e^l overflows.
+        # Subtracting the row's largest logit leaves p unchanged and keeps e^l from overflowing.
         shifted = logits - _largest(logits)
         log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
         terms = labels * np.where(labels == 0, 0, log_p)
@@ -406,7 +406,7 @@ class Backend:
         """
         Rows order[start], …, order[start + count − 1] of data (n, …); order is int32 (n,).
 
-        Where the host cannot look at the order, a row that data does not have comes as zeros.
+        If the host cannot read the order, an index outside data gives a row of zeros.
         """
         shapes.require_rows("gather_rows", data, order, start, count, self.looks)
         return self._gather_rows(data, order, start, count)
@@ -416,9 +416,9 @@ class Backend:
 
     def one_hot(self, labels: Array, classes: int, dtype: Any) -> Array:
         """
-        (rows, classes) with a one where labels (rows,) say.
+        (rows, classes): row i is 1 at column labels[i] and 0 elsewhere.
 
-        Where the host cannot look at the labels, one outside 0 … classes − 1 gives zeros.
+        If the host cannot read the labels, a label outside 0 … classes − 1 gives a row of zeros.
         """
         shapes.require_labels("one_hot", labels, classes, self.looks)
         shapes.require_dtype("one_hot", dtype)
@@ -504,7 +504,7 @@ OPERATIONS = tuple(
 """The names of all operations."""
 
 COMPOSED = ("zeros", "linear", "activation_grad_bias")
-"""Those whose definition calls others and nothing else: it holds for arrays of any backend."""
+"""The composed operations: their definitions only call others, so they work on any backend."""
 
 FLOPS = {
     "adam_": 12, "sgd_": 4, "ema_": 3, "copy_": 0, "fill_": 0, "gather_rows": 0, "columns": 0,
@@ -512,7 +512,7 @@ FLOPS = {
     "maxout_pick": 0, "activation_grad": 2, "activation_grad_bias": 3, "normal": 20, "uniform": 2,
     "log_sigmoid_mean": 10, "softmax_cross_entropy": 10,
 }  # fmt: skip
-"""Nominal floating-point operations for each element of a result, where that is not 1."""
+"""Nominal floating-point operations per element of the result, for operations with more than 1."""
 
 
 def hook(operation: str) -> str:
@@ -521,7 +521,7 @@ def hook(operation: str) -> str:
 
     Examples
     --------
-    >>> hook("add"), hook("empty")  # nothing of empty is checked, so it has one method alone
+    >>> hook("add"), hook("empty")  # empty checks nothing, so it has only one method
     ('_add', 'empty')
     """
     return f"_{operation}" if hasattr(Backend, f"_{operation}") else operation
@@ -534,7 +534,7 @@ def definition(operation: str) -> Callable[..., Any]:
 
 
 def _largest(a: NDArray[Any]) -> Any:
-    """Largest entry of each row, (rows, 1); NaN where there is one."""
+    """Largest entry of each row, (rows, 1); NaN if the row has one."""
     return np.take_along_axis(a, a.real.argmax(axis=1)[:, None], axis=1)
 
 
@@ -544,7 +544,7 @@ def _unit(words: NDArray[Any]) -> Any:
 
 
 def _deliver(result: NDArray[Any], out: NDArray[Any] | None, accumulate: bool) -> NDArray[Any]:
-    """Return ``result``, or write it or add it into ``out`` and return that."""
+    """Return ``result``; with ``out``, write or add it there and return ``out``."""
     if out is None:
         return np.ascontiguousarray(result)
     if accumulate:

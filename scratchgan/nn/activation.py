@@ -1,8 +1,8 @@
 """
-The elementwise activations as layers: y = φ(x), and derivatives read from y.
+The elementwise activations as layers: y = φ(x); derivatives are computed from y.
 
 backward: dx = dy ⊙ φ′(x). jvp: dy = φ′(x) ⊙ dx. The Jacobian is diagonal, so
-the two are one operation. The formulas stand in ``scratchgan.backends.activations``.
+both are the same operation. The formulas are in ``scratchgan.backends.activations``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = [
 
 
 class ActivationCache(NamedTuple):
-    """What an activation keeps: its output alone."""
+    """The cache of an activation: only its output."""
 
     y: Array  # (batch, features)
 
@@ -63,14 +63,14 @@ class ActivationLayer(Layer):
 
 class Activation(ActivationLayer):
     """
-    Any φ by its name; those of daily use have classes of their own.
+    Any φ by its name; the common ones also have their own classes.
 
     Parameters
     ----------
     activation : str
         One of ``scratchgan.backends.ACTIVATIONS``.
     slope : float
-        In [0, 1), for a φ that has one.
+        In [0, 1); used if φ has a slope.
     """
 
     def __init__(self, activation: str, slope: float = 0.2) -> None:
@@ -138,7 +138,7 @@ class LeakyReLU(ActivationLayer):
 
 class Sigmoid(ActivationLayer):
     """
-    y = σ(x) = 1 / (1 + e^(−x)); φ′(x) = y (1 − y). Written so that no e^x overflows.
+    y = σ(x) = 1 / (1 + e^(−x)); φ′(x) = y (1 − y). It is computed so that no e^x overflows.
 
     Examples
     --------

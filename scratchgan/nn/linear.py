@@ -1,4 +1,4 @@
-"""Linear: y = φ(x · W + b), the activation fused."""
+"""Linear: y = φ(x · W + b), with a fused activation."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["Linear", "LinearCache"]
 
 
 class LinearCache(NamedTuple):
-    """What Linear keeps."""
+    """The cache of Linear."""
 
     x: Array  # (batch, in_features)
-    y: Array  # (batch, out_features); φ′ is read from it
+    y: Array  # (batch, out_features); φ′ is computed from it
 
 
 class Linear(Layer):
@@ -33,12 +33,12 @@ class Linear(Layer):
     ----------
     in_features, out_features : int
     activation : str
-        ``"identity"``, or another of ``scratchgan.backends.ACTIVATIONS``, computed in
-        the same operation as the product.
+        One of ``scratchgan.backends.ACTIVATIONS``, computed in the same operation as the
+        product; the default is ``"identity"``.
     slope : float
-        In [0, 1), for an activation that has one.
+        In [0, 1); used if the activation has a slope.
     weight, bias : Initializer
-        See ``scratchgan.nn.initializers``; Glorot and zeros unless given.
+        See ``scratchgan.nn.initializers``; the defaults are Glorot and zeros.
 
     Examples
     --------

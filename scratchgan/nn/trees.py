@@ -1,8 +1,8 @@
 """
-Trees of arrays: parameters are mappings and tuples of such; an input is an array or a tuple.
+Trees of arrays: nested mappings and tuples. Parameters are such trees, and so are inputs.
 
-Whoever goes through such a tree does it here, so that all agree on the order: that in which
-mappings and tuples hold their parts.
+All code that goes through a tree uses these functions, so that the order is always the same: the
+order of the parts in the mappings and tuples.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 __all__ = ["TreePath", "leaves", "rebuilt", "walk"]
 
 TreePath: TypeAlias = tuple[str | int, ...]
-"""How a leaf is reached: a name in a mapping, a number in a tuple; () where the tree is a leaf."""
+"""The path to a leaf: a name per mapping, a number per tuple; () if the tree is a leaf."""
 
 
 def walk(tree: Any, path: TreePath = ()) -> Iterator[tuple[TreePath, Any]]:
@@ -43,9 +43,9 @@ def leaves(tree: Any) -> Iterator[Any]:
 
 def rebuilt(like: Any, arrays: Iterable[Any], named: Callable[[dict[str, Any]], Any] = dict) -> Any:
     """
-    Build a tree of the form of ``like`` with other leaves, taken in turn.
+    Build a tree with the structure of ``like`` and the leaves ``arrays``, in the order of ``walk``.
 
-    ``named`` makes a mapping of a dict.
+    ``named`` converts a dict to the type of the tree's mappings.
 
     Examples
     --------

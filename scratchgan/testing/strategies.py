@@ -1,7 +1,7 @@
 """
-Hypothesis strategies: arrays that keep away from kinks, layers, and layers with their inputs.
+Hypothesis strategies: arrays without kinks and ties, layers, and layers with inputs.
 
-A float drawn naively is often 0, where ReLU has its kink, or equal to its
+A float that is drawn without such care is often 0, the kink of ReLU, or equal to its
 neighbour, a tie for maxout.
 """
 
@@ -36,7 +36,7 @@ __all__ = ["KINDS", "Case", "dyadics", "layer_cases", "layers", "spread_floats"]
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
-MARGIN = 1e-3  # the least kink_margin of a drawn case: some 30 steps of a central difference
+MARGIN = 1e-3  # the least kink_margin of a drawn case: about 30 steps of a central difference
 
 
 class Case(NamedTuple):
@@ -49,7 +49,7 @@ class Case(NamedTuple):
 
 
 def spread_floats(shape: tuple[int, ...]) -> st.SearchStrategy[NDArray[np.float64]]:
-    """Float64 arrays of distinct multiples of 1/64 in [−4, 4], 0 left out: no kinks, no ties."""
+    """Float64 arrays of distinct multiples of 1/64 in [−4, 4], without 0: no kinks, no ties."""
     steps = st.integers(-256, 255).map(lambda i: (i if i < 0 else i + 1) / 64)
     return hnp.arrays(np.float64, shape, elements=steps, unique=True)
 
@@ -58,8 +58,8 @@ def dyadics(shape: tuple[int, ...]) -> st.SearchStrategy[NDArray[np.float64]]:
     """
     Float64 arrays of integers / 1024 in [−4, 4].
 
-    Sums and products of a few of them are exact, so identities of linear maps,
-    ⟨u W, v⟩ = ⟨u, v Wᵀ⟩ for one, hold with ``==``.
+    Sums and products of a few of them are exact. So identities of linear maps, such as
+    ⟨u W, v⟩ = ⟨u, v Wᵀ⟩, hold with ``==``.
     """
     return hnp.arrays(np.float64, shape, elements=st.integers(-4096, 4096).map(lambda i: i / 1024))
 
@@ -88,13 +88,13 @@ def _maxout(draw: Draw) -> Maxout:
 
 
 def _concat(draw: Draw) -> Concat:
-    """Two branches, each Linear or straight through."""
+    """Two branches, each a Linear or the identity."""
     first = draw(st.sampled_from([Sequential(), _linear(draw)]))
     return Concat(first, _linear(draw))
 
 
 def _sequential(draw: Draw) -> Sequential:
-    """One to three blocks of Linear, φ, Dropout, some of them a Sequential in themselves."""
+    """One to three blocks of Linear, φ, Dropout; some blocks are a nested Sequential."""
     inputs = draw(_WIDTHS)
     blocks: list[Layer] = []
     for nested in draw(st.lists(st.booleans(), min_size=1, max_size=3)):
@@ -127,7 +127,7 @@ def _discriminator(draw: Draw) -> Sequential:
 
 
 def _conditional(draw: Draw) -> Sequential:
-    """Two inputs, each through a layer of its own, and one behind both."""
+    """Two inputs, each with its own layer, and a layer that takes both results."""
     joined = Concat(_linear(draw), _linear(draw))
     width = joined.output_width(joined.in_features)
     return Sequential(joined, Dropout(draw(_KEEPS)), _linear(draw, width))
@@ -144,12 +144,12 @@ KINDS: dict[str, Callable[[Draw], Layer]] = {
     "discriminator": _discriminator,
     "conditional": _conditional,
 }
-"""What ``layers`` can draw: each layer, and three small networks of them."""
+"""The kinds that ``layers`` can draw: each layer, and three small networks."""
 
 
 @st.composite
 def layers(draw: Draw, kind: str | None = None) -> Layer:
-    """Layers of a kind in ``KINDS``, or of any."""
+    """Layers of one kind in ``KINDS``, or of any kind."""
     return KINDS[draw(st.sampled_from(sorted(KINDS))) if kind is None else kind](draw)
 
 
@@ -161,7 +161,7 @@ def layer_cases(draw: Draw, kind: str | None = None, layer: Layer | None = None)
     Parameters
     ----------
     kind : str, optional
-        One of ``KINDS``; any unless given.
+        One of ``KINDS``; the default is any kind.
     layer : Layer, optional
         Your own, instead of a drawn one.
     """

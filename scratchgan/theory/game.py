@@ -1,9 +1,9 @@
 """
-The minimax game between known densities: its value, its best D; and what D tells G in any game.
+The minimax game between known densities: its value and its best D; D's gradient to a sample.
 
-Equations are those of Goodfellow et al. 2014, §4. D is given by its logit l,
-D(x) = σ(l(x)): where D is sure, 1 − D rounds to 0 and its logarithm is lost, but
-log(1 − D) = −log(1 + e^l) is not.
+Equations are those of Goodfellow et al. 2014, §4. D is given by its logit l, D(x) = σ(l(x)).
+If D is close to 1, 1 − D rounds to 0 and its logarithm is −∞. The formula with the logit,
+log(1 − D) = −log(1 + e^l), stays exact.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def value(logit: Logit, p_data: Density, p_g: Density) -> Estimate:
     Parameters
     ----------
     logit : callable
-        D's logit.
+        The logit of D.
     p_data, p_g : Density
 
     Examples
     --------
-    A D that says ½ everywhere: V = −log 4, whatever the densities.
+    For D = ½ everywhere, V = −log 4 with any densities.
 
     >>> from scratchgan.theory import Normal
     >>> v = value(lambda x: 0 * x[:, 0], Normal(0, 1), Normal(5, 1))
@@ -68,7 +68,7 @@ def optimal_logit(p_data: Density, p_g: Density) -> Logit:
         log_data, log_g = p_data.log_pdf(x), p_g.log_pdf(x)
         with np.errstate(invalid="ignore"):
             ratio = log_data - log_g
-        # Where neither has mass, D* is free: ½. At a NaN it is NaN.
+        # If both densities are 0, any D* is optimal; it is set to ½. At a NaN it is NaN.
         return np.where(log_data == log_g, 0.0, ratio)
 
     return logit
@@ -82,7 +82,7 @@ def optimal_discriminator(p_data: Density, p_g: Density) -> Callable[[Points], P
     --------
     >>> from scratchgan.theory import Normal
     >>> D = optimal_discriminator(Normal(0, 1), Normal(2, 1))
-    >>> D(np.array([[1.0]])).tolist()                       # half way, both are as likely
+    >>> D(np.array([[1.0]])).tolist()                       # half way, both densities are equal
     [0.5]
     """
     logit = optimal_logit(p_data, p_g)
@@ -93,8 +93,8 @@ def virtual_criterion(p_data: Density, p_g: Density) -> Estimate:
     """
     C(G) = max_D V(G, D) = V(G, D*), Theorem 1, in nats.
 
-    It equals −log 4 + 2 JS(p_data‖p_g), but is not computed so: both expectations
-    of eq. 4 are evaluated as they stand.
+    It equals −log 4 + 2 JS(p_data‖p_g), but it is computed in another way: both expectations of
+    eq. 4 are integrated directly.
     """
     return value(optimal_logit(p_data, p_g), p_data, p_g)
 
@@ -103,16 +103,17 @@ class DiscriminatorGap(NamedTuple):
     """How far a D is from D*."""
 
     value: float  # V(G, D*) − V(G, D), nats: 0 or more up to the quadrature's error
-    distance: float  # mean of |D − D*| where x is drawn from p_data and p_g alike
+    distance: float  # mean of |D − D*| for x from (p_data + p_g)/2
     error: float  # of value
 
 
 def discriminator_gap(logit: Logit, p_data: Density, p_g: Density) -> DiscriminatorGap:
     """
-    Return how far D is from D*: what it misses of V, and the mean |D − D*|.
+    Return the difference between D and D*: in V, and as the mean |D − D*|.
 
-    The mean is over (p_data + p_g)/2, what D is shown in training. Give a network's
-    logit in float64 (``Network.in_float64``): in float32 the quadrature chases rounding.
+    The mean is over (p_data + p_g)/2, the distribution of D's inputs in training. The logit of
+    a network must be float64 (``Network.in_float64``): in float32, the quadrature would refine
+    rounding errors without end.
     """
     best = virtual_criterion(p_data, p_g)
     reached = value(logit, p_data, p_g)
@@ -129,21 +130,23 @@ def discriminator_gap(logit: Logit, p_data: Density, p_g: Density) -> Discrimina
 
 
 class GeneratorLoss(Protocol):
-    """What ``sample_gradient`` asks of a game: the loss of G, a mean, with its gradient."""
+    """The part of a game that ``sample_gradient`` uses: G's loss, a mean, with its gradient."""
 
     def g(self, fake: Points, real: Points | None = None, /) -> tuple[Any, Any, Any]:
-        """Return the loss for D's outputs (n, 1), its gradient by them, and one not used here."""
+        """Return the loss for D's outputs (n, 1), its gradient, and a value not used here."""
 
 
 def sample_gradient(
     output: Points, doutput: Points, game: GeneratorLoss, real: Points | None = None
 ) -> Points:
     """
-    Gradient that D sends to a sample x: ∂ loss / ∂x, of which G descends the mean.
+    Return the gradient that a sample x gets from D, ∂ loss / ∂x; G's loss is a mean over samples.
 
-    With D's output l and the loss φ(l) that the game has for G, it is φ′(l) l′(x). For a logit
-    l: minimax, log(1 − D), has −D(x) l′(x), which vanishes where D is sure that x is fake
-    (D → 0); non-saturating, −log D, has −(1 − D(x)) l′(x), which does not.
+    With D's output l and G's loss φ(l), the gradient is φ′(l) l′(x). Two examples, for a logit l:
+
+    - minimax, log(1 − D): −D(x) l′(x). It vanishes if D is sure that x is fake (D → 0).
+    - non-saturating, −log D: −(1 − D(x)) l′(x). It does not vanish there.
+
     (Goodfellow et al. 2014, §3; Arjovsky & Bottou 2017, Theorem 2.4, for D → D*.)
 
     Parameters
@@ -153,7 +156,7 @@ def sample_gradient(
     doutput : array (n,) or (n, dim)
         ∂l/∂x.
     game : object with ``g``, such as ``scratchgan.Minimax()``
-        ``g(outputs)`` returns G's loss, the mean over outputs (n, 1), and its gradient by them.
+        ``g(outputs)`` returns G's loss, the mean over outputs (n, 1), and its gradient.
     real : array (m,), optional
         D's outputs on real examples, for a game that compares samples with them.
     """
@@ -172,7 +175,7 @@ def sample_gradient(
     if real is not None:
         real = checks.array("sample_gradient", "real", real, (None,))[:, None]
     _, slope, _ = game.g(output[:, None].astype(np.float64), real)
-    weight = len(output) * np.asarray(slope)  # the mean's gradient has a factor 1/n
+    weight = len(output) * np.asarray(slope)  # the gradient of the mean has a factor 1/n
     return (weight[:, 0] if doutput.ndim == 1 else weight) * doutput
 
 
@@ -181,6 +184,6 @@ def _sigmoid(logit: Points) -> Points:
 
 
 def _log_sigmoid(logit: Points) -> Points:
-    """log σ(l) = −log(1 + e^(−l)), which neither overflows nor warns of a NaN."""
+    """log σ(l) = −log(1 + e^(−l)), without overflow and without a warning for NaN."""
     with np.errstate(invalid="ignore"):
         return np.asarray(-np.logaddexp(0.0, -logit))

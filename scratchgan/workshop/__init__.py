@@ -1,11 +1,11 @@
 """
-The workshop: what no training runs, and what is not needed to read how one runs.
+The workshop: tools around the package. No training uses them, and a reader needs none of them.
 
 - ``bench`` measures operations and training steps beside other libraries (``scratchgan bench``);
 - ``ladders`` has the matrix products of notebooks 10 and 11, and counts what they do;
 - ``gpu`` tests and measures a machine with a GPU;
-- ``results`` keeps what runs reached, and makes the table of them;
-- ``bits`` says whether a change of the code changed any result.
+- ``results`` keeps the results of runs, and makes the table of them;
+- ``bits`` checks whether a change of the code changed any result.
 
-Of the package, only the command line comes here.
+In the package, only the command line imports it.
 """

@@ -1,12 +1,12 @@
 """
-Whether a change of the code changed any result: ``python -m scratchgan.workshop.bits``.
+Check whether a change of the code changed any result: ``python -m scratchgan.workshop.bits``.
 
     python -m scratchgan.workshop.bits --json before.json       before the change
     python -m scratchgan.workshop.bits --against before.json    after it
 
-Each recipe's quick form is trained in a folder of its own, on one thread. The digests of its last
-checkpoint's arrays and of its metrics are written, or compared; the exit status is 1 where one
-differs. Bits are those of one machine and one version of Numba.
+Each recipe's quick form is trained in its own folder, on one thread. Digests of the arrays of its
+last checkpoint and of its metrics are written or compared; the exit status is 1 if one differs.
+Compare only digests of the same machine and the same version of Numba.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Train, then write or compare; return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m scratchgan.workshop.bits",
-        description="Digest what the quick form of each recipe trains.",
+        description="Train the quick form of each recipe; write or compare digests of the results.",
         allow_abbrev=False,
     )
-    parser.add_argument("recipes", nargs="*", help="all, unless some are named")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the digests there")
-    parser.add_argument("--against", type=Path, metavar="FILE", help="compare with digests there")
+    parser.add_argument("recipes", nargs="*", help="default: all")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the digests to this file")
+    parser.add_argument("--against", type=Path, metavar="FILE", help="compare with this file")
     options = parser.parse_args(arguments)
     before = json.loads(options.against.read_text("utf-8")) if options.against else None
     found: Digests = {}
@@ -67,14 +67,14 @@ def digests(recipe: str, folder: Path) -> dict[str, str]:
         env={**os.environ, **threads}, check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     last = max((folder / "checkpoints").glob("*.npz"))
-    with np.load(last) as arrays:  # its description holds the version and the settings' names
+    with np.load(last) as arrays:  # the description has the version and the settings' names
         found = {key: arrays[key].tobytes() for key in sorted(arrays.files) if key != "meta"}
     found["metrics.jsonl"] = (folder / "metrics.jsonl").read_bytes()
     return {key: hashlib.sha256(content).hexdigest()[:16] for key, content in found.items()}
 
 
 def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
-    """Return the names whose digests differ, or that only one of the two has."""
+    """Return the names whose digests differ or are only in one of the two."""
     return sorted(
         name for name in before.keys() | after.keys() if before.get(name) != after.get(name)
     )

@@ -479,7 +479,7 @@ def test_a_result_in_a_buffer_is_that_buffer():
 @pytest.mark.parametrize(
     ("step", "match"),
     [
-        (lambda x: ops.to_numpy(x), r"values of an array are read .*\(to_numpy\)"),
+        (lambda x: ops.to_numpy(x), r"the host reads values of an array .*\(to_numpy\)"),
         (lambda x: ops.fill_(ops.empty((3,), np.int32), 1), "fill_ of an array of int32"),
         (
             lambda x: ops.copy_(np.zeros(3, np.int32), np.ones(3, np.int32)),

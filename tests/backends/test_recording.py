@@ -39,7 +39,7 @@ def test_the_cpu_has_a_kernel_for_each_operation():
 
 def test_a_kernel_is_told_all_its_cells_by_name():
     a, y = np.ones(3), np.zeros(3)
-    with pytest.raises(TypeError, match=r"add has cells \('a', 'b', 'y', 'size'\)"):
+    with pytest.raises(TypeError, match=r"add: got cells .*; expected \('a', 'b', 'y', 'size'\)"):
         ops._run(elementwise.add, 1, a=a, b=a, y=y)
     with pytest.raises(KeyError, match="size"):
         ops._run(elementwise.add, 1, a=a, b=a, y=y, n=3)

@@ -219,7 +219,7 @@ def test_concat_wants_a_pair(x):
 
 def test_concat_wants_one_batch():
     layer = Concat(Sequential(), Sequential())
-    with pytest.raises(ShapeError, match="as many rows in both"):
+    with pytest.raises(ShapeError, match="the same number of rows"):
         layer.forward(((), ()), (np.ones((2, 3)), np.ones((4, 3))), TRAINING)
 
 

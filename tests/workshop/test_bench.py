@@ -108,7 +108,7 @@ def test_a_worker_that_is_late(started):
         for kind, _ in children.events(JOB, limit=3.0):
             heard.append(kind)
 
-    with pytest.raises(RunError, match="the worker was ended after 3 s, its limit"):
+    with pytest.raises(RunError, match="the worker was stopped after 3 s, its limit"):
         listen()
     assert "end" not in heard
     (worker,) = started
@@ -283,16 +283,22 @@ def children_of(process):
         (["gem"], "unknown suite 'gem'; did you mean 'gemm'? Known: gemm, kernels, step"),
         (["--peers", "al"], "unknown choice of peers 'al'; did you mean 'all'? Known: all, inst"),
         (["--backend", "referense"], "unknown backend 'referense'; did you mean 'reference'?"),
-        (["step", "--only", "cifar"], "no case's name holds 'cifar'; they are: toy, ring, mnist"),
+        (
+            ["step", "--only", "cifar"],
+            "no case's name contains it; the cases are: toy, ring, mnist",
+        ),
         (["--threads", "1", "0"], "--threads 0: this process may use"),
         (["--threads", "99999"], "expected 1 …"),
         (["--threads", "1", "gem"], "unknown suite 'gem'; did you mean 'gemm'?"),
-        (["--backend", "cuda", "--threads", "1"], "which threads do not concern; leave it out"),
+        (
+            ["--backend", "cuda", "--threads", "1"],
+            "threads do not matter; leave the option out",
+        ),
         (["--backend", "cuda", "--peers", "numpy"], "expected none, installed or all"),
-        (["gemm", "--only", "4096"], "no case's name holds '4096'"),
+        (["gemm", "--only", "4096"], "--only 4096: no case's name contains it"),
         (["step", "--threads", "two"], "--threads two: expected whole numbers, such as 1 2"),
-        (["--json", "nowhere/x.json"], "nowhere is no folder that can be written"),
-        (["--json", "."], "that is a folder"),
+        (["--json", "nowhere/x.json"], "nowhere is missing or not writable"),
+        (["--json", "."], "it is a folder"),
     ],
 )
 def test_refused(arguments, message, capsys, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The cpu backend: the vocabulary as kernels that Numba compiles, and NumPy where there is none."""
+"""The cpu backend: kernels that Numba compiles; an operation without a kernel runs in NumPy."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["CpuBackend"]
 
 
 def in_numpy(operation: str, definition: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the definition of an operation, which says to a recorder that it is no kernel."""
+    """Return a method that runs an operation's definition and tells the recorder that it did."""
 
     def run(self: CpuBackend, *arguments: Any) -> Any:
-        self._refuse(f"{operation} has no kernel on the cpu backend: it is computed in NumPy")
+        self._refuse(f"{operation} has no kernel on the cpu backend: it runs in NumPy")
         return definition(self, *arguments)
 
     return run
@@ -34,18 +34,18 @@ class CpuBackend(Products, Elementwise, RowsAndColumns, Reductions, Draws, Optim
     """
     NumPy's arrays, and kernels compiled by Numba.
 
-    An operation and its kernel stand in one file, by kind. An operation without a kernel is
-    computed in NumPy, by its definition.
+    An operation and its kernel are in one file; the files are by kind. An operation without a
+    kernel runs in NumPy, by its definition.
 
     Attributes
     ----------
     isa : str
-        The instruction set that the kernels were written for.
+        The instruction set of the kernels.
     """
 
     name = "cpu"
     isa = ISA.name
 
     def replay(self, program: Program, most: int) -> Replay:
-        """Return a recorded step as one call for up to ``most`` steps."""
+        """Return the replay of a recorded step; one call runs up to ``most`` steps."""
         return Replay(self._runner, program, most)

@@ -1,14 +1,14 @@
 """
-Compiled code on the disk: one file an entry, which is verified before it is used.
+A cache of compiled code on disk: each entry is one file, and is verified before it is used.
 
-Numba's cache keeps an index and the code in two files and believes both. A flipped bit is then
-run, and a start that ends between the two files leaves old code under a new key. Here an entry
-is one file: a checksum, the key, the code. It is written whole under another name and renamed;
-one that is damaged, or has another key, counts as absent, and its kernel is compiled anew.
+Numba's cache has an index and the code in two files, and checks neither. So it runs code with a
+flipped bit, and a process that ends between the two writes leaves old code under a new key. Here
+an entry is one file with a checksum, the key and the code. It is written under a temporary name,
+then renamed. If an entry is damaged or has another key, its kernel is compiled again.
 
-Of Numba's cache there remain where files lie (``NUMBA_CACHE_DIR``, ``__pycache__`` or the user's
-own cache folder) and how compiled code becomes bytes. Both are private to Numba, so they are
-used with the versions that they have been tested with, and with no others.
+Numba still chooses the folder (``NUMBA_CACHE_DIR``, ``__pycache__`` or the user's cache folder)
+and turns compiled code into bytes. Both functions are private to Numba, so this cache is used
+only with the tested versions.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from scratchgan.backends.cpu.simd import ISA
 
 __all__ = ["TESTED", "keep", "opened", "sealed", "why_not_kept", "write"]
 
-OLDEST, NEWEST = (0, 62), (0, 68)  # versions of Numba; pyproject.toml has the same bounds
+OLDEST, NEWEST = (0, 62), (0, 68)  # tested versions of Numba; pyproject.toml has the same bounds
 TESTED = f"numba>={OLDEST[0]}.{OLDEST[1]},<{NEWEST[0]}.{NEWEST[1] + 1}"
 
-_reason: str | None = None  # why nothing is kept, where that is so
+_reason: str | None = None  # why compiled code is not kept; None if it is
 
 
 def why_not_kept() -> str | None:
-    """Return the reason why compiled code is not kept here, or None where it is."""
+    """Return the reason why compiled code is not kept on disk, or None if it is kept."""
     return _reason
 
 
@@ -46,14 +46,14 @@ def why_not_kept() -> str | None:
 
 
 def sealed(key: bytes, code: bytes) -> bytes:
-    """Return an entry: a line with the checksum of all that follows, a line with the key, code."""
+    """Return an entry: a line with the checksum of the rest, a line with the key, the code."""
     body = key + b"\n" + code
     return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
 
 
 def opened(entry: bytes, key: bytes) -> bytes | None:
     """
-    Return the code of an entry, or None if a bit of it has changed or it has another key.
+    Return the code of an entry, or None if the entry is damaged or has another key.
 
     Examples
     --------
@@ -70,9 +70,9 @@ def opened(entry: bytes, key: bytes) -> bytes | None:
 
 def write(path: Path, entry: bytes) -> None:
     """
-    Write a file whole or not at all: under a name of its own, then renamed.
+    Write a file completely or not at all: under a temporary name, then renamed.
 
-    Nothing is forced to the disk: what a power cut leaves fails its checksum.
+    There is no fsync: a file that a power cut damages fails its checksum.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
@@ -85,16 +85,15 @@ def write(path: Path, entry: bytes) -> None:
         raise
 
 
-# -- where Numba asks ------------------------------------------------------------------------------
+# -- the cache that Numba calls --------------------------------------------------------------------
 
 
 class _Cache(caching.FunctionCache):
     """
     The compiled forms of one function, one file for each signature.
 
-    A file's name says what is wanted (function, signature, instruction set, processor, Python);
-    its key says in addition what the code depends on (sources and versions). So what has become
-    stale is overwritten.
+    A file's name depends on the function, signature, instruction set, processor and Python. Its
+    key depends on the sources and the versions too. So new code overwrites stale code.
     """
 
     def __init__(self, function: Any, stamp: str) -> None:
@@ -116,7 +115,7 @@ class _Cache(caching.FunctionCache):
         try:
             code = opened(path.read_bytes(), key)
             return code and self._impl.rebuild(target_context, pickle.loads(code))
-        except Exception:  # not there, not for us to read, or no longer to be made use of
+        except Exception:  # missing, not readable, or not usable with this version
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -125,34 +124,33 @@ class _Cache(caching.FunctionCache):
         path, key = self._file(sig, data.codegen)
         try:
             write(path, sealed(key, serialize.dumps(self._impl.reduce(data))))
-        except OSError as error:  # a full disk, a folder that has become read-only
+        except OSError as error:  # a full disk, or a folder that is now read-only
             say(
                 f"compiled kernels could not be kept in {path.parent}: {error.strerror}; the next"
-                " start compiles them again (NUMBA_CACHE_DIR names another folder)"
+                " start compiles them again (set NUMBA_CACHE_DIR to use another folder)"
             )
 
 
 def keep(dispatcher: Any, stamp: str) -> Any:
     """
-    Let what a function is compiled to be kept on the disk; return the function.
+    Keep the compiled forms of a function on disk; return the function.
 
     Parameters
     ----------
-    dispatcher : what ``njit`` returns
+    dispatcher : object that ``njit`` returns
     stamp : str
-        Says in which state the sources are that the code depends on. Numba looks at the
-        function's own text alone.
+        A digest of all sources that the code depends on. Numba itself checks only the file
+        with the function.
     """
     global _reason
     version = tuple(numba.version_info[:2])
     if not OLDEST <= version <= NEWEST:
         _reason = (
-            f"Numba {numba.__version__} is none of the versions whose compiled code is known to"
-            f" be kept well (pip install '{TESTED}')"
+            f"this cache is not tested with Numba {numba.__version__} (pip install '{TESTED}')"
         )
         return dispatcher
     try:
         dispatcher._cache = _Cache(dispatcher.py_func, stamp)
     except (OSError, RuntimeError):  # RuntimeError: Numba has found no folder
-        _reason = "no folder for them can be written (NUMBA_CACHE_DIR names one)"
+        _reason = "no cache folder can be written (set NUMBA_CACHE_DIR to use another)"
     return dispatcher

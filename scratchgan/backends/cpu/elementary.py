@@ -1,10 +1,11 @@
 """
-e^x, log and sine for the CPU, without branches, so that LLVM computes a vector of them at once.
+e^x, log and sine for the CPU, without branches, so that LLVM can vectorise them.
 
-The C library's functions take one number a call, some 20 ns each. Here an
-argument is reduced to a small one, exactly, and a Taylor series does the rest:
-its remainder, named below, is less than a rounding. Float32 needs the first few
-terms; the others are there for float64, behind a test that the compiler decides.
+The C library's functions take one number a call, about 20 ns each. Here the
+argument is reduced exactly to a small one, and a Taylor series gives the value.
+The series' remainder, given below, is less than a rounding error. Float32 needs
+the first few terms; the others are only for float64, and the compiler removes
+them for float32.
 """
 
 from __future__ import annotations
@@ -21,20 +22,20 @@ LOG2_E = 1.4426950408889634
 LN_2 = 0.6931471805599453
 LN_2_HIGH = 0.693145751953125  # 15 bits, so that n · LN_2_HIGH is exact in float32 too
 LN_2_LOW = 1.4286068203094172e-06  # the rest
-LOWEST_32, LOWEST_64 = -87.33654, -708.3964185322641  # e^x is just a normal number
+LOWEST_32, LOWEST_64 = -87.33654, -708.3964185322641  # the least x for which e^x is normal
 TWO_PI = 6.283185307179586
 
 inline = njit(forceinline=True, fastmath={"contract"}, error_model="numpy")
 
 
 def _format(kind: Any) -> tuple[ir.IntType, int, int]:
-    """Bits of the whole, of the mantissa, and the exponent's offset."""
+    """Integer type of a float's bits, number of mantissa bits, and exponent offset."""
     return (ir.IntType(32), 23, 127) if kind.bitwidth == 32 else (ir.IntType(64), 52, 1023)
 
 
 @intrinsic
 def nearest(typing: Any, x: Any) -> Any:
-    """Round to the nearest integer, for small numbers: 1.5 · 2²³ leaves no bits for a fraction."""
+    """Round a small number to the nearest integer: adding 1.5 · 2²³ leaves no fraction bits."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         _, mantissa, _ = _format(x)
@@ -46,7 +47,7 @@ def nearest(typing: Any, x: Any) -> Any:
 
 @intrinsic
 def power_of_two(typing: Any, n: Any) -> Any:
-    """Return 2ⁿ for a float that holds an integer, −126 ≤ n ≤ 127, by writing its exponent."""
+    """Return 2ⁿ for a float n with an integer value, −126 ≤ n ≤ 127, by writing its exponent."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         word, mantissa, offset = _format(n)
@@ -84,7 +85,7 @@ mantissa = _split(False)  # √½ ≤ mantissa < √2; for normal x > 0
 
 @inline
 def wide(x):
-    """Whether x is a float64; constant when compiled."""
+    """Whether x is a float64; a constant in compiled code."""
     return type(x)(1) + type(x)(1e-9) != type(x)(1)
 
 
@@ -112,7 +113,7 @@ def expm1_over(r):
 
 @inline
 def reduced(x):
-    """Write x ≤ 0 as n ln 2 + r, |r| ≤ ln 2 / 2; where e^x is 0, as some x where it nearly is."""
+    """Write x ≤ 0 as n ln 2 + r, |r| ≤ ln 2 / 2; a lower x than ``lowest`` counts as it."""
     real = type(x)
     lowest = real(LOWEST_64) if wide(x) else real(LOWEST_32)
     x = lowest if x < lowest else x
@@ -185,8 +186,8 @@ def sin_cos_turns(u):
     """
     Sine and cosine of 2π u for 0 ≤ u ≤ 1.
 
-    The nearest quarter turn is taken off, which is exact, and the two series serve
-    an angle of at most π/4; remainders 2e-9 and 7e-12, in float64 3e-17 and less.
+    Subtracting the nearest quarter turn is exact. The two series then take an angle of at
+    most π/4; their remainders are 2e-9 and 7e-12, and at most 3e-17 in float64.
     """
     real = type(u)
     quarter = nearest(u * real(4))

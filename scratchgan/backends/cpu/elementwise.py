@@ -1,4 +1,4 @@
-"""Kernels that compute each element from the elements at the same place, and their operations."""
+"""Elementwise kernels and their operations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def value_loop(formula):
 
 
 def grad_loop(formula):
-    """Return the loop da = dy ⊙ φ′, read from y."""
+    """Return the loop da = dy ⊙ φ′, with φ′ computed from y."""
 
     @njit(**INLINE)
     def loop(dy, y, da, slope):
@@ -38,8 +38,8 @@ def grad_loop(formula):
     return loop
 
 
-# apply(code, a, y, slope) and apply_grad(code, dy, y, da, slope): a loop for each φ, since a choice
-# inside a loop would keep it from vectors.
+# apply(code, a, y, slope) and apply_grad(code, dy, y, da, slope). Each φ has its own loop: a choice
+# inside the loop would prevent vectorisation.
 PHI = [MATHS.phi[name] for name in ACTIVATIONS]
 apply = choice(njit(**INLINE), dict(enumerate(value_loop(phi.value) for phi in PHI)))
 apply_grad = choice(njit(**INLINE), dict(enumerate(grad_loop(phi.grad) for phi in PHI)))

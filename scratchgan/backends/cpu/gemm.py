@@ -1,12 +1,14 @@
 """
 Kernels of matrix products C = op(A) · op(B), and the linear layer φ(x · W + b) in the same pass.
 
-C is cut into panels of columns, as wide as a register tile, and a chunk is some
-panels of some rows. Each panel of B is read in place, row by row, or copied
-("packed") into scratch first, where its rows lie close together: so it is if B is
-transposed, if the panel is narrower than its vectors, or if the chunk has so many rows
-that copying costs nothing beside them. A is read in place too, by two strides, unless
-it is transposed and its columns are long.
+C is cut into panels of columns, each as wide as a register tile. A chunk is a few
+panels of a range of rows.
+
+A panel of B is read in place, row by row, or first copied ("packed") into scratch,
+where its rows are adjacent. It is packed if B is transposed, if the panel is narrower
+than its vectors, or if the chunk has so many rows that the cost of the copy is small.
+A is read in place by two strides; it is packed if it is transposed and its stride is
+long.
 """
 
 from __future__ import annotations
@@ -30,16 +32,17 @@ TRANS_A, TRANS_B, ADD = 1, 2, 4  # flags
 WIDEST = ISA.widest
 HEIGHTS = tuple(ISA.tiles.get(v, 0) for v in range(WIDEST + 1))  # rows of a tile by its width
 
-MAX_K = 512  # of a block of the sum: a packed panel of 512 rows is 128 KiB, which L2 holds
-MAX_GROUP = 4  # panels of a chunk
-MANY_ROWS = 256  # of a chunk: from here on B is packed
-LONG_STRIDE = 8192  # bytes between neighbours in a column of a transposed A, from which on a
-# tile of A is packed: each number then lies on a page of its own, and all in the same cache set
+MAX_K = 512  # the longest block of the sum: a packed panel of 512 rows is 128 KiB, which fits L2
+MAX_GROUP = 4  # the most panels of a chunk
+MANY_ROWS = 256  # B is packed for a chunk with this many rows or more
+# If neighbours in a column of a transposed A are this many bytes apart or more, a tile of A is
+# packed: otherwise each number would be on another page, and all in the same cache set.
+LONG_STRIDE = 8192
 A_TILE = 1 << 16  # bytes of scratch for a packed tile of A
 
 
 class Cut(NamedTuple):
-    """How a product is cut into chunks. It follows from the sizes alone."""
+    """How a product is cut into chunks. The cut depends only on the sizes."""
 
     panels: int  # a chunk has ``group`` of them, of ``rows`` rows
     group: int
@@ -53,12 +56,12 @@ def cut(m: int, n: int, k: int, itemsize: int, flags: int = 0) -> Cut:
     """
     Cut an (m, n) product with sums of length k.
 
-    A chunk has at least 2¹⁷ operations, about two microseconds, and there are 16 of
-    them where the product is large enough, for any number of threads. Each packs its
-    own panel if B is transposed, so it then has at least 64 rows to use it for.
+    A chunk has at least 2¹⁷ operations, about two microseconds. A large product has 16
+    chunks or more, for any number of threads. If B is transposed, each chunk packs its own
+    panel, so it then has at least 64 rows that use the panel.
     """
     panels = -(-n // (WIDEST * ISA.lanes(itemsize)))
-    # Several panels of a chunk share what they read of A, where enough chunks are left.
+    # The panels of one chunk share their reads of A. Group them only if enough chunks are left.
     group = min(MAX_GROUP, max(1, panels // 8)) if m >= MANY_ROWS and panels >= 32 else 1
     across = -(-panels // group)
     wanted = min(16, 2 * m * n * k >> 17)
@@ -72,7 +75,7 @@ def cut(m: int, n: int, k: int, itemsize: int, flags: int = 0) -> Cut:
 
 @njit
 def pack_rows(b, b_row, k, columns, target, padded, real):
-    """Copy k rows of a panel of B, with zeros up to whole vectors."""
+    """Copy k rows of a panel of B; zeros fill each row up to whole vectors."""
     for i in range(k):
         row = vector(b + i * b_row, columns, real)
         copy = vector(target + i * padded * size_of(real), padded, real)
@@ -84,7 +87,7 @@ def pack_rows(b, b_row, k, columns, target, padded, real):
 
 @njit
 def pack_columns(b, b_row, k, columns, target, padded, real):
-    """Copy k columns of ``columns`` rows as rows, a square block of a vector's width a time."""
+    """Copy k columns of ``columns`` rows as rows, in square blocks as wide as a vector."""
     lanes, size = lanes_of(real), size_of(real)
     if k >= lanes:
         for j in range(0, columns, lanes):
@@ -104,7 +107,7 @@ def pack_columns(b, b_row, k, columns, target, padded, real):
 
 @njit
 def pack_a(a, a_row, a_k, rows, height, k, target, real):
-    """Copy the rows of a tile of op(A), k outermost, so that the tile reads on and on."""
+    """Copy the rows of a tile of op(A), k outermost, so that the tile reads contiguous memory."""
     copy = vector(target, k * height, real)
     for kk in range(k):
         for i in range(height):
@@ -119,7 +122,7 @@ def gemm(cells, chunk, scratch, real):
     """
     One chunk of φ(op(A) · op(B) + bias), or of C += op(A) · op(B).
 
-    How it is cut (``panels group rows k_block``) is said at ``Cut``.
+    ``Cut`` explains ``panels group rows k_block``.
     """
     lanes, size = lanes_of(real), size_of(real)
     a, b, bias, c = cells.a, cells.b, cells.bias, cells.c
@@ -135,7 +138,7 @@ def gemm(cells, chunk, scratch, real):
     in_tile = code in (SLOPED, RELU)
 
     panel_size = WIDEST * lanes
-    down = (m + rows - 1) // rows  # chunks that follow on each other use the same panel of B
+    down = (m + rows - 1) // rows  # consecutive chunks use the same panel of B
     first = (chunk // down) * group
     group = min(group, panels - first)
     top = (chunk % down) * rows
@@ -186,16 +189,16 @@ def gemm(cells, chunk, scratch, real):
             apply(code, y, y, slope)
 
 
-NARROW = 4  # columns of C up to which a product is made of dot products
-NARROW_ROWS = 256  # of a chunk
+NARROW = 4  # a product with at most this many columns of C is computed as dot products
+NARROW_ROWS = 256  # rows of a chunk
 
 
 @kernel(reads="a b bias", writes="c", integers="m n k flags code", numbers="slope")
 def narrow(cells, chunk, scratch, real):
     """
-    One chunk of φ(A · op(B) + bias), or of C += A · op(B), for a C of few columns.
+    One chunk of φ(A · op(B) + bias), or of C += A · op(B), for a C with few columns.
 
-    A tile would leave most lanes of its vectors unused; here they run along k.
+    A tile would leave most lanes of its vectors unused; here the lanes run along k.
     """
     lanes, size = lanes_of(real), size_of(real)
     a, b, bias = cells.a, cells.b, cells.bias
@@ -226,7 +229,7 @@ def narrow(cells, chunk, scratch, real):
 
 
 def fits_narrow(n: int, k: int, flags: int, itemsize: int) -> bool:
-    """Whether ``narrow`` is the kernel for a product."""
+    """Whether a product uses the kernel ``narrow``."""
     return n <= NARROW and not flags & TRANS_A and (k + 64) * itemsize <= SCRATCH_BYTES
 
 
@@ -287,6 +290,6 @@ class Products(Kernels):
 
 
 def _note(flags: int, code: int) -> str:
-    """Say in a listing what a product is: aᵀb += for one."""
+    """Return a product's note in a listing, such as "aᵀb +="."""
     a, b = ("ᵀ" if flags & trans else "" for trans in (TRANS_A, TRANS_B))
     return f"a{a}b{b}" + " +=" * bool(flags & ADD) + f" {ACTIVATIONS[code]}" * bool(code)

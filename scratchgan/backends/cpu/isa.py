@@ -1,4 +1,4 @@
-"""What the processor can do at once: the width of its vectors and the register tiles that fit."""
+"""Instruction sets: the width of their vectors and the register tiles that fit."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["INSTRUCTION_SETS", "InstructionSet", "host"]
 
 class InstructionSet(NamedTuple):
     """
-    Vectors of one kind of processor.
+    The vectors and register tiles of one kind of processor.
 
-    A register tile of matrix C has ``tiles[v]`` rows and v vectors of columns. It
-    wants as many accumulators as there are registers, less v for a row of B and a
-    few to spare: every multiply-add needs one, and each waits some cycles for the
-    one before it, so that about eight must be under way at any time.
+    A register tile of matrix C has ``tiles[v]`` rows and v vectors of columns; each of its
+    vectors is an accumulator. A multiply-add waits some cycles for the previous one on the
+    same accumulator, so about eight must be in progress at any time. The best tile uses all
+    registers for accumulators, except v for a row of B and a few to spare.
     """
 
     name: str
@@ -52,8 +52,8 @@ def host() -> InstructionSet:
     """
     Return the best instruction set of this machine.
 
-    The environment variable ``SCRATCHGAN_ISA`` takes another one: any of them runs
-    on any machine, since LLVM splits vectors that are too wide and joins what it can.
+    The environment variable ``SCRATCHGAN_ISA`` chooses another one. Each runs on any machine,
+    because LLVM splits vectors that are too wide.
     """
     name = os.environ.get("SCRATCHGAN_ISA")
     if name:

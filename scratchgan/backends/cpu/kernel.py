@@ -1,19 +1,21 @@
 """
 What a kernel is, how it is compiled, and how its chunks are shared among threads.
 
-A kernel is a function ``kernel(cells, chunk, scratch, real)`` that does one chunk
-of an operation: ``cells`` are its arguments by name, 64 bits each (addresses of
-arrays, integers, numbers), ``scratch`` is the address of some memory of the
-thread's own, ``real`` float32 or float64. How many chunks there are follows from
-the sizes alone, never from the number of threads, and no two chunks write the same
-element: so the bits of a result are the same for any number of threads.
+A kernel is a function ``kernel(cells, chunk, scratch, real)`` that computes one chunk of an
+operation:
 
-The names of the cells are declared once, in ``@kernel(reads=…, writes=…, …)``. To
-compiled code ``cells`` is the row, as a record that has these fields.
+- ``cells`` are its arguments by name, 64 bits each: addresses of arrays, integers, numbers;
+- ``scratch`` is the address of memory that belongs to the thread;
+- ``real`` is float32 or float64.
 
-A row of a table is [kernel's address, chunks, chunks before it, arguments …]. A
-table is run by ``run``: one row for a single operation, a hundred for a whole
-training step.
+The number of chunks depends only on the sizes, never on the number of threads, and no two
+chunks write the same element. So a result has the same bits for any number of threads.
+
+The names of the cells are declared once, in ``@kernel(reads=…, writes=…, …)``. In compiled
+code ``cells`` is the row, as a record with these fields.
+
+A row of a table is [kernel's address, chunks, chunks before it, arguments …]. ``run`` runs a
+table: one row for a single operation, about a hundred for a training step.
 """
 
 from __future__ import annotations
@@ -46,16 +48,16 @@ __all__ = [
     "Kernel", "Runner", "chunks_of", "compile_all", "integer", "kernel", "part", "vector",
 ]  # fmt: skip
 
-CELLS = 32  # of a row
+CELLS = 32  # cells of a row
 HEAD = 3  # cells before the arguments
-ELEMENTS = 16384  # that an elementwise kernel does in one chunk: some microseconds
-SCRATCH_BYTES = 1 << 20  # of each thread
-WORTH_SHARING = 4  # chunks; to start the threads costs some microseconds
+ELEMENTS = 16384  # elements of an elementwise kernel's chunk: a few microseconds
+SCRATCH_BYTES = 1 << 20  # bytes of each thread
+WORTH_SHARING = 4  # chunks from which threads are used: starting them costs a few microseconds
 
 if numba.config.DISABLE_JIT:
-    raise BackendUnavailableError("NUMBA_DISABLE_JIT is set: then Numba compiles nothing; unset it")
+    raise BackendUnavailableError("NUMBA_DISABLE_JIT is set, so Numba compiles nothing; unset it")
 
-# Contracting a · b + c into one rounding is allowed; what would break NaN is not.
+# LLVM may contract a · b + c to one rounding; it may not do what would change NaN.
 OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
 INLINE = {"forceinline": True, "fastmath": {"contract"}, "error_model": "numpy"}
 
@@ -67,7 +69,7 @@ _PLACE, _WORD = cgutils.voidptr_t, ir.IntType(64)
 
 @intrinsic
 def pointer(typing: Any, address: Any) -> Any:
-    """Return an address as a pointer, for carray."""
+    """Convert an address to a pointer, for carray."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], cgutils.voidptr_t)
@@ -77,7 +79,7 @@ def pointer(typing: Any, address: Any) -> Any:
 
 @intrinsic
 def integer(typing: Any, row: Any, i: Any) -> Any:
-    """Return cell i of the row at an address as an integer."""
+    """Return cell i of the row at address ``row``, as an integer."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         row, i = arguments
@@ -89,34 +91,34 @@ def integer(typing: Any, row: Any, i: Any) -> Any:
 
 @njit(forceinline=True)
 def vector(address, n, dtype):
-    """Return the ``n`` numbers at an address as an array."""
+    """Return ``n`` numbers at an address as an array."""
     return carray(pointer(address), n, dtype)
 
 
 @njit(forceinline=True)
 def part(address, size, chunk, dtype):
-    """Return the elements of a chunk, of the ``size`` numbers at an address."""
+    """Return a chunk of the ``size`` numbers at an address, as an array."""
     first = chunk * ELEMENTS
     return carray(pointer(address + first * size_of(dtype)), min(ELEMENTS, size - first), dtype)
 
 
 def chunks_of(size: int) -> int:
-    """Return how many chunks ``part`` makes of ``size`` numbers."""
+    """Return the number of chunks of ``size`` numbers."""
     return -(-size // ELEMENTS)
 
 
 # -- compiling ------------------------------------------------------------------------------------
 
 
-NO_KERNELS = {"backend.py", "cache.py", "notices.py", "table.py"}  # no kernel uses these
+NO_KERNELS = {"backend.py", "cache.py", "notices.py", "table.py"}  # kernels do not depend on these
 
 
 def _digest() -> str:
     """
-    Return a digest of what compiled code depends on besides the function's own text.
+    Return a digest of all sources that compiled code depends on.
 
-    Numba looks only at the file in which a function stands; a changed helper would
-    leave old code in the cache.
+    Numba checks only the file with the function. After a change of a helper in another file it
+    would use old code.
     """
     digest = hashlib.sha256(ISA.name.encode())
     here = Path(__file__).parent
@@ -131,16 +133,16 @@ SOURCES = _digest()
 
 
 def compiled(function: Callable[..., Any], **options: Any) -> Any:
-    """Return ``njit(function)``, kept on the disk where a folder for it can be written."""
+    """Return ``njit(function)``, whose compiled code is kept on disk if that is possible."""
     return cache.keep(njit(**OPTIONS, **options)(function), SOURCES)
 
 
 class _Tell(event.Listener):
-    """Says that something is being compiled, since it takes long; what is loaded is not told of."""
+    """Prints a notice when Numba compiles, because it is slow; no notice when code is loaded."""
 
     def on_start(self, event: Any) -> None:
         reason = cache.why_not_kept()
-        once = "once, about 10 s" if reason is None else f"at each start, since {reason}"
+        once = "once, about 10 s" if reason is None else f"at each start, because {reason}"
         say(f"compiling kernels, {once} …")
 
     def on_end(self, event: Any) -> None:
@@ -151,7 +153,7 @@ _tell = _Tell()
 
 
 def compile_for(dispatcher: Any, signature: tuple[Any, ...]) -> Any:
-    """Compile a function, or load it from the cache."""
+    """Compile a function for a signature, or load it from the cache."""
     if signature not in dispatcher.overloads:
         with event.install_listener("numba:compile", _tell):
             dispatcher.compile(signature)
@@ -163,18 +165,18 @@ KERNELS: list[Kernel] = []
 
 class Kernel:
     """
-    A function that does one chunk of an operation, compiled when it is first asked for.
+    A function that computes one chunk of an operation; it is compiled at its first use.
 
     Attributes
     ----------
     reads, writes : tuple of str
-        The cells that are addresses of arrays.
+        The cells with addresses of arrays.
     values : tuple of str
-        The others: integers, then numbers.
+        The other cells: integers, then numbers.
     varying : tuple of str
-        Those of the values that change from one training step to the next.
+        The values that change from one training step to the next.
     layout : str
-        A row's format for struct: its head, then the cells in the order above.
+        The format of a row for struct: its head, then the cells in the order above.
     """
 
     def __init__(
@@ -193,7 +195,7 @@ class Kernel:
         self._cells = (*whole, *numbers)
         self._pick = operator.itemgetter(*self._cells)
         self.layout = f"{HEAD + len(whole)}q{len(numbers)}d"
-        # The first field is the kernel's own: else Numba would take one record for another.
+        # The first field has the kernel's name, so no two kernels have the same record type.
         head = (f"address of {self.name}", "chunks, all", "chunks before")
         kinds = [(n, np.int64) for n in (*head, *whole)] + [(n, np.float64) for n in numbers]
         self._fields = dict(kinds)
@@ -203,23 +205,23 @@ class Kernel:
         KERNELS.append(self)
 
     def sorted(self, cells: dict[str, Any]) -> tuple[tuple[Any, ...], ...]:
-        """Return what is read, what is written, and the values, from cells by name."""
+        """Return (arrays read, arrays written, values) from cells by name."""
         if len(cells) != len(self._cells):
-            raise TypeError(f"{self.name} has cells {self._cells}; got {tuple(cells)}")
+            raise TypeError(f"{self.name}: got cells {tuple(cells)}; expected {self._cells}")
         picked, n = self._pick(cells), len(self.reads)
         m = n + len(self.writes)
         return picked[:n], picked[n:m], picked[m:]
 
     def place(self, name: str) -> int:
-        """Return where in a row a cell is."""
+        """Return the index of a cell in a row."""
         return HEAD + self._cells.index(name)
 
     def dtype(self, name: str) -> Any:
-        """Return int64, or float64 for a number."""
+        """Return a cell's dtype: float64 for a number, otherwise int64."""
         return self._fields[name]
 
     def address(self, dtype: Any) -> int:
-        """Return where the compiled code for float32 or float64 stands."""
+        """Return the address of the compiled code for float32 or float64."""
         try:
             return self._addresses[dtype]
         except KeyError:
@@ -235,7 +237,7 @@ class Kernel:
 
 
 def compile_all(progress: Callable[[str], None] = lambda name: None) -> None:
-    """Compile every kernel for float32 and float64, or load it; ``progress`` hears each name."""
+    """Compile or load every kernel for float32 and float64; ``progress`` gets each name first."""
     for each in KERNELS:
         progress(each.name)
         for dtype in (np.float32, np.float64):
@@ -248,8 +250,8 @@ def kernel(
     """
     Make a kernel of ``function(cells, chunk, scratch, real)``.
 
-    Each argument is names of cells, with spaces between. ``reads`` and ``writes`` are arrays,
-    whose cells hold their addresses (0 for None); ``varying`` names those of the integers and
+    Each argument is a string of cell names, separated by spaces. ``reads`` and ``writes`` name
+    arrays, whose cells have their addresses (0 for None). ``varying`` repeats the integers and
     numbers that change from one training step to the next.
     """
     names = (reads, writes, integers, numbers, varying)
@@ -258,16 +260,16 @@ def kernel(
 
 # -- running --------------------------------------------------------------------------------------
 
-# How Numba's compiled code wants a kernel to be called: where its result and its error go, then
-# the arguments, of which ``cells`` is a pointer, and ``real``, a type, a null one. It returns a
-# status.
+# Numba's calling convention for a kernel. The arguments are: a pointer for the result, a pointer
+# for the error, ``cells`` (a pointer), ``chunk``, ``scratch``, and a null pointer for the type
+# ``real``. It returns a status.
 CONVENTION = ir.FunctionType(
     ir.IntType(32), [_PLACE.as_pointer(), _PLACE.as_pointer(), _PLACE, _WORD, _WORD, _PLACE]
 )
 
 
 def _require_convention(context: Any, function: Any) -> None:
-    """Raise unless this version of Numba calls a kernel as ``call`` does."""
+    """Raise unless this version of Numba has the calling convention that ``call`` uses."""
     found = context.call_conv.get_function_type(function.restype, function.argtypes)
     ours, theirs = (
         ["a pointer" if isinstance(a, ir.PointerType) else str(a) for a in kind.args]
@@ -275,14 +277,14 @@ def _require_convention(context: Any, function: Any) -> None:
     )
     if theirs != ours or found.return_type != ir.IntType(32):
         raise BackendUnavailableError(
-            f"Numba {numba.__version__} calls compiled functions in another way than these"
-            f" kernels are called; pip install '{cache.TESTED}'"
+            f"Numba {numba.__version__} has another calling convention than these kernels use;"
+            f" pip install '{cache.TESTED}'"
         )
 
 
 @intrinsic
 def call(typing: Any, function: Any, args: Any, chunk: Any, scratch: Any) -> Any:
-    """Call a kernel by its address, in Numba's own convention (status and result by pointer)."""
+    """Call a kernel by its address, in Numba's calling convention."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         function, args, chunk, scratch = arguments
@@ -299,7 +301,7 @@ def call(typing: Any, function: Any, args: Any, chunk: Any, scratch: Any) -> Any
 
 @intrinsic
 def fetch_add(typing: Any, address: Any, value: Any) -> Any:
-    """Add to an integer in memory and return what stood there, as one step for all threads."""
+    """Add to an integer in memory and return its old value, atomically."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         address, value = arguments
@@ -311,7 +313,7 @@ def fetch_add(typing: Any, address: Any, value: Any) -> Any:
 
 @intrinsic
 def fetch(typing: Any, address: Any) -> Any:
-    """Read an integer that other threads change, and see what they wrote before it."""
+    """Read an integer atomically (acquire): what other threads wrote before it is visible."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         place = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
@@ -322,7 +324,7 @@ def fetch(typing: Any, address: Any) -> Any:
 
 @intrinsic
 def call_plain(typing: Any, function: Any) -> Any:
-    """Call a C function without arguments by its address."""
+    """Call a C function without arguments, by its address."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = ir.FunctionType(ir.IntType(32), [])
@@ -337,9 +339,9 @@ def walk(table, rows, total, steps, tickets, scratch, give_way):
     """
     Do a thread's share of ``steps`` passes over a table.
 
-    Tickets number all chunks in order. A thread draws one, waits until all rows
-    before the ticket's are done, does the chunk, draws the next. Whoever holds the
-    lowest ticket never waits, so this ends for any number of threads that really run.
+    Tickets number all chunks in order. A thread takes a ticket, waits until all earlier rows
+    are done, computes the chunk, and takes the next ticket. The thread with the lowest ticket
+    never waits, so this ends for any number of running threads.
     """
     claimed, done = tickets, tickets + 64  # on different cache lines
     ticket = fetch_add(claimed, 1)
@@ -370,7 +372,7 @@ run_alone = compiled(walk.py_func)
 
 
 def _give_way() -> int:
-    """Return the address of the system's function that lets another thread have the core."""
+    """Return the address of the system's function that yields the core to another thread."""
     if sys.platform == "win32":
         function = ctypes.windll.kernel32.SwitchToThread
     else:
@@ -381,7 +383,7 @@ def _give_way() -> int:
 
 
 class _Own(threading.local):
-    """What each Python thread has of its own: a row, the ticket counters, scratch memory."""
+    """The memory of each Python thread: a row, the ticket counters, scratch."""
 
     def __init__(self) -> None:
         self.row = np.zeros(CELLS, np.int64)
@@ -395,7 +397,7 @@ class _Own(threading.local):
         self.threads = 0
 
     def reserve(self, threads: int) -> None:
-        """Have scratch for so many threads."""
+        """Allocate scratch for this many threads."""
         if threads > self.threads:
             self._scratch = np.empty(threads * SCRATCH_BYTES + 64, np.uint8)
             self.scratch = _aligned(self._scratch)
@@ -403,7 +405,7 @@ class _Own(threading.local):
 
 
 def _aligned(a: Any) -> int:
-    """Return the first address of a cache line in an array."""
+    """Return the first address in an array at which a cache line begins."""
     address: int = a.ctypes.data
     return -(-address // 64) * 64
 
@@ -422,11 +424,11 @@ if hasattr(os, "register_at_fork"):
 
 class Runner:
     """
-    Runs tables of rows: alone, or with as many threads as Numba is set to use.
+    Runs tables of rows, in one thread or in several.
 
-    ``numba.set_num_threads`` and ``NUMBA_NUM_THREADS`` say how many. A forked child
-    computes alone, with the same bits: GNU's OpenMP ends a child that starts threads
-    after its parent has.
+    ``numba.set_num_threads`` and ``NUMBA_NUM_THREADS`` set the number of threads. A forked child
+    uses one thread, with the same bits: GNU's OpenMP ends a child process that starts threads
+    if its parent has started some.
     """
 
     def __init__(self) -> None:
@@ -435,11 +437,11 @@ class Runner:
         self._shared = compile_for(run, words * 8).entry_point
         self._own = _Own()
         self._give_way = _give_way()
-        # Not every threading layer of Numba's can be entered from two threads at once.
+        # Some threading layers of Numba are not thread-safe.
         self._lock = threading.Lock()
 
     def call(self, kernel: int, chunks: int, layout: str, cells: tuple[float, ...]) -> None:
-        """Run one kernel; ``layout`` is the cells' format for struct."""
+        """Run one kernel; ``layout`` is the row's format for struct."""
         own = self._own
         struct.pack_into(layout, own.cells, 0, kernel, chunks, 0, *cells)
         self.run(own.row_address, 1, chunks, 1)

@@ -1,4 +1,4 @@
-"""The mathematics of one number, compiled for the CPU."""
+"""The scalar functions, compiled for the CPU."""
 
 from numba import njit
 

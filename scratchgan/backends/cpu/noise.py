@@ -1,10 +1,10 @@
 """
 Kernels that draw: Philox words, uniform and normal numbers, labels, dropout.
 
-A chunk makes the words of up to BLOCKS counters, four words each, in four arrays
-of its scratch: the ten rounds are then one loop over independent counters, which
-LLVM turns into vectors. A second loop makes numbers of them, a third puts them
-where they belong.
+A chunk computes the words of up to BLOCKS counters, four words each, in four arrays
+of its scratch. So the ten rounds are one loop over independent counters, which LLVM
+vectorises. A second loop converts the words to numbers, and a third copies the numbers
+to the result.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ philox = MATHS.philox
 @njit(**INLINE)
 def draw(cells, chunk, columns, blocks, scratch):
     """
-    Fill scratch with the words of the chunk's counters, and return how many counters.
+    Fill scratch with the words of the chunk's counters, and return the number of counters.
 
-    The cells of the STREAM say which. Block b of row i is counter (b, first row + i).
+    The cells of STREAM give the counters: block b of row i has counter (b, first row + i).
     """
     a_row = (columns + 3) // 4
     first = chunk * BLOCKS
@@ -65,7 +65,7 @@ def draw(cells, chunk, columns, blocks, scratch):
 
 @njit(**INLINE)
 def place(chunk, columns, count, source, target, size, dtype):
-    """Put the numbers of four arrays, 4 · BLOCKS · size apart, into the rows of a matrix."""
+    """Copy the numbers of four arrays, ``size`` bytes each, to the rows of a matrix."""
     a_row = (columns + 3) // 4
     first = chunk * BLOCKS
     i, b = first // a_row, first % a_row
@@ -117,7 +117,7 @@ def uniform(cells, chunk, scratch, real):
 
 @kernel(writes="out", integers=f"columns blocks {STREAM}", numbers="mean std", varying="step")
 def normal(cells, chunk, scratch, real):
-    """Normal numbers, two from two uniforms (Box & Muller 1958)."""
+    """Normal numbers; each two come from two uniforms (Box & Muller 1958)."""
     columns = cells.columns
     count = draw(cells, chunk, columns, cells.blocks, scratch)
     mean, std = real(cells.mean), real(cells.std)
@@ -155,7 +155,7 @@ def random_labels(cells, chunk, scratch, real):
     numbers="keep factor", varying="step",
 )  # fmt: skip
 def dropout(cells, chunk, scratch, real):
-    """factor · x where u < keep, else 0; the mask is drawn here and forgotten."""
+    """factor · x where u < keep, else 0; the mask is drawn here and not stored."""
     columns = cells.columns
     count = draw(cells, chunk, columns, cells.blocks, scratch)
     keep, factor = np.float32(cells.keep), real(cells.factor)
@@ -216,7 +216,7 @@ def _chunks(blocks: int) -> int:
 
 
 def _where(shape: tuple[int, int], stream: Stream) -> dict[str, Any]:
-    """The cells of a matrix of random numbers: columns, counters of four words each, stream."""
+    """The cells of a matrix of random numbers: its columns, its counters, its stream."""
     rows, columns = shape
     return {"columns": columns, "blocks": rows * -(-columns // 4), **_stream(stream)}
 

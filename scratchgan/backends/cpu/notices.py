@@ -1,4 +1,4 @@
-"""What a person should know of the start: told on stderr, once a process."""
+"""Notices on stderr about the start, once per process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _said: set[str] = set()
 
 
 def say(text: str) -> None:
-    """Say something on stderr, once a process; ``SCRATCHGAN_QUIET`` keeps it silent."""
+    """Print a notice on stderr, once per process; ``SCRATCHGAN_QUIET`` turns notices off."""
     if text not in _said and not os.environ.get("SCRATCHGAN_QUIET"):
         _said.add(text)
         print(text, file=sys.stderr, flush=True)

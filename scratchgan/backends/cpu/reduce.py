@@ -1,4 +1,4 @@
-"""Kernels that sum over the batch, in the order of the rows, and their operations."""
+"""Reductions over the batch: kernels that sum in the order of the rows, and their operations."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def sum_rows(cells, chunk, scratch, real):
 
 @kernel(reads="dy y", writes="da dbias", integers="batch columns code", numbers="slope")
 def activation_grad_bias(cells, chunk, scratch, real):
-    """da = dy ⊙ φ′ and dbias += Σ_batch da, each element of dy read once."""
+    """da = dy ⊙ φ′ and dbias += Σ_batch da; each element of dy is read once."""
     size, batch, n = size_of(real), cells.batch, cells.columns
     code, slope = cells.code, real(cells.slope)
     j = chunk * COLUMNS
@@ -91,8 +91,7 @@ def log_sigmoid_mean(cells, chunk, scratch, real):
     """
     Mean of log σ(sign · l) and its gradient, in one chunk.
 
-    Eight sums side by side, each in
-    order, then one over them.
+    It computes eight sums side by side, each in order, then adds the eight.
     """
     n, sign = cells.size, real(cells.sign)
     logits = vector(cells.logits, n, real)
@@ -116,8 +115,7 @@ def softmax_cross_entropy(cells, chunk, scratch, real):
     """
     Mean of −Σ y log softmax(l) over the examples and its gradient, in one chunk.
 
-    The gradient's row holds the
-    powers e^l, less the largest l, until their sum is known.
+    The gradient's row first holds the powers e^(l − max l), until their sum is known.
     """
     batch, n, size = cells.batch, cells.classes, size_of(real)
     value = 0.0
@@ -133,7 +131,7 @@ def softmax_cross_entropy(cells, chunk, scratch, real):
             gradient[k] = exp(logits[k] - largest)
             total += gradient[k]
             weight += labels[k]
-        log_total = log(total) if total == total else total  # our logarithm knows no NaN
+        log_total = log(total) if total == total else total  # ``log`` is not defined for NaN
         for k in range(n):
             if labels[k] != real(0):
                 value -= labels[k] * (logits[k] - largest - log_total)

@@ -1,8 +1,8 @@
 """
-A recorded step as a table of rows, run by one compiled call for many steps.
+A recorded step as a table of rows: one compiled call runs it for many steps.
 
-Row 0 writes what this step has of its own, its number, rates and place in the data,
-into the cells of the other rows; so every later row reads constants.
+Row 0 writes the values that change from step to step (step number, rates, place in the
+data) into the cells of the other rows.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from scratchgan.backends.program import Program
 
 __all__ = ["Replay", "advance"]
 
-SMALL = 2e7  # FLOPs of a step up to which handing arrays between cores costs more than it saves
+SMALL = 2e7  # FLOPs: for a smaller step, moving arrays between cores costs more than it saves
 
 
 @kernel(reads="values places", integers="slots step")
 def advance(cells, chunk, scratch, real):
-    """Write one step's values to their places in the table, and count the step."""
+    """Write one step's values into the table's cells, and count the step."""
     slots = cells.slots
     values = vector(cells.values + 8 * slots * cells.step, slots, np.int64)
     places = vector(cells.places, slots, np.int64)
@@ -41,12 +41,12 @@ class Replay:
     runner : Runner
     program : Program
     most : int
-        Steps of one call.
+        The most steps of one call.
     """
 
     def __init__(self, runner: Runner, program: Program, most: int) -> None:
         self._runner = runner
-        self._program = program  # it holds the memory that the table points to
+        self._program = program  # keeps alive the memory that the table points to
         self.most = most
         slots = len(program.varying)
         self._values = np.zeros((most, slots), np.int64)
@@ -76,9 +76,9 @@ class Replay:
 
     def run(self, steps: int, values: list[NDArray[Any]]) -> None:
         """
-        Make ``steps`` steps, at most ``most``.
+        Run ``steps`` steps, at most ``most``.
 
-        ``values`` are those of the varying cells, in the order of ``program.varying``.
+        ``values`` has an array over the steps for each of ``program.varying``, in its order.
         """
         for slot, (dtype, column) in enumerate(zip(self._kinds, values, strict=True)):
             self._values[:steps, slot] = np.asarray(column, dtype).view(np.int64)
@@ -87,7 +87,7 @@ class Replay:
         )
 
     def take_done(self) -> int:
-        """Return how many steps have been made since this was asked last."""
+        """Return the number of steps run since the last call of this method."""
         count = self._table[0, advance.place("step") :]
         done, count[0] = int(count[0]), 0
         return done

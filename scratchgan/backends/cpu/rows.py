@@ -17,7 +17,7 @@ __all__ = ["RowsAndColumns"]
 
 @kernel(reads="a", writes="y index", integers="units pieces")
 def maxout(cells, chunk, scratch, real):
-    """Maximum of neighbouring columns; ``units`` are those of all rows, the size of y."""
+    """Maximum of neighbouring columns; ``units`` counts those of all rows: it is the size of y."""
     pieces, first = cells.pieces, chunk * ELEMENTS
     count = min(ELEMENTS, cells.units - first)
     size = size_of(real)
@@ -27,7 +27,7 @@ def maxout(cells, chunk, scratch, real):
     for u in range(count):
         y[u] = a[u * pieces]
         index[u] = 0
-    for p in range(1, pieces):  # units inside: a loop that vectors can follow
+    for p in range(1, pieces):  # the inner loop runs over units, so it vectorises
         for u in range(count):
             other, best = a[u * pieces + p], y[u]
             better = (other > best) | ((other != other) & (best == best))  # the first NaN wins
@@ -54,7 +54,7 @@ def maxout_pick(cells, chunk, scratch, real):
     """
     Forward derivative of maxout.
 
-    0 where there is no such piece: the caller has looked, but a recorded step has not.
+    A piece out of range gives 0. A direct call has checked the index, but a replay has not.
     """
     pieces, first = cells.pieces, chunk * ELEMENTS
     count = min(ELEMENTS, cells.units - first)
@@ -71,7 +71,7 @@ def maxout_pick(cells, chunk, scratch, real):
 
 @kernel(reads="a b", writes="y", integers="batch p q share")
 def concat_columns(cells, chunk, scratch, real):
-    """Join matrices of p and q columns, ``share`` rows a chunk."""
+    """Join matrices with p and q columns, ``share`` rows a chunk."""
     size, p, q, share = size_of(real), cells.p, cells.q, cells.share
     for i in range(chunk * share, min(cells.batch, (chunk + 1) * share)):
         a = vector(cells.a + i * p * size, p, real)
@@ -85,7 +85,7 @@ def concat_columns(cells, chunk, scratch, real):
 
 @kernel(reads="a", writes="y", integers="batch columns start width share")
 def columns(cells, chunk, scratch, real):
-    """Cut ``width`` columns out of ``columns``, ``share`` rows a chunk."""
+    """Copy ``width`` of the ``columns`` columns, ``share`` rows a chunk."""
     size, n, width, share = size_of(real), cells.columns, cells.width, cells.share
     for i in range(chunk * share, min(cells.batch, (chunk + 1) * share)):
         a = vector(cells.a + (i * n + cells.start) * size, width, real)
@@ -99,10 +99,10 @@ def columns(cells, chunk, scratch, real):
 )  # fmt: skip
 def gather_rows(cells, chunk, scratch, real):
     """
-    ``count`` of data's rows in the order asked for, as ``width`` bytes, whatever their dtype.
+    Copy ``count`` rows of data, order[start] and on; a row is ``width`` bytes of any dtype.
 
-    A row that data does not have is left zero: the caller has looked, but a
-    recorded step reads an order that changes.
+    A row that data does not have is zero. A direct call has checked the order, but a replay
+    has not: its order changes.
     """
     count, width, share = cells.count, cells.width, cells.share
     order = vector(cells.order + cells.start * 4, count, np.int32)
@@ -119,7 +119,7 @@ def gather_rows(cells, chunk, scratch, real):
 
 @kernel(reads="labels", writes="y", integers="rows classes share")
 def one_hot(cells, chunk, scratch, real):
-    """A one where the label says, ``share`` rows a chunk."""
+    """1 at the label's column, 0 elsewhere; ``share`` rows a chunk."""
     size, rows, classes, share = size_of(real), cells.rows, cells.classes, cells.share
     labels = vector(cells.labels, rows, np.int32)
     for i in range(chunk * share, min(rows, (chunk + 1) * share)):
@@ -172,7 +172,7 @@ class RowsAndColumns(Kernels):
 
     def _gather_rows(self, data: Array, order: Array, start: int, count: int) -> Array:
         if data.dtype.hasobject:
-            raise ShapeError("gather_rows: data holds Python objects; expected numbers")
+            raise ShapeError("gather_rows: data has Python objects; expected numbers")
         y = self.empty((count, *data.shape[1:]), data.dtype)
         width = y.nbytes // count
         each, chunks = share(count, width)

@@ -1,11 +1,10 @@
 """
-The pieces of code that no loop can say: a register tile of C = A · B, dot products, a transpose.
+Code in vector instructions: a register tile of C = A · B, dot products, a transpose.
 
-Numba compiles loops; LLVM turns simple ones into vector instructions, but gives
-up on a product, where a block of C must stay in registers while A and B stream
-past. So the instructions are written here, one by one, through llvmlite: an
-``@intrinsic`` is a function whose body is LLVM code. All addresses are integers
-and all strides are in bytes.
+Numba compiles loops, and LLVM vectorises the simple ones. It does not vectorise a matrix
+product well: a block of C must stay in registers while A and B are read. So this file
+writes the instructions one by one, through llvmlite: an ``@intrinsic`` is a function whose
+body is LLVM code. All addresses are integers and all strides are in bytes.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ __all__ = ["ISA", "RELU", "SLOPED", "dots", "lanes_of", "size_of", "tile", "tran
 
 ISA = host()
 
-FEW = 2  # rows of the tile for a C of so few
-SLOPED, RELU = code_of("leaky_relu"), code_of("relu")  # what a tile may do to its values at the end
+FEW = 2  # if C has no more rows, the tile has this many
+SLOPED, RELU = code_of("leaky_relu"), code_of("relu")  # the φ that a tile can apply at its end
 
 I64, I32, I1 = ir.IntType(64), ir.IntType(32), ir.IntType(1)
 
@@ -35,7 +34,7 @@ def i64(value: int) -> ir.Constant:
 
 
 class Vectors:
-    """The vector instructions for one dtype of one instruction set, written into ``builder``."""
+    """Writes vector instructions for one dtype and one instruction set into ``builder``."""
 
     def __init__(self, builder: Any, real: Any, isa: InstructionSet) -> None:
         self.builder = builder
@@ -56,7 +55,7 @@ class Vectors:
         return self.builder.call(function, arguments)
 
     def pointer(self, address: Any, vectors: int = 0) -> Any:
-        """Return the place ``vectors`` vectors behind an address."""
+        """Return the pointer ``vectors`` vectors after an address."""
         offset = i64(vectors * self.lanes * self.size)
         return self.builder.inttoptr(self.builder.add(address, offset), self.type.as_pointer())
 
@@ -69,14 +68,14 @@ class Vectors:
         self.builder.store(value, self.pointer(address, vectors), align=self.size)
 
     def masked_load(self, address: Any, vectors: int, mask: Any) -> Any:
-        """Read where the mask says; nothing else is touched, so no page behind the array."""
+        """Read the lanes of the mask, and no memory besides, such as a page after the array."""
         align = ir.Constant(I32, self.size)
         return self._call(
             "masked.load", self.type, self.pointer(address, vectors), align, mask, self.zero
         )
 
     def masked_store(self, value: Any, address: Any, vectors: int, mask: Any) -> None:
-        """Write where the mask says."""
+        """Write the lanes of the mask."""
         align = ir.Constant(I32, self.size)
         self._call(
             "masked.store", ir.VoidType(), value, self.pointer(address, vectors), align, mask
@@ -97,7 +96,7 @@ class Vectors:
         return self.splat(self.builder.load(place, align=self.size))
 
     def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
-        """Return a · b + c, in one instruction where the processor has it."""
+        """Return a · b + c, in one instruction if the processor has it."""
         if self.fma:
             return self._call("fma", self.type, a, b, c)
         return self.builder.fadd(self.builder.fmul(a, b), c)
@@ -124,7 +123,7 @@ def tile(
     typing: Any,
     vectors: Any,  # width of the tile, in vectors of columns
     a: Any,  # address of op(A)'s element (0, 0) of the tile's rows
-    a_row: Any,  # strides of op(A); a transpose is nothing but two strides exchanged
+    a_row: Any,  # strides of op(A); a transpose only exchanges the two
     a_k: Any,
     b: Any,  # address of B's first row; rows of B are contiguous, and full vectors may be read
     b_k: Any,
@@ -133,18 +132,18 @@ def tile(
     k: Any,  # length of the sum, at least 1
     rows: Any,  # rows and columns of C that exist: 1 … the tile's size
     columns: Any,
-    add: Any,  # whether to add to what stands in C
+    add: Any,  # whether to add to the values in C
     bias: Any,  # address of a row to add, or 0
     epilogue: Any,  # 0, SLOPED or RELU
     slope: Any,  # for SLOPED; of dtype real
     real: Any,
 ) -> Any:
     """
-    Compute a tile of C = A · B in registers: one row of B and one column of A a time.
+    Compute a tile of C = A · B in registers: one row of B and one column of A at a time.
 
-    Each element of C is one sum over k in order, so that the result does not
-    depend on where the tile lies or on who computes it. Rows beyond the last are
-    computed from the last one again and not stored; columns beyond are masked.
+    Each element of C is one sum over k in order, so the result does not depend on the
+    tile's place or on the thread. If C has fewer rows than the tile, the extra rows repeat
+    the last one and are not stored; extra columns are masked.
     """
     number = real.dtype
     signature = types.void(*[types.intp] * 11, types.boolean, types.intp, types.intp, number, real)
@@ -160,7 +159,7 @@ def tile(
             switch.add_case(i64(v), block)
             builder.position_at_end(block)
             with builder.if_else(few) as (then, otherwise):
-                with then:  # the other rows of a full tile would be computed for nothing
+                with then:  # the other rows of a full tile would be wasted work
                     _tile(Vectors(builder, number, ISA), FEW, v, *arguments[1:-1])
                 with otherwise:
                     _tile(Vectors(builder, number, ISA), ISA.tiles[v], v, *arguments[1:-1])
@@ -200,8 +199,8 @@ def _sums(
     """
     Write the loop over k; its accumulators are phi nodes, so they live in registers.
 
-    One address moves along A; the rows' distances from it stay, since a moving address
-    for each row would not fit into the registers for integers.
+    Only one address moves along A, and each row has a fixed offset from it. There are too few
+    integer registers for a moving address for each row.
     """
     builder = on.builder
     before = builder.block
@@ -242,7 +241,7 @@ def _finish(
     on: Vectors, sums: list[list[Any]], c_rows: list[Any], exists: list[Any], masks: list[Any],
     add: Any, bias: Any, epilogue: Any, slope: Any,
 ) -> None:  # fmt: skip
-    """Add what stands in C and the bias, apply the activation, store."""
+    """Add the values in C and the bias, apply the activation, store."""
     builder = on.builder
     has_bias = builder.icmp_signed("!=", bias, i64(0))
     is_plain = builder.icmp_signed("==", epilogue, i64(0))
@@ -275,7 +274,7 @@ def _finish(
             on.masked_store(x, address, v, masks[v])
 
     def bent(x: Any) -> Any:
-        """Relu or leaky_relu, by ``epilogue``; NaN stays."""
+        """Relu or leaky_relu, by ``epilogue``; NaN stays NaN."""
         positive = builder.fcmp_ordered(">", x, on.zero)
         is_nan = builder.fcmp_unordered("uno", x, x)
         relu = builder.select(is_nan, x, on.zero)
@@ -296,12 +295,12 @@ def _finish(
 @intrinsic
 def dots(typing: Any, a: Any, a_row: Any, b: Any, k: Any, rows: Any, target: Any, real: Any) -> Any:
     """
-    Write the products of some rows of A with one vector b, both contiguous along k.
+    Write the dot products of some rows of A with one vector b, both contiguous along k.
 
-    As many rows as a vector has lanes are summed side by side, each in the lanes of
-    one accumulator; the end is a transpose that adds: interleaving two vectors and
-    adding the halves leaves half as many vectors, with the sums of both.
-    ``target`` takes a whole vector; rows beyond the last repeat it.
+    A vector's width of rows is summed side by side; each row has one accumulator. At the end
+    the lanes of each accumulator are added: interleaving two vectors and adding the halves
+    leaves half as many vectors, which have the sums of both. ``target`` takes a whole vector;
+    if there are fewer rows, the last one is repeated.
     """
     number = real.dtype
     signature = types.void(*[types.intp] * 6, real)
@@ -372,11 +371,11 @@ def transpose(
     typing: Any, source: Any, source_row: Any, rows: Any, target: Any, target_row: Any, real: Any
 ) -> Any:
     """
-    Write a square block, as wide as a vector, transposed to ``target``.
+    Write the transpose of a square block, as wide as a vector, to ``target``.
 
-    Where the source has fewer rows, the last stands in for the missing ones.
-    Interleaving the upper half of the rows with the lower half, log₂(lanes) times,
-    is a transpose: each round moves one bit of the row number into the column's.
+    If the source has fewer rows, the last one is repeated. Interleaving the upper half of
+    the rows with the lower half, log₂(lanes) times, gives a transpose: each round moves one
+    bit of the row number to the column number.
     """
     number = real.dtype
     signature = types.void(*[types.intp] * 5, real)
@@ -402,7 +401,7 @@ def transpose(
 
 @intrinsic
 def lanes_of(typing: Any, real: Any) -> Any:
-    """Return the numbers of dtype ``real`` in a vector, a constant of the compiled code."""
+    """Return how many numbers of dtype ``real`` a vector has, a constant of the compiled code."""
     number = real.dtype
     lanes = ISA.lanes(number.bitwidth // 8)
 

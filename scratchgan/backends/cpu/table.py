@@ -1,4 +1,4 @@
-"""Rows of the cpu's table: one kernel on its arrays, run at once and noted for a recorder."""
+"""How the cpu backend runs one kernel on its arrays, and notes it as a row for a recorder."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ class Row(NamedTuple):
     chunks: int
     reads: tuple[Array | None, ...]
     writes: tuple[Array, ...]
-    values: tuple[float, ...]  # of ``kernel.values``
-    note: str  # for the reader of a listing
+    values: tuple[float, ...]  # of the cells ``kernel.values``
+    note: str  # a remark for listings
     flops: int
 
     @property
     def name(self) -> str:
-        """The kernel's."""
+        """The kernel's name."""
         return self.kernel.name
 
     @property
     def varying(self) -> tuple[tuple[str, int], ...]:
-        """(name, which of the values) of those that change from step to step."""
+        """(name, index in ``values``) of each value that changes from step to step."""
         return tuple((name, self.kernel.values.index(name)) for name in self.kernel.varying)
 
     def settled(self, move: Callable[[Array], Array]) -> Row:
-        """Return the row alone: a table takes addresses from ``Program.operands``."""
+        """Return the row without its arrays: a table gets addresses from ``Program.operands``."""
         return self._replace(reads=(), writes=())
 
     def cells(
@@ -48,14 +48,14 @@ class Row(NamedTuple):
         before: int,
         operands: tuple[tuple[Operand | None, ...], tuple[Operand | None, ...]],
     ) -> tuple[float, ...]:
-        """Return the row of a table, for ``kernel.layout``, with so many chunks before it."""
+        """Return the cells of a table's row, for ``kernel.layout``; ``before`` counts chunks."""
         reads, writes = operands
         addresses = [0 if each is None else each.address for each in (*reads, *writes)]
         return self.kernel.address(self.real), self.chunks, before, *addresses, *self.values
 
 
 class Kernels(Compiled):
-    """Runs kernels on NumPy's arrays."""
+    """Runs kernels on NumPy arrays."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,14 +71,14 @@ class Kernels(Compiled):
         **cells: Any,
     ) -> None:
         """
-        Run a kernel on its cells by name: arrays, integers and numbers.
+        Run a kernel. ``cells`` are its arguments by name: arrays, integers and numbers.
 
-        What it reads may lie in memory as it likes; what it writes is fit for a kernel.
-        ``note`` and ``work``, its FLOPs, are for a listing.
+        Arrays that it reads may have any layout; arrays that it writes must pass ``fits``.
+        ``note`` and ``work``, the FLOPs, are for listings.
         """
         reads, writes, values = kernel.sorted(cells)
         reads = tuple([plain(a) for a in reads])
-        real = REAL.get(writes[0].dtype, np.float32)  # of words and bytes it does not matter
+        real = REAL.get(writes[0].dtype, np.float32)  # for other dtypes either works
         addresses = [0 if a is None else a.__array_interface__["data"][0] for a in reads + writes]
         self._runner.call(kernel.address(real), chunks, kernel.layout, (*addresses, *values))
         recorder = self._notes.recorder
@@ -97,7 +97,7 @@ class Kernels(Compiled):
         return memory[skip : skip + size]
 
     def _view(self, buffer: Array, offset: int, shape: tuple[int, ...]) -> Array:
-        return super()._view(buffer, offset, shape)  # computes nothing: a recorder need not know
+        return super()._view(buffer, offset, shape)  # computes nothing: nothing to record
 
     def _overlap(self, a: Array, b: Array) -> bool:
         return np.may_share_memory(a, b)
@@ -105,29 +105,29 @@ class Kernels(Compiled):
     def _require_writable(self, operation: str, a: Array) -> None:
         if not fits(a):
             raise ShapeError(
-                f"{operation}: an array of shape {a.shape} that is to be changed is read-only or"
-                " not C-contiguous; give a writable one whose elements lie one behind the other"
+                f"{operation}: it cannot write to an array of shape {a.shape} that is read-only,"
+                " not aligned or not C-contiguous; expected a writable C-contiguous array"
             )
 
 
 def fits(a: Array) -> bool:
-    """Whether a kernel may write here."""
+    """Whether a kernel can write to an array."""
     return bool(a.flags.c_contiguous and a.flags.writeable and a.flags.aligned)
 
 
 def plain(a: NDArray[Any] | None) -> NDArray[Any] | None:
-    """Return an array whose elements lie one behind the other: itself, or a copy."""
+    """Return a C-contiguous, aligned array: ``a`` itself, or a copy."""
     if a is None or (a.flags.c_contiguous and a.flags.aligned):
         return a
     return np.array(a, order="C")
 
 
 def int32(a: NDArray[Any]) -> NDArray[np.int32]:
-    """Return an index as kernels read it."""
+    """Return an index array as int32, C-contiguous and aligned."""
     return np.require(a, np.int32, ["C", "A"])
 
 
 def share(rows: int, width: int) -> tuple[int, int]:
-    """Return rows a chunk, and chunks, for a kernel that goes row by row."""
+    """Return (rows of a chunk, number of chunks) for a kernel that goes row by row."""
     each = max(1, ELEMENTS // width)
     return each, -(-rows // each)

@@ -1,1 +1,1 @@
-"""Kernels for NVIDIA's GPUs, compiled by Numba: the same vocabulary, the same file names as cpu."""
+"""Kernels for NVIDIA GPUs, compiled by Numba: the same operations and file names as in cpu."""

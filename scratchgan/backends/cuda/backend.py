@@ -19,11 +19,11 @@ __all__ = ["CudaBackend"]
 
 
 def refused(operation: str, definition: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method that says that an operation is not to be had: NumPy is on the host."""
+    """Return a method that raises: without a kernel, NumPy would compute on the host."""
 
     def refuse(self: CudaBackend, *arguments: Any) -> Any:
         raise NotImplementedError(
-            f"{operation} has no kernel on the cuda backend; take get_backend('cpu') or"
+            f"{operation} has no kernel on the cuda backend; use get_backend('cpu') or"
             " get_backend('reference'), which compute it in NumPy"
         )
 
@@ -35,19 +35,19 @@ class CudaBackend(Products, Elementwise, RowsAndColumns, Reductions, Draws, Opti
     """
     Arrays in a GPU's memory, and kernels compiled by Numba.
 
-    Arrays are Numba's device arrays, C-contiguous, of fewer than 2³¹ elements. What
-    would need a look at values on the device is not looked at: an index outside its
-    range gives zeros (``gather_rows``, ``one_hot``, ``maxout_pick``) instead of an error.
-    An operation and its kernel stand in one file, by kind.
+    Arrays are Numba's device arrays, C-contiguous, with fewer than 2³¹ elements. The host does
+    not check values on the device: an index out of range gives zeros (``gather_rows``,
+    ``one_hot``, ``maxout_pick``) instead of an error. An operation and its kernel are in one
+    file; the files are by kind.
 
     Raises
     ------
     RuntimeError
-        If there is no GPU, with the reason.
+        If no GPU can be used, with the reason.
     """
 
     name = "cuda"
 
     def replay(self, program: Program, most: int) -> Replay:
-        """Return a recorded step as a CUDA graph, for up to ``most`` steps a call."""
+        """Return the replay of a recorded step, as a CUDA graph; one call runs ``most`` at most."""
         return Replay(program, most)

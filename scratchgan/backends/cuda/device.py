@@ -1,4 +1,4 @@
-"""The one module that imports numba.cuda, so that a move to its successor is one line."""
+"""Access to numba.cuda. Only this module imports it, so a move to its successor is one line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba import config
 
-if not hasattr(np, "row_stack"):  # numba-cuda 0.30 asks for it; NumPy 2.5 has dropped it
+if not hasattr(np, "row_stack"):  # numba-cuda 0.30 uses it; NumPy 2.5 has removed it
     np.row_stack = np.vstack  # noqa: NPY201
 
 from numba import cuda
@@ -25,15 +25,16 @@ __all__ = [
 config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # a small array needs a small grid
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
-"""Whether kernels run in Numba's simulator: Python threads, for tests on tiny arrays."""
+"""Whether kernels run in Numba's simulator, as Python threads: for tests on tiny arrays."""
 
 
 def _share_once() -> None:
     """
     Give all threads of a simulated block the same shared array.
 
-    The simulator looks whether a line of the kernel has one already, and if not makes it: now
-    and then two threads make one each, and a sum is wrong. ``setdefault`` does both at once.
+    The simulator first checks whether the kernel's line has an array already, and then makes one.
+    Sometimes two threads each make one, and a sum is wrong. ``setdefault`` checks and stores
+    atomically.
     """
     from numba import types
     from numba.cuda.simulator.kernelapi import FakeCUDAShared
@@ -52,16 +53,17 @@ if SIMULATED:
     _share_once()
 
 BLOCK = 4 if SIMULATED else 256  # threads of a block
-MOST_BLOCKS = 2 if SIMULATED else 4096  # beyond, each thread takes several elements
-LARGEST = 2**31  # elements of an array: kernels count in 32 bits, up to one stride further
+MOST_BLOCKS = 2 if SIMULATED else 4096  # a larger array gives each thread several elements
+LARGEST = 2**31  # arrays are smaller: kernels count in 32 bits, up to one stride past the end
 
 
 def kernel(function: Any = None, *, writes: str = "") -> Any:
     """
-    Compile a kernel when it is first launched; a signature here would need a driver now.
+    Make a kernel of a function. It is compiled at its first launch: earlier would need a driver.
 
-    Its host code names its arguments as the function does; ``writes`` says which of the arrays
-    it writes, with spaces between. An argument ``cells`` holds what changes from step to step.
+    The host passes arguments by the names of the function's parameters. ``writes`` has the names
+    of the arrays that it writes, separated by spaces. A parameter ``cells`` has the values that
+    change from step to step.
     """
     if function is None:
         return functools.partial(kernel, writes=writes)
@@ -75,19 +77,19 @@ def device_function(function: Any) -> Any:
     """
     Compile a function for kernels to call.
 
-    The simulator replaces ``cuda`` in the globals of a running function's module; a function
-    that uses ``cuda`` therefore stands in the module of the kernels that call it.
+    The simulator replaces ``cuda`` only in the globals of the running kernel's module. So a
+    function that uses ``cuda`` must be in the module of the kernels that call it.
     """
     return cuda.jit(device=True)(function)
 
 
 def blocks_of(size: int) -> int:
-    """Return how many blocks compute ``size`` elements, one a thread or by long strides."""
+    """Return the number of blocks for ``size`` elements: one per thread, or a grid-stride loop."""
     return max(1, min(MOST_BLOCKS, -(-size // BLOCK)))
 
 
 def is_here(a: Any) -> bool:
-    """Whether ``a`` is an array of the device, such as ``cuda.device_array`` makes."""
+    """Whether ``a`` is a device array, such as ``cuda.device_array`` returns."""
     return bool(getattr(a, "__cuda_ndarray__", False))
 
 
@@ -105,7 +107,7 @@ def require_device() -> None:
     why = "there is a GPU, but Numba does not find CUDA's compiler"
     try:
         cuda.current_context()
-    except Exception as error:  # the driver's own words, of which the first sentence says it
+    except Exception as error:  # the driver's message; its first sentence has the reason
         why = "no NVIDIA GPU was found"
         lines = [line.strip(" .:") for line in str(error).splitlines()]
         why = next((line for line in lines if line and line != "Error at driver init"), why)

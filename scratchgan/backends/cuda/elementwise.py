@@ -1,9 +1,9 @@
 """
-Kernels that compute each element from the elements at the same place, and their operations.
+Elementwise kernels and their operations.
 
-An array comes flat. A thread begins at its own number and goes on by the number of
-all threads, so that neighbouring threads touch neighbouring elements, and a grid of
-any size computes an array of any size.
+Arrays are flat. Each kernel is a grid-stride loop: a thread begins at its own number and
+adds the number of all threads. So neighbouring threads access neighbouring elements, and a
+grid of any size computes an array of any size.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from scratchgan.backends.vocabulary import Array
 
 __all__ = ["Elementwise", "apply", "apply_grad"]
 
-# apply(code, a, slope) is φ(a), apply_grad(code, dy, y, slope) is dy · φ′ read from y. The code is
-# the same for all threads, so they take one branch together.
+# apply(code, a, slope) is φ(a); apply_grad(code, dy, y, slope) is dy · φ′, computed from y. All
+# threads have the same code, so they take the same branch.
 PHI = [MATHS.phi[name] for name in ACTIVATIONS]
 apply = choice(device_function, dict(enumerate(phi.value for phi in PHI)))
 apply_grad = choice(device_function, dict(enumerate(phi.grad for phi in PHI)))
@@ -91,7 +91,7 @@ def copy(a, y, size):
 
 @kernel(writes="y")
 def add_row(x, row, y, size, columns):
-    """x + row, the row added to each example."""
+    """x + row: the row is added to each example."""
     i, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
     while i < size:
         y[i] = x[i] + row[uint32(i % columns)]

@@ -1,11 +1,10 @@
 """
 Matrix products C = op(A) · op(B), and the linear layer φ(x · W + b) in the same pass.
 
-``plan`` chooses how a product is cut: into tiles of which size (``tiles.py``), and whether k
-is cut too ("split-K"). A batch of 100 has so few tiles that most of a GPU would stand idle;
-then each block sums a part of k into a workspace, and ``combine`` adds the parts, in order.
-The choice follows from the sizes alone, and nothing is added atomically: the same product
-has the same bits at every run.
+``plan`` chooses the size of the tiles (``tiles.py``), and whether k is cut too ("split-K").
+A batch of 100 has so few tiles that most of a GPU would be idle. Then each block sums a part
+of k into a workspace, and ``combine`` adds the parts in order. The choice depends only on the
+sizes, and there are no atomic additions: the same product has the same bits in every run.
 """
 
 from __future__ import annotations
@@ -39,20 +38,20 @@ __all__ = ["MOST_PARTS", "Plan", "Products", "combine", "kernels", "plan", "prod
 
 Launcher = Callable[[Any, tuple[int, ...], tuple[int, ...], tuple[Any, ...]], None]
 
-# What a step of a tile costs: the instructions of its loop, for float32, as disassembled.
+# The cost of a tile's step: the instructions of its loop, for float32, counted in the SASS.
 INSTRUCTIONS = {LARGE: 600, MEDIUM: 650, SMALL: 370}
 
-# Of an H200, in cycles; estimates, not yet measured.
+# Constants of an H200, in cycles; estimates, not measured.
 MULTIPROCESSORS = 132
-SCHEDULERS = 4  # of a multiprocessor; each issues an instruction a cycle, for one of its warps
-LATENCY = 700  # from the fetch of a step to its use, at least
-START = 1500  # of a block: its first fetch, its last write
-COMBINE = 4000  # a second launch
-BYTES = 2000  # that all multiprocessors read a cycle from the second-level cache
+SCHEDULERS = 4  # per multiprocessor; each issues one instruction a cycle, for one of its warps
+LATENCY = 700  # the least time from a step's fetch to its use
+START = 1500  # of a block, for its first fetch and its last write
+COMBINE = 4000  # of a second launch
+BYTES = 2000  # per cycle, from the second-level cache to all multiprocessors
 
 MOST_PARTS = 32
-SPAN = 16  # parts are multiples of it: of every tile's depth
-MOST_DOWN = 65535  # blocks of a grid's second axis
+SPAN = 16  # the length of a part is a multiple of it, and so of every tile's depth
+MOST_DOWN = 65535  # the most blocks of a grid's second axis
 
 
 class Plan(NamedTuple):
@@ -65,19 +64,19 @@ class Plan(NamedTuple):
 
 def _cycles(tile: Tile, parts: int, span: int, m: int, n: int, itemsize: int) -> float:
     """
-    Estimate what a product takes.
+    Estimate the cycles that a product takes.
 
-    The busiest multiprocessor holds up to ``resident`` blocks at once. A step of theirs takes
-    as long as their instructions take to issue, and no less than memory takes to answer.
+    The busiest multiprocessor holds up to ``resident`` blocks at once. One step of all of them
+    takes the time to issue their instructions, or the latency of memory if that is longer.
     """
-    wide = itemsize // 4  # a float64 takes two of everything
+    wide = itemsize // 4  # a float64 takes twice the instructions and registers
     blocks = -(-m // tile.rows) * -(-n // tile.columns) * parts
     waiting, resident = -(-blocks // MULTIPROCESSORS), max(1, tile.resident // wide)
     steps = -(-span // tile.depth)
     total = 0.0
     while waiting > 0:
         together = min(waiting, resident)
-        rounds = max(1, waiting // resident)  # alike: all full ones at once
+        rounds = max(1, waiting // resident)  # all full rounds cost the same
         warps = -(-together * tile.threads // (32 * SCHEDULERS))
         total += rounds * (START + steps * max(LATENCY, warps * INSTRUCTIONS[tile] * wide))
         waiting -= rounds * together
@@ -103,11 +102,11 @@ def plan(m: int, n: int, k: int, itemsize: int, split: bool = True) -> Plan:
     Returns
     -------
     Plan
-        The cheapest by estimate; of equal ones that with the fewest parts and the smallest tile.
+        The cheapest by the estimate; among equals, with the fewest parts and the smallest tile.
 
     Examples
     --------
-    A large product has tiles enough; a batch of 100 has not:
+    A large product has enough tiles; a batch of 100 has too few:
 
     >>> plan(4096, 4096, 4096, 4).parts
     1
@@ -119,7 +118,7 @@ def plan(m: int, n: int, k: int, itemsize: int, split: bool = True) -> Plan:
     best = None
     for wanted in range(1, min(MOST_PARTS, units) + 1 if split else 2):
         span = -(-units // wanted) * SPAN
-        parts = -(-k // span)  # fewer than wanted where the last would be empty
+        parts = -(-k // span)  # fewer than wanted if the last would be empty
         for tile in tiles:
             cost = _cycles(tile, parts, span, m, n, itemsize)
             if best is None or cost < best[0]:
@@ -147,7 +146,7 @@ def combine(parts, bias, c, size, n, count, flags, code, slope):
 
 
 def _fits_vectors(a: Any, b: Any, c: Any, n: int, a_line: int, b_line: int) -> bool:
-    """Whether rows and beginnings of all three arrays are aligned to 16 bytes."""
+    """Whether all three arrays and their rows begin at multiples of 16 bytes."""
     lines = (a_line, b_line, n)
     width = 16 // c.dtype.itemsize
     return all(line % width == 0 for line in lines) and all(
@@ -172,7 +171,7 @@ def product(
     workspace: Callable[[int, Any], Any] | None = None,
 ) -> None:
     """
-    Launch C = φ(op(A) · op(B) + bias), plus what stood in C where ``accumulate`` says so.
+    Launch C = φ(op(A) · op(B) + bias); with ``accumulate`` the old C is added before φ.
 
     Parameters
     ----------
@@ -185,36 +184,36 @@ def product(
     trans_a, trans_b : bool
         Whether A is stored (k, m), and B (n, k).
     accumulate : bool
-        Whether C, as it stands, is added before φ.
+        Whether the old C is added before φ.
     bias : device array, optional
         (n,).
     code : int
-        Of φ, by ``activations.code_of``.
+        The number of φ, from ``activations.code_of``.
     slope : float
-        Of leaky_relu.
+        The slope of leaky_relu for a < 0.
     workspace : callable, optional
-        workspace(size, dtype) gives a device array for the parts of a sum; without it k is
+        workspace(size, dtype) returns a device array for the parts of a sum. Without it k is
         not cut.
 
     Raises
     ------
     ValueError
-        If a matrix has more elements than kernels can count.
+        If a matrix has 2³¹ elements or more.
     """
     if max(m * k, k * n, m * n) >= LARGEST:
         raise ValueError(
-            f"gemm: ({m}, {k}) · ({k}, {n}) has a matrix of 2³¹ elements or more,"
-            " which the kernels cannot count; cut the batch"
+            f"gemm: ({m}, {k}) · ({k}, {n}) has a matrix of 2³¹ elements or more;"
+            " expected fewer: use a smaller batch"
         )
     split = workspace is not None and MOST_PARTS * m * n < LARGEST
     chosen = plan(m, n, k, c.dtype.itemsize, split)
     flags = ACCUMULATE * bool(accumulate) + BIAS * (bias is not None)
-    added = c if bias is None else bias  # never read without its flag
+    added = c if bias is None else bias  # not read without its flag
     slope = c.dtype.type(slope)
     if chosen.parts == 1 or workspace is None:
         first = code if code in IN_TILE else 0
         _run_tiles(launch, chosen, a, b, c, added, m, n, k, trans_a, trans_b, flags, first, slope)
-        if code != first:  # φ needs e^x: a pass of its own, in place
+        if code != first:  # φ needs e^x: a second launch, in place
             _run_combine(launch, c, added, c, m, n, 1, 0, code, slope)
         return
     parts = workspace(chosen.parts * m * n, c.dtype)
@@ -226,15 +225,15 @@ def _run_tiles(
     launch: Launcher, chosen: Plan, a: Any, b: Any, c: Any, bias: Any, m: int, n: int, k: int,
     trans_a: bool, trans_b: bool, flags: int, code: int, slope: Any,
 ) -> None:  # fmt: skip
-    """Launch the tiles of a plan; their sums, or parts of them, go to c."""
+    """Launch the tiles of a plan; they write their sums, or parts of sums, to c."""
     tile = chosen.tile
     vector = _fits_vectors(a, b, c, n, m if trans_a else k, k if trans_b else n)
     if tile == LARGE and not vector:
-        tile = MEDIUM  # of a large tile there is only the fast kind; the sums are the same
+        tile = MEDIUM  # the large tile exists only for vectors; sums are equal
     run = tile_kernel(tile, c.dtype.name, trans_a, trans_b, vector and c.dtype.itemsize == 4)
     grid = (-(-m // tile.rows), -(-n // tile.columns), chosen.parts)
     if grid[1] > MOST_DOWN:
-        raise ValueError(f"gemm: {n} columns are more than a grid has blocks for")
+        raise ValueError(f"gemm: {n} columns need more blocks than a grid can have")
     sizes = map(np.uint32, (m, n, k, chosen.span))
     numbers = (np.int32(flags), np.int32(code), slope)
     launch(run, grid, (tile.threads,), (a, b, c, bias, *sizes, *numbers))
@@ -301,17 +300,17 @@ class Products(Kernels):
         code: int = 0,
         slope: float = 0.0,
     ) -> None:
-        """C = op(A) · op(B), by as many launches as it takes."""
+        """C = op(A) · op(B), in one launch or several."""
         m, n, k = sizes
-        parts: list[Array] = []  # of the sums, where k is cut
+        parts: list[Array] = []  # of the sums, if k is cut
 
         def launch(
             kernel: Any, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]
         ) -> None:
-            does, phi, _ = args[-3:]  # of the product's flags and φ, what this launch does
+            does, phi, _ = args[-3:]  # the flags and φ of this launch
             note = " +=" * bool(does & ACCUMULATE) + f" {ACTIVATIONS[phi]}" * bool(phi)
             bias, sums = reads[2:] if does & BIAS else (), parts[0] if parts else c
-            if kernel is combine:  # of the parts; or φ by itself, in place
+            if kernel is combine:  # adds the parts, or applies φ in place
                 what, read, written = "combine", (sums, *bias), c
                 work = flops(what, read)  # one addition for each part
             else:

@@ -1,4 +1,4 @@
-"""Launches of kernels on device arrays: made at once, and noted for a recorder."""
+"""How the cuda backend launches kernels on device arrays, and notes them for a recorder."""
 
 from __future__ import annotations
 
@@ -46,15 +46,17 @@ class Kernels(Compiled):
         **arguments: Any,
     ) -> None:
         """
-        Launch a kernel on its arguments by name: arrays, integers (uint32), and floats.
+        Launch a kernel. Its arguments are given by name: arrays, integers (uint32), floats.
 
-        ``work`` is the number of elements to compute, or the grid; ``cells`` is what changes
-        from step to step. Floats become numbers of the result's dtype.
+        ``work`` is the number of elements to compute, or the grid. ``cells`` are the values that
+        change from step to step. Floats are converted to the result's dtype.
         """
         if cells is not None:
             arguments["cells"] = cells.array
         if arguments.keys() != set(kernel.arguments):
-            raise TypeError(f"{kernel.name} takes {kernel.arguments}; got {list(arguments)}")
+            raise TypeError(
+                f"{kernel.name}: got arguments {tuple(arguments)}; expected {kernel.arguments}"
+            )
         writes = tuple([arguments[name] for name in kernel.writes])
         name, real = kernel.name, writes[0].dtype.type
         operation = name if name in OPERATIONS else f"{name}_"
@@ -77,7 +79,7 @@ class Kernels(Compiled):
         self._launch(made)
 
     def _launch(self, launch: Launch) -> None:
-        """Launch a kernel, and have it noted."""
+        """Launch a kernel, and note it for the recorder."""
         launch.run()
         if self._notes.recorder is not None:
             self._notes.recorder.add(launch)
@@ -88,7 +90,7 @@ class Kernels(Compiled):
         of: Callable[..., tuple[Any, ...]] = lambda *values: values,
         **values: float,
     ) -> Cells:
-        """Bring what changes from step to step to the device, by name, for one launch."""
+        """Copy the named values that change from step to step to the device, for one launch."""
         given = tuple(values.values())
         array = cuda.to_device(np.array(of(*given), dtype))
         return Cells(array, tuple(values), given, of)
@@ -124,36 +126,37 @@ class Kernels(Compiled):
         return bool(start < other + b.nbytes and other < start + a.nbytes)
 
     def synchronize(self) -> None:
-        """Wait until all that was launched is done: operations return before they are."""
+        """Wait until all launches are done: an operation returns before its result is computed."""
         cuda.synchronize()
 
 
 def _here(name: str, a: Array) -> Array:
-    """Return ``a`` if it is an array of the device."""
+    """Return ``a``; raise ShapeError unless it is a device array."""
     if not is_here(a):
         raise ShapeError(
-            f"{name}: a {type(a).__name__} of the host was given; nothing moves between host and"
-            " device unasked: bring it with ops.asarray first"
+            f"{name}: got a {type(a).__name__} of the host; expected a device array"
+            " (copy it to the device with ops.asarray)"
         )
     return a
 
 
 def flat(name: str, a: Array) -> Array:
-    """Return an array as kernels take it: of one axis, the same memory."""
+    """Return an array as kernels take it: flat, in the same memory."""
     if not _here(name, a).is_c_contiguous() or a.size >= LARGEST:
         raise ShapeError(
-            f"{name}: an array of shape {a.shape} is not C-contiguous, or has 2³¹ elements or more"
+            f"{name}: an array of shape {a.shape} is not C-contiguous or is too large;"
+            " expected a C-contiguous one with fewer than 2³¹ elements"
         )
     return a if a.ndim == 1 else a.reshape(a.size)
 
 
 def counters(shape: tuple[int, ...]) -> dict[str, Any]:
-    """Return columns, and counters of four words each."""
+    """Return the arguments ``columns`` and ``counters`` for a shape: a counter gives four words."""
     rows, columns = shape
     return {"columns": columns, "counters": rows * -(-columns // 4)}
 
 
 def words(stream: Stream) -> dict[str, Any]:
-    """What of a stream stays from step to step: key, first row, counter word 2."""
+    """Return the constant part of a stream: its key, first row and counter word 2."""
     key0, key1 = stream.key()
     return {"key0": key0, "key1": key1, "row": stream.row, "word2": stream.counter_words()[0]}

@@ -1,4 +1,4 @@
-"""The mathematics of one number, compiled for the GPU."""
+"""The scalar functions, compiled for the GPU."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ __all__ = ["MATHS", "log", "sin_cos_turns", "sqrt"]
 
 TWO_PI = 6.283185307179586
 
-# Conversions to the argument's own type cost nothing on a device, where math.exp of a float32
-# is one already; in the simulator it would be a float64.
+# The results are converted to the argument's type. On a device this costs nothing: math.exp of a
+# float32 is a float32. In the simulator it would be a float64.
 
 
 @device_function
@@ -50,9 +50,9 @@ def sin_cos_turns(u):
     """
     Sine and cosine of 2π u for 0 ≤ u ≤ 1.
 
-    The nearest quarter turn is taken off, which is exact, and two Taylor series serve
-    an angle of at most π/4, with remainders below a rounding of float64. CUDA's own
-    sine of a float32 reduces any angle whatever, in float64 and over a table in memory.
+    Subtracting the nearest quarter turn is exact. Two Taylor series then take an angle of at
+    most π/4, with remainders below a rounding error of float64. CUDA's sine of a float32 is
+    slower: it reduces angles of any size, in float64 and with a table in memory.
     """
     real = type(u)
     quarter = int(u * real(4) + real(0.5))

@@ -1,9 +1,9 @@
 """
 Kernels that draw, and their operations: words, uniform and normal numbers, labels, dropout.
 
-A thread computes one counter of Philox and puts its four words, or what becomes of
-them, into four neighbouring columns. ``step``, which changes from one training step
-to the next, is read from device memory; the rest of the stream is fixed.
+A thread computes the four words of one Philox counter, and writes them, or the numbers made
+from them, to four neighbouring columns. ``step`` changes from one training step to the next,
+so it is read from device memory. The rest of the stream is constant.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ philox = MATHS.philox
 
 @device_function
 def place(out, i, j, columns, v0, v1, v2, v3):
-    """Put four numbers into row i, from column j on, as far as there are columns."""
+    """Write four numbers to row i from column j on; those beyond the last column are dropped."""
     k = uint32(i * columns + j)
     out[k] = v0
     if uint32(j + uint32(1)) < columns:
@@ -42,7 +42,7 @@ def place(out, i, j, columns, v0, v1, v2, v3):
 
 @device_function
 def unit(word, real):
-    """Return the 24-bit uniform in [0, 1) of a word, in the type of ``real``."""
+    """Convert a word to a 24-bit uniform in [0, 1), with the type of ``real``."""
     return type(real)(uint32(word >> SHIFT)) * type(real)(UNIT)
 
 
@@ -88,7 +88,7 @@ def box_muller(word1, word2, mean, std):
 
 @kernel(writes="out")
 def normal(out, cells, columns, counters, key0, key1, row, word2, mean, std):
-    """Normal numbers, two from two words."""
+    """Normal numbers; each two come from two words."""
     a_row = uint32((columns + uint32(3)) // uint32(4))
     t, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
     while t < counters:
@@ -119,7 +119,7 @@ def kept(x, k, word, keep, factor):
 
 @kernel(writes="y")
 def dropout(x, y, cells, columns, counters, key0, key1, row, word2, keep, factor):
-    """x · factor where u < keep, else 0; the mask is drawn here and forgotten."""
+    """x · factor where u < keep, else 0; the mask is drawn here and not stored."""
     a_row = uint32((columns + uint32(3)) // uint32(4))
     t, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
     while t < counters:
@@ -128,7 +128,9 @@ def dropout(x, y, cells, columns, counters, key0, key1, row, word2, keep, factor
         w0, w1, w2, w3 = philox(b, uint32(row + i), word2, cells[0], key0, key1)
         j = uint32(b * uint32(4))
         k = uint32(i * columns + j)
-        last = uint32(i * columns + (columns - uint32(1)))  # beyond it, repeat: nothing is placed
+        last = uint32(
+            i * columns + (columns - uint32(1))
+        )  # beyond it, it is read again and not placed
         place(
             y, i, j, columns,
             kept(x, k, w0, keep, factor),

@@ -1,8 +1,8 @@
 """
 Optimisers over flat buffers. Ascent is descent with a negative rate.
 
-What changes from step to step is read from ``cells`` in device memory: the arguments of a
-recorded kernel stay as they were.
+Kernels read the values that change from step to step from ``cells`` in device memory, because
+the arguments of a recorded kernel are constant.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ __all__ = ["Optimisers", "adam_cells"]
 
 def adam_cells(rate: Any, t: Any, beta1: float, beta2: float) -> tuple[Any, Any]:
     """
-    Return rate / (1 − β₁ᵗ) and 1 / (1 − β₂ᵗ), which are the same for all elements.
+    Return rate / (1 − β₁ᵗ) and 1 / (1 − β₂ᵗ), for one t or many.
 
-    In float64 and on the host, for one t or for many: a power in float32 loses the digits
-    that 1 − β₂ᵗ needs.
+    They are the same for all elements. They are computed on the host in float64, because a power
+    in float32 loses the digits that 1 − β₂ᵗ needs.
 
     Examples
     --------
@@ -109,8 +109,8 @@ class Optimisers(Kernels):
         self._require_real("adam_", params.dtype)
 
         def cells_of(rate: Any, t: Any) -> tuple[Any, Any]:
-            # A power of one exponent alone may be another by its last bit (NumPy squares where
-            # that is 2), so there are always several: the same bits for a step as for many.
+            # NumPy may compute a power with a single exponent in another way (2 as a square), so
+            # its last bit may differ. With several exponents, one step has the same bits as many.
             step, correction = adam_cells(np.append(rate, 0), np.append(t, 1), beta1, beta2)
             return step[:-1].reshape(np.shape(t)), correction[:-1].reshape(np.shape(t))
 

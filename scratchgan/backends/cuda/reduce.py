@@ -1,9 +1,9 @@
 """
-Kernels that sum over the batch, without atomics, so in one order; and their operations.
+Reductions over the batch, and their operations. There are no atomics: the order is fixed.
 
-A block sums COLUMNS neighbouring columns. Of each column LANES threads sum every
-LANES-th row, then the first of them adds up their sums. Neighbouring threads read
-neighbouring columns of one row, which is one access to memory for all of them.
+A block sums COLUMNS neighbouring columns. LANES threads share a column: each sums every
+LANES-th row, then the first of them adds their sums. Neighbouring threads read neighbouring
+columns of one row, so their reads are one memory access.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ __all__ = ["BLOCK", "COLUMNS", "ROWS", "Reductions"]
 
 COLUMNS = 2 if SIMULATED else 32
 LANES = BLOCK // COLUMNS
-ROWS = 3 if SIMULATED else 256  # of one block: more rows are summed by more blocks, in two passes
+ROWS = 3 if SIMULATED else 256  # of one block; more rows take more blocks and two passes
 
 log_sigmoid, sigmoid = MATHS.log_sigmoid, MATHS.phi["sigmoid"].value
 
 
 @device_function
 def over_lanes(sums, thread, total):
-    """Return the sum over a column's lanes, in their order; it is right in lane 0."""
+    """Return the sum over a column's lanes, in their order; only lane 0 gets it."""
     sums[thread] = total
     cuda.syncthreads()
     if thread < uint32(COLUMNS):
@@ -39,7 +39,7 @@ def over_lanes(sums, thread, total):
 
 @device_function
 def over_block(sums, thread, total):
-    """Add up every thread's sum in sums[0], by a tree; it is right in thread 0."""
+    """Add all threads' sums by a tree, in sums[0]; only thread 0 may read the result."""
     sums[thread] = total
     half = uint32(BLOCK // 2)
     while half > uint32(0):
@@ -51,7 +51,7 @@ def over_block(sums, thread, total):
 
 @kernel(writes="out")
 def sum_rows(a, out, batch, n, rows, accumulate):
-    """Sum pieces of ``rows`` rows of a (batch, n); out has a row for each piece."""
+    """Sum each ``rows`` rows of a (batch, n); out has one row for each such piece."""
     sums = cuda.shared.array(BLOCK, a.dtype)
     thread, piece = uint32(cuda.threadIdx.x), uint32(cuda.blockIdx.y)
     lane = uint32(thread // uint32(COLUMNS))
@@ -73,7 +73,7 @@ def sum_rows(a, out, batch, n, rows, accumulate):
 
 @kernel(writes="da out")
 def activation_grad_bias(dy, y, da, out, batch, n, rows, accumulate, code, slope):
-    """da = dy ⊙ φ′, and its sums as in ``sum_rows``: each element of dy is read once."""
+    """da = dy ⊙ φ′, and its sums as in ``sum_rows``; each element of dy is read once."""
     sums = cuda.shared.array(BLOCK, dy.dtype)
     thread, piece = uint32(cuda.threadIdx.x), uint32(cuda.blockIdx.y)
     lane = uint32(thread // uint32(COLUMNS))
@@ -98,7 +98,7 @@ def activation_grad_bias(dy, y, da, out, batch, n, rows, accumulate, code, slope
 
 @kernel(writes="value gradient")
 def log_sigmoid_mean(logits, value, gradient, size, sign):
-    """Mean of log σ(sign · l) and its gradient, by one block: a sum a thread, then a tree."""
+    """Mean of log σ(sign · l) and its gradient, in one block: a sum per thread, then a tree."""
     sums = cuda.shared.array(BLOCK, logits.dtype)
     thread = uint32(cuda.threadIdx.x)
     real = type(sign)
@@ -118,10 +118,10 @@ def log_sigmoid_mean(logits, value, gradient, size, sign):
 @kernel(writes="value gradient")
 def softmax_cross_entropy(logits, labels, value, gradient, batch, n, each):
     """
-    Mean of −Σ y log softmax(l) over the examples and its gradient, by one block.
+    Mean of −Σ y log softmax(l) over the examples and its gradient, in one block.
 
-    A thread takes whole examples, then a tree sums. ``each`` is 1 / batch. The gradient's row
-    holds the powers e^l, less the largest l, until their sum is known.
+    Each thread sums whole examples, then a tree adds the threads' sums. ``each`` is 1 / batch.
+    The gradient's row first holds the powers e^(l − max l), until their sum is known.
     """
     sums = cuda.shared.array(BLOCK, logits.dtype)
     thread = uint32(cuda.threadIdx.x)
@@ -166,7 +166,7 @@ class Reductions(Kernels):
         return self._delivered(sums, out)
 
     def _sum(self, a: Array, out: Array, accumulate: bool) -> None:
-        """Sum over the rows, in pieces where there are many."""
+        """Sum over the rows; many rows are summed in pieces."""
         batch, n = a.shape
         grid, rows = _pieces(batch, n)
         if grid[1] > 1:
@@ -212,6 +212,6 @@ class Reductions(Kernels):
 
 
 def _pieces(batch: int, n: int) -> tuple[tuple[int, int], int]:
-    """Return a grid for sums over the batch, columns by pieces, and the rows of a piece."""
-    share = max(ROWS, -(-batch // 65535))  # a grid's second side has 16 bits
+    """Return the grid (columns, pieces) for sums over the batch, and the rows of a piece."""
+    share = max(ROWS, -(-batch // 65535))  # a grid's second axis has 16 bits
     return (-(-n // COLUMNS), -(-batch // share)), share

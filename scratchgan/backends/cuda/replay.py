@@ -1,10 +1,10 @@
 """
-A recorded step as a CUDA graph: all its launches are made by one call, many times over.
+A recorded step as a CUDA graph: one call makes all its launches.
 
-What changes from step to step, its number, rates and place in the data, is read by kernels
-from cells in device memory. ``advance``, the first launch of a step, writes this step's
-values into them; so the launches and all their arguments stay as they are, and a graph can
-repeat them without looking at the host.
+Some values change from step to step: the step number, rates, place in the data. Kernels read
+them from cells in device memory, and ``advance``, the first launch of a step, writes this
+step's values there. So the launches and their arguments are constant, and a graph can repeat
+them without the host.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from scratchgan.backends.vocabulary import Array
 
 __all__ = ["Cells", "Launch", "Replay", "advance", "capture"]
 
-WORD = 4  # bytes: cells are copied as words, whatever number they are
+WORD = 4  # bytes: cells of any type are copied as words
 
 
 class Cells(NamedTuple):
-    """Numbers of a kernel that change from step to step: it reads them from device memory."""
+    """A kernel's values that change from step to step; it reads them from device memory."""
 
     array: Array  # on the device
     names: tuple[str, ...]  # "step", "start", "t", "rate", "momentum"
-    values: tuple[float, ...]  # of these names, as they were given
+    values: tuple[float, ...]  # the arguments with these names
     of: Callable[..., tuple[Any, ...]]
-    """From the values under ``names``, numbers or arrays over many steps, to the cells' own."""
+    """Computes the cells from ``values``: from numbers, or from arrays over many steps."""
 
 
 class Launch(NamedTuple):
-    """One launch of a kernel, as it was made."""
+    """One launch of a kernel, with its arguments."""
 
-    name: str  # of the operation, for the reader of a listing
+    name: str  # of the operation, for listings
     kernel: Any
     grid: tuple[int, ...]
     block: tuple[int, ...]
@@ -54,28 +54,28 @@ class Launch(NamedTuple):
     flops: int = 0
 
     def run(self, stream: Any = 0) -> None:
-        """Launch the kernel: the one place where that is done. Stream 0 is Numba's default."""
+        """Launch the kernel (only this method does). Stream 0 is Numba's default stream."""
         self.kernel[self.grid, self.block, stream](*self.args)
 
     @property
     def values(self) -> tuple[float, ...]:
-        """What varies, as it was when the launch was made."""
+        """The values that vary, at the recorded launch."""
         return () if self.cells is None else self.cells.values
 
     @property
     def varying(self) -> tuple[tuple[str, int], ...]:
-        """The names of ``values``, numbered."""
+        """(name, index in ``values``) of each value."""
         names = () if self.cells is None else self.cells.names
         return tuple((name, i) for i, name in enumerate(names))
 
     def settled(self, move: Callable[[Array], Array]) -> Launch:
-        """Return the launch on the arrays' new places, in the arena; its cells are left alone."""
+        """Return the launch with its arrays at their new places; its cells are unchanged."""
         own = None if self.cells is None else self.cells.array
         args = tuple(move(a) if is_here(a) and a is not own else a for a in self.args)
         return self._replace(args=args, reads=(), writes=())
 
     def on(self, cells: Array) -> Launch:
-        """Return the launch with its cells elsewhere."""
+        """Return the launch with other memory for its cells."""
         assert self.cells is not None
         args = tuple(cells if a is self.cells.array else a for a in self.args)
         return self._replace(args=args, cells=self.cells._replace(array=cells))
@@ -84,10 +84,10 @@ class Launch(NamedTuple):
 @kernel
 def advance(table, cells, made, words):
     """
-    Copy this step's row of ``table``, so many words, into the cells, and count the step.
+    Copy this step's row of ``table``, of ``words`` words, to the cells, and count the step.
 
-    ``made`` (1,) counts the steps so far. There is one block, and all its threads have read
-    the count before the first of them writes it.
+    ``made`` (1,) is the number of steps so far. There is only one block; all its threads read
+    the count before thread 0 writes it.
     """
     step = made[0]
     i = uint32(cuda.threadIdx.x)
@@ -101,28 +101,27 @@ def advance(table, cells, made, words):
 
 class Replay:
     """
-    A program to be run many times: as a CUDA graph, or launch by launch where that fails.
+    Runs a program many times: as a CUDA graph, or launch by launch if there is no graph.
 
     Parameters
     ----------
     program : Program
-        Recorded on the cuda backend. Its temporaries lie in its arena, which lives as long
-        as this does.
+        Recorded on the cuda backend. Its arena is kept as long as this object.
     most : int
-        Steps of one call.
+        The most steps of one call.
 
     Attributes
     ----------
     graph : callable or None
-        Makes all launches of a step; None where they are made one by one: in the simulator,
-        or where a graph was not to be had, of which a RuntimeWarning tells the reason.
+        Makes all launches of a step. It is None if they are made one by one: in the simulator,
+        or if capturing the graph failed; then a RuntimeWarning gives the reason.
     """
 
     def __init__(self, program: Program, most: int) -> None:
-        self._program = program  # it holds the memory that the launches point to
+        self._program = program  # keeps alive the memory that the launches point to
         self.most = most
         self._done = 0
-        self._cells: list[tuple[int, Cells]] = []  # where they begin, in words
+        self._cells: list[tuple[int, Cells]] = []  # (first word, cells)
         words = 0
         for row in program.rows:
             if row.cells is not None:
@@ -145,21 +144,21 @@ class Replay:
         self.graph = None if SIMULATED else self._captured()
 
     def _captured(self) -> Callable[[], None] | None:
-        """Return the launches as a graph, or tell why that cannot be."""
-        self._launches[0].run()  # all others have been compiled and loaded: they were recorded
+        """Return the launches as a graph; if that fails, warn with the reason and return None."""
+        self._launches[0].run()  # compiles ``advance``; recording has compiled all the others
         cuda.synchronize()
         try:
             return capture(self._launches)
-        except Exception as error:  # cuda-core's, the driver's, Numba's of an older version
+        except Exception as error:  # from cuda-core, the driver or an older Numba
             _tell(f"{type(error).__name__}: {error}")
             return None
 
     def run(self, steps: int, values: Sequence[NDArray[Any]]) -> None:
         """
-        Make ``steps`` steps, at most ``most``, and wait until they are made.
+        Run ``steps`` steps, at most ``most``, and wait until they are done.
 
-        ``values`` are those of what varies, in the order of ``program.varying``, each an array
-        over the steps. They are all that goes to the device.
+        ``values`` has an array over the steps for each of ``program.varying``, in its order.
+        Nothing else is copied to the device.
         """
         self._upload(steps, values)
         for _ in range(steps):
@@ -168,15 +167,15 @@ class Replay:
             else:
                 for launch in self._launches:
                     launch.run()
-        cuda.synchronize()  # the host is far ahead: a launch only asks for the work
+        cuda.synchronize()  # launches are asynchronous: the host is far ahead
         self._done += int(self._made.copy_to_host()[0])
 
     def _upload(self, steps: int, values: Sequence[NDArray[Any]]) -> None:
-        """Bring the cells' contents at each step to the device, and begin to count anew."""
+        """Copy the cells of all steps to the device, and set the count of steps to 0."""
         if len(values) != len(self._program.varying) or not 1 <= steps <= self.most:
             raise ValueError(
-                f"{steps} steps with {len(values)} values; expected 1 to {self.most} steps,"
-                f" with {len(self._program.varying)} values"
+                f"Replay.run: got {steps} steps with {len(values)} values;"
+                f" expected 1 to {self.most} steps with {len(self._program.varying)} values"
             )
         rows = np.zeros((steps, self._words), np.uint32)
         columns = iter(values)
@@ -191,7 +190,7 @@ class Replay:
         self._made.copy_to_device(np.zeros(1, np.uint32))
 
     def take_done(self) -> int:
-        """Return how many steps have been made since this was asked last."""
+        """Return the number of steps run since the last call of this method."""
         done, self._done = self._done, 0
         return done
 
@@ -200,18 +199,17 @@ def capture(launches: Sequence[Launch]) -> Callable[[], None]:
     """
     Return a function that makes all launches at once, as a CUDA graph.
 
-    While a stream is captured, what is launched into it is not run but noted. The graph is
-    then launched into Numba's default stream, so that it is ordered with whatever else is
-    launched or copied.
+    While a stream is captured, its launches are noted and not run. The graph is then launched
+    into Numba's default stream, so that it is ordered with all other launches and copies.
 
     Raises
     ------
     Exception
-        Whatever cuda-core, the driver or Numba find; nothing has been launched then.
+        Any error of cuda-core, the driver or Numba. Nothing has been launched then.
     """
-    core: Any = importlib.import_module("cuda.core")  # numba-cuda rests on it; no other does
-    device = core.Device()  # the one in use
-    device.set_current()  # with the same context as Numba: the primary one of the device
+    core: Any = importlib.import_module("cuda.core")  # a dependency of numba-cuda alone
+    device = core.Device()  # the current one
+    device.set_current()  # uses the device's primary context, as Numba does
     builder = device.create_graph_builder()
     try:
         builder.begin_building()
@@ -219,7 +217,7 @@ def capture(launches: Sequence[Launch]) -> Callable[[], None]:
             launch.run(builder)
         graph = builder.end_building().complete()
     except BaseException:
-        with contextlib.suppress(Exception):  # what went wrong first is what matters
+        with contextlib.suppress(Exception):  # the first error is the one to raise
             builder.close()
         raise
     builder.close()
@@ -230,8 +228,7 @@ def capture(launches: Sequence[Launch]) -> Callable[[], None]:
 def _tell(why: str) -> None:
     """Warn, once, that there is no graph."""
     warnings.warn(
-        "a recorded step is launched kernel by kernel, which takes longer than a CUDA graph:"
-        f" {why}",
+        f"a recorded step runs without a CUDA graph, kernel by kernel, which is slower: {why}",
         RuntimeWarning,
         stacklevel=2,
     )

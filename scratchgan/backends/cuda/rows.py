@@ -16,7 +16,7 @@ __all__ = ["RowsAndColumns"]
 
 @kernel(writes="y index")
 def maxout(a, y, index, size, pieces):
-    """Maximum of neighbouring columns; ``size`` is y's."""
+    """Maximum of neighbouring columns; ``size`` is the size of y."""
     u, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
     while u < size:
         first = uint32(u * pieces)
@@ -34,7 +34,7 @@ def maxout(a, y, index, size, pieces):
 
 @kernel(writes="da")
 def maxout_spread(dy, index, da, size, pieces):
-    """Backward of maxout; ``size`` is da's."""
+    """Backward of maxout; ``size`` is the size of da."""
     i, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
     while i < size:
         u = uint32(i // pieces)
@@ -47,7 +47,7 @@ def maxout_spread(dy, index, da, size, pieces):
 
 @kernel(writes="dy")
 def maxout_pick(da, index, dy, size, pieces):
-    """Forward derivative of maxout; ``size`` is dy's. 0 where there is no such piece."""
+    """Forward derivative of maxout; ``size`` is the size of dy. A piece out of range gives 0."""
     u, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
     while u < size:
         p = uint32(index[u])
@@ -60,7 +60,7 @@ def maxout_pick(da, index, dy, size, pieces):
 
 @kernel(writes="y")
 def concat_columns(a, b, y, size, p, q):
-    """Join matrices of p and q columns; ``size`` is y's."""
+    """Join matrices with p and q columns; ``size`` is the size of y."""
     t, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
     n = uint32(p + q)
     while t < size:
@@ -75,7 +75,7 @@ def concat_columns(a, b, y, size, p, q):
 
 @kernel(writes="y")
 def columns(a, y, size, n, start, width):
-    """Columns from ``start`` on, ``width`` of n; ``size`` is y's."""
+    """Copy ``width`` of n columns, from ``start`` on; ``size`` is the size of y."""
     t, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
     while t < size:
         i = uint32(t // width)
@@ -86,9 +86,9 @@ def columns(a, y, size, n, start, width):
 @kernel(writes="y")
 def gather_rows(data, order, y, cells, size, rows, width):
     """
-    Rows of data in the order asked for, from order[cells[0]] on; ``size`` is y's.
+    Copy rows of data in the given order, from order[cells[0]] on; ``size`` is the size of y.
 
-    A row that data does not have is zero: nobody on the host has seen the order.
+    A row that data does not have is zero: the host cannot check the order.
     """
     t, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
     start = cells[0]
@@ -104,7 +104,7 @@ def gather_rows(data, order, y, cells, size, rows, width):
 
 @kernel(writes="y")
 def one_hot(labels, y, size, classes):
-    """A one where the label says; ``size`` is y's. A row of zeros for any other label."""
+    """1 at the label's column, else 0; a label out of range gives zeros. ``size`` is y's size."""
     t, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
     while t < size:
         i = uint32(t // classes)

@@ -1,9 +1,9 @@
 """
 The product kernel: a block of threads computes a tile of C = φ(op(A) · op(B) + bias).
 
-The tile is cut along k into steps of ``depth``. For each, the threads bring a piece of
-op(A) and one of op(B) from global memory into shared memory, k outermost in both; then
-each thread multiplies its own rows with its own columns, all sums in registers::
+The tile is cut along k into steps of ``depth``. In each step, the threads copy a piece of
+op(A) and a piece of op(B) from global memory to shared memory, k outermost in both. Then
+each thread multiplies its rows with its columns; all sums are in registers::
 
     for each step along k:
         fetch the next step's pieces         # global memory → registers, not waited for
@@ -12,13 +12,14 @@ each thread multiplies its own rows with its own columns, all sums in registers:
             sums += outer(A[kk, rows], B[kk, columns])
         put what was fetched                 # registers → the other half of shared memory
 
-With 8 × 8 sums a thread, that is 64 multiplications for each 16 numbers read from shared
-memory. There is one wait a step, since writing and reading take turns in two halves ("double
-buffer"). A thread owns its rows and columns in groups of 16 bytes, so that it reads four
-float32 at once and neighbours read side by side; a warp's 4 × 8 threads share what they read.
+With 8 × 8 sums per thread, there are 64 multiplications for each 16 numbers read from shared
+memory. Shared memory has two halves, one to read and one to write ("double buffer"), so there
+is only one wait per step. A thread's rows and columns are in groups of 16 bytes: it reads four
+float32 at once, and neighbours read neighbouring groups. The 4 × 8 threads of a warp share
+their reads.
 
-Every sum runs over k in ascending order, one fused multiply-add after another. So a tile's
-shape does not change a bit of the result.
+Every sum runs over k in ascending order, one fused multiply-add after another. So the bits of
+the result do not depend on the tile's shape.
 """
 
 from __future__ import annotations
@@ -42,20 +43,20 @@ uint32, int64 = np.uint32, np.int64
 
 BIAS, ACCUMULATE = 1, 2  # flags
 IN_TILE = {code_of(name): MATHS.phi[name].value for name, phi in TABLE.items() if phi.linear}
-"""The φ that a tile computes in its registers; 64 copies of e^x would be a long program."""
+"""The φ that a tile computes in its registers; with e^x, 64 copies would be a long program."""
 
 
 class Tile(NamedTuple):
-    """The constants that a product kernel is compiled for."""
+    """The sizes that a product kernel is compiled for."""
 
     rows: int  # of C that a block computes
     columns: int
     depth: int  # of a step along k
     thread_rows: int  # of C that a thread computes
     thread_columns: int
-    resident: int = 1  # blocks that a multiprocessor shall hold: this bounds the registers
-    lane_rows: int = 4  # a warp is so many threads down …
-    lane_columns: int = 8  # … and so many across
+    resident: int = 1  # blocks that a multiprocessor must hold at once: it limits the registers
+    lane_rows: int = 4  # threads of a warp down the tile
+    lane_columns: int = 8  # threads of a warp across the tile
 
     @property
     def threads(self) -> int:
@@ -63,7 +64,7 @@ class Tile(NamedTuple):
         return self.rows // self.thread_rows * (self.columns // self.thread_columns)
 
 
-LARGE = Tile(128, 128, 8, 8, 8, resident=2)  # 256 threads; reads the least for each product
+LARGE = Tile(128, 128, 8, 8, 8, resident=2)  # 256 threads; the fewest reads for each product
 MEDIUM = Tile(64, 64, 16, 8, 4, resident=6)  # 128 threads
 SMALL = Tile(32, 32, 16, 4, 4, resident=16)  # 64 threads; the most blocks for a given C
 
@@ -72,35 +73,35 @@ SMALL = Tile(32, 32, 16, 4, 4, resident=16)  # 64 threads; the most blocks for a
 
 
 def _inlined(function: Any) -> Any:
-    """Make a function part of the kernels that call it: their sums must stay in registers."""
+    """Inline a function into the kernels that call it: their sums must stay in registers."""
     return function if SIMULATED else cuda.jit(device=True, forceinline=True)(function)
 
 
 def _bounded(tile: Tile, real: Any) -> Any:
-    """Return a decorator for kernels whose registers shall leave room for ``tile.resident``."""
+    """Return a decorator that limits a kernel's registers, so that ``tile.resident`` blocks fit."""
     if SIMULATED:
         return kernel
     bounds = (tile.threads, max(1, tile.resident * 4 // real.itemsize))
-    # Compiled once more at link time (Numba's default), the large tile spills a register.
-    # (As cuda.jit(lto=False), without the function, numba-cuda forgets the option.)
+    # With link-time optimisation (Numba's default) the large tile spills a register.
+    # (cuda.jit(lto=False), without the function, does not work: numba-cuda drops the option.)
     return lambda function: cuda.jit(function, launch_bounds=bounds, lto=False)
 
 
 def _address(builder: Any, context: Any, kind: Any, array: Any, index: Any) -> Any:
-    """LLVM's pointer to array[index]."""
+    """Return the LLVM pointer to array[index]."""
     data = context.make_array(kind)(context, builder, array).data
     return builder.gep(data, [index])
 
 
 def _vector(context: Any, kind: Any) -> tuple[Any, int]:
-    """LLVM's type of the vector that 16 bytes hold, and its length."""
+    """Return the LLVM type of a vector of 16 bytes, and its length."""
     size = 16 // (kind.dtype.bitwidth // 8)
     return ir.VectorType(context.get_data_type(kind.dtype), size), size
 
 
 @intrinsic
 def _read_vector(typing: Any, target: Any, t: Any, source: Any, s: Any) -> Any:
-    """target[t : t + 4] = source[s : s + 4], the source being read as one vector."""
+    """target[t : t + 4] = source[s : s + 4]; the source is read as one vector."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         to, t, of, s = arguments
@@ -118,7 +119,7 @@ def _read_vector(typing: Any, target: Any, t: Any, source: Any, s: Any) -> Any:
 
 @intrinsic
 def _write_vector(typing: Any, target: Any, t: Any, source: Any, s: Any) -> Any:
-    """target[t : t + 4] = source[s : s + 4], the target being written as one vector."""
+    """target[t : t + 4] = source[s : s + 4]; the target is written as one vector."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         to, t, of, s = arguments
@@ -136,7 +137,7 @@ def _write_vector(typing: Any, target: Any, t: Any, source: Any, s: Any) -> Any:
 
 
 def _copy_vector(target: Any, t: Any, source: Any, s: Any) -> None:
-    """Do in the simulator what the two above do on a device, which asks for alignment."""
+    """Do the same as the two above, in the simulator; check the alignment that a device needs."""
     width = 16 // target.itemsize
     assert t % width == 0
     assert s % width == 0
@@ -152,8 +153,8 @@ def _unrolled(body: Any, count: int) -> Any:
     """
     Return a function that calls body(0, …), body(1, …), …, body(count − 1, …).
 
-    A loop would do the same, but whether the compiler unrolls it depends on the size of the
-    body, and an array indexed by a loop's variable cannot live in registers.
+    The compiler unrolls a loop only if its body is small. Without unrolling, an array that is
+    indexed by the loop variable cannot be in registers.
     """
     if count == 1:
         return body
@@ -170,20 +171,20 @@ def _unrolled(body: Any, count: int) -> Any:
 
 
 # -- from global to shared memory -----------------------------------------------------------------
-# (These are remembered, since compiling is slow and the four forms share them.)
+# (The functions are cached: compiling is slow, and the four forms share them.)
 
 
 @cache
 def _mover(tile: Tile, extent: int, along_k: bool, width: int, real: Any) -> tuple[Any, Any, int]:
     """
-    Return the functions that fetch and put an operand's pieces, and the numbers a thread holds.
+    Return (fetch, put, count): functions for an operand's pieces, and the numbers per thread.
 
-    The operand X is op(A) by rows or op(B) by columns: ``extent`` of them to a tile, of
-    ``size`` in all. In memory it runs ``along_k`` or across. A thread moves ``width`` numbers
-    at a time; neighbouring threads move neighbouring ones.
+    The operand X is the rows of op(A) or the columns of op(B): a tile has ``extent`` of the
+    ``size`` of them. Its contiguous axis is k if ``along_k``. A thread moves ``width`` numbers
+    at a time; neighbouring threads move neighbouring numbers.
     """
-    pitch = uint32(extent + 16 // real.itemsize)  # of a row of shared memory, with its padding
-    across = uint32((tile.depth if along_k else extent) // width)  # threads to a line of X
+    pitch = uint32(extent + 16 // real.itemsize)  # of a row in shared memory, with padding
+    across = uint32((tile.depth if along_k else extent) // width)  # threads for a line of X
     down = tile.threads // int(across)  # lines that the block reads at once
     count = extent * tile.depth // (width * tile.threads)
     zero, length = real.type(0), uint32(width)
@@ -256,10 +257,9 @@ def _multiplier(tile: Tile, a_pitch: int, b_pitch: int, b_start: int, real: Any)
 @cache
 def _writer(tile: Tile, vector: bool, real: Any) -> Any:
     """
-    Return the function that makes y = φ(sum + bias) of a thread's sums and writes it to C.
+    Return the function that computes y = φ(sum + bias) of a thread's sums and writes it to C.
 
-    Each step is decided for the whole grid, then done for all sums: a decision in front of
-    each sum would be decided 64 times.
+    Each branch is taken once for all sums; a branch at each sum would be taken 64 times.
     """
     width = 16 // real.itemsize
     rows, columns = tile.thread_rows, tile.thread_columns
@@ -338,21 +338,21 @@ def tile_kernel(tile: Tile, dtype: str, trans_a: bool, trans_b: bool, vector: bo
     Parameters
     ----------
     tile : Tile
-        Its sizes.
+        The sizes of the tile.
     dtype : str
         float32 or float64.
     trans_a, trans_b : bool
         Whether A is stored (k, m), and B (n, k).
     vector : bool
-        Whether global memory is accessed 16 bytes at a time. Then the arrays must be
-        aligned to 16 bytes, and the lengths of all rows must be multiples of that.
+        Whether global memory is accessed 16 bytes at a time. Then all arrays must be aligned
+        to 16 bytes, and the lengths of all rows must be multiples of 16 bytes.
 
     Returns
     -------
     kernel
-        Of (a, b, c, bias, m, n, k, span, flags, code, slope) for a grid of (tiles down,
-        tiles across, parts). Part z sums over k from z · span to (z + 1) · span and writes at
-        c[z · m · n].
+        kernel(a, b, c, bias, m, n, k, span, flags, code, slope), for a grid of (tiles down,
+        tiles across, parts). Part z sums over k from z · span to (z + 1) · span and writes to
+        c[z · m · n] and on.
     """
     real = np.dtype(dtype)
     width = 16 // real.itemsize
@@ -408,11 +408,11 @@ def tile_kernel(tile: Tile, dtype: str, trans_a: bool, trans_b: bool, vector: bo
         now = uint32(0)  # the half of shared memory that is read
         while k_at < k_end:
             k_at = uint32(k_at + depth)
-            # Behind the last step all is out of range: zeros are put and never read.
+            # After the last step everything is out of range: zeros are put and never read.
             fetch_a(0, a, m, k, first_row, k_at, k_end, thread, next_a)
             fetch_b(0, b, n, k, first_column, k_at, k_end, thread, next_b)
-            # Here, not behind the last put: the compiler lets no read sink below it, to where
-            # its value is used, so there is all of multiply to wait for global memory.
+            # The wait is here and not after the last put: the compiler moves no read past it to
+            # the place of its use. So global memory is read while ``multiply`` runs.
             cuda.syncthreads()
             multiply(0, shared, int64(now) + int64(row), int64(now) + int64(column), sums)
             now = uint32(half - now)

@@ -1,13 +1,13 @@
 """
-What is measured: the cases of the three suites, as descriptions.
+The cases of the three benchmark suites, as descriptions.
 
-The products are those of the networks of Goodfellow et al. 2014 at their batch
-size, 100; squares show what a kernel reaches when memory is no obstacle, and the
-small ones what a toy network asks for.
+The products are those of the networks of Goodfellow et al. 2014 at their batch size, 100.
+Square products show a kernel's speed without a limit by memory; the small ones are those of
+a toy network.
 
-On a GPU such a product is a matter of microseconds, and so is launching it from Python. It is
-therefore measured twice there: called one by one, as a user would, and replayed from a
-recording, which shows what the GPU itself takes.
+On a GPU such a product takes microseconds, and a launch from Python takes as long. So a GPU
+measures each product twice: called one by one, as a user would, and replayed from a
+recording, which gives the time of the GPU alone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from scratchgan.workshop.bench.operations import OPERATIONS, Operation
 __all__ = ["REPLAYED", "UNITS", "BenchCase", "Fused", "Product", "Replayed", "suite_cases"]
 
 UNITS = {"gemm": "GFLOP/s", "kernels": "µs", "step": "µs"}
-"""The unit of each suite: a rate, of which more is better, or the time of one call or step."""
+"""The unit of each suite: a rate (more is better), or the time of one call or step."""
 
 BATCH = 100
 LAYERS = ((100, 1200), (1200, 1200), (1200, 784), (784, 1200), (240, 1200))
@@ -32,9 +32,9 @@ SMALL = ((128, 32, 32), (128, 32, 1), (256, 64, 128), (256, 128, 128), (256, 128
 SQUARES = (256, 512, 1024, 2048)
 
 REPLAYED = "replayed "
-"""How the names of replayed cases begin."""
-CALLS = 50  # of one recording: to start it should cost little beside them
-GPU_CHUNK = 100  # steps of one scan on a GPU, whose steps are shorter
+"""The prefix of the names of replayed cases."""
+CALLS = 50  # of one recording: its start should take little time compared to them
+GPU_CHUNK = 100  # steps of one scan on a GPU, where steps are shorter
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Product:
         return 2 * self.m * self.n * self.k
 
     def inputs(self, dtype: str) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return a and b, as they lie in memory."""
+        """Return a and b, as they are stored."""
         rng = np.random.default_rng(0)
         a = (self.k, self.m) if self.trans_a else (self.m, self.k)
         b = (self.n, self.k) if self.trans_b else (self.k, self.n)
@@ -62,7 +62,7 @@ class Product:
 
 @dataclass(frozen=True)
 class Fused:
-    """relu(x · W + b), of which only the product counts as work."""
+    """relu(x · W + b); only the product counts as work."""
 
     batch: int
     in_features: int
@@ -70,7 +70,7 @@ class Fused:
 
     @property
     def flops(self) -> int:
-        """Those of the product."""
+        """The FLOPs of the product."""
         return 2 * self.batch * self.in_features * self.out_features
 
     def inputs(self, dtype: str) -> tuple[NDArray[Any], ...]:
@@ -83,14 +83,14 @@ class Fused:
 
 @dataclass(frozen=True)
 class Replayed:
-    """Some work, recorded ``calls`` times in a row and replayed; what is timed is one of them."""
+    """Work that is recorded ``calls`` times in a row and replayed; the time is that of one call."""
 
     work: Product | Fused
     calls: int = CALLS
 
     @property
     def flops(self) -> int:
-        """Those of one call."""
+        """The FLOPs of one call."""
         return self.work.flops
 
 
@@ -102,7 +102,7 @@ class BenchCase:
     Attributes
     ----------
     weight : float
-        Its share of the suite's time, compared to the other cases'.
+        Its share of the suite's time, relative to the other cases.
     quick : bool
         Whether ``--quick`` measures it.
     """
@@ -116,11 +116,11 @@ class BenchCase:
 
     @property
     def unit(self) -> str:
-        """What its values are in."""
+        """The unit of its values."""
         return UNITS[self.suite]
 
     def value(self, seconds: float) -> float:
-        """Return the time of one call in the case's unit."""
+        """Convert the time of one call to the case's unit."""
         if isinstance(self.work, (Product, Fused, Replayed)):
             return self.work.flops / seconds / 1e9
         return seconds * 1e6
@@ -137,11 +137,11 @@ def suite_cases(
     suite : str
         One of ``scratchgan.workshop.bench.SUITES``.
     quick : bool
-        A few small cases instead of all.
+        Return a few small cases instead of all.
     only : str
-        Leave out the cases whose name does not hold this.
+        Leave out the cases whose name does not contain this.
     gpu : bool
-        Those for a GPU.
+        Return the cases for a GPU.
     """
     cases = {"gemm": _gemm, "kernels": _kernels, "step": _steps}[suite](gpu)
     return [case for case in cases if only in case.name and (case.quick or not quick)]
@@ -150,7 +150,7 @@ def suite_cases(
 def _gemm(gpu: bool) -> list[BenchCase]:
     if not gpu:
         return [*_gan(), *_squares(SQUARES), *_small(), *_fused(), *_doubles()]
-    # What matters most comes first, should the time run out. Toys are too small for a GPU.
+    # The most important cases come first, in case the time runs out. Toys are too small for a GPU.
     replayed = [_replayed(case) for case in (*_gan(), *_fused())]
     return [*_squares((4096, *reversed(SQUARES))), *replayed, *_gan(), *_fused(), *_doubles()]
 
@@ -178,7 +178,7 @@ def _passes(batch: int, i: int, o: int) -> dict[str, Product]:
 
 
 def _squares(sizes: tuple[int, ...]) -> list[BenchCase]:
-    # One product of 2048 × 2048 takes as long as 70 of a layer: it needs more of the time.
+    # A product of 2048 × 2048 takes as long as 70 products of a layer: it needs more time.
     weights = {1024: 2.0, 2048: 6.0, 4096: 6.0}
     return [
         BenchCase(
@@ -225,7 +225,7 @@ def _kernels(gpu: bool) -> list[BenchCase]:
 def _steps(gpu: bool) -> list[BenchCase]:
     weights = {"mnist": 2.0}
     games = GAMES
-    if gpu:  # the largest first: for it a GPU is meant
+    if gpu:  # the largest first: GPUs are meant for it
         games = {name: replace(GAMES[name], chunk=GPU_CHUNK) for name in reversed(GAMES)}
     return [
         BenchCase("step", name, game, weight=weights.get(name, 1.0), quick=name == "toy")

@@ -1,4 +1,4 @@
-"""Workers, seen from the process that starts them: environment, lines, and an end in any case."""
+"""How a worker is run: its environment, its lines of output, and its end, in every case."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from scratchgan.workshop.bench.worker import Job
 __all__ = ["events", "worker_environment"]
 
 THREADS = ("OMP", "OPENBLAS", "MKL", "NUMBA")
-PATIENCE = 5.0  # seconds that a worker has to end when it is asked to
+PATIENCE = 5.0  # seconds for a worker to end after SIGTERM
 
 
 def worker_environment(threads: int, gpu: bool = False) -> dict[str, str]:
-    """Return this process's environment for a worker, on so many threads or on the GPU, quiet."""
+    """Return the environment for a worker, with this many threads or on the GPU."""
     import pooch
 
-    # XLA needs 3 s for a step: keep it. It splits work for the cores it sees as it compiles.
+    # XLA needs 3 s to compile a step, so cache it. The code depends on the number of cores.
     kept = pooch.os_cache("scratchgan") / ("bench-jax-gpu" if gpu else f"bench-jax-{threads}")
     return {
         **os.environ,
@@ -33,46 +33,46 @@ def worker_environment(threads: int, gpu: bool = False) -> dict[str, str]:
         "JAX_COMPILATION_CACHE_DIR": str(kept),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.3",
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        "TORCHINDUCTOR_COMPILE_THREADS": "1",  # in the worker itself: no processes of its own
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",  # in the worker itself: start no processes
         "PYTHONWARNINGS": "ignore",
         "PYTHONIOENCODING": "utf-8",
     }
 
 
 def _on_threads(threads: int) -> dict[str, str]:
-    names = [*(f"{name}_NUM_THREADS" for name in THREADS), "VECLIB_MAXIMUM_THREADS"]  # and macOS
+    names = [*(f"{name}_NUM_THREADS" for name in THREADS), "VECLIB_MAXIMUM_THREADS"]  # macOS
     return {
         **dict.fromkeys(names, str(threads)),
-        # Threads that wait for more work keep a core busy, OpenBLAS's for 30 ms: that would be
-        # taken from whoever is measured next. Half a millisecond outlasts the gap between calls.
+        # Waiting threads keep a core busy (30 ms in OpenBLAS), which would slow the next
+        # contender. Half a millisecond is still longer than the gap between calls.
         "OPENBLAS_THREAD_TIMEOUT": "20",  # 2²⁰ cycles
         "GOMP_SPINCOUNT": "30000",
         "KMP_BLOCKTIME": "1",  # ms
-        "JAX_PLATFORMS": "cpu",  # where there is a GPU too, it is not what we compare with
+        "JAX_PLATFORMS": "cpu",  # even if there is a GPU: we compare on the CPU
     }
 
 
 def _on_the_gpu() -> dict[str, str]:
     return {
-        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # or JAX takes three quarters of its memory
-        "NVIDIA_TF32_OVERRIDE": "0",  # no library takes TF32 for float32, whatever it is told
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # otherwise JAX takes 3/4 of its memory
+        "NVIDIA_TF32_OVERRIDE": "0",  # no library may use TF32 for float32
     }
 
 
 def events(job: Job, limit: float | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
     """
-    Run a job in a worker; yield what it says, as pairs of kind and content.
+    Run a job in a worker; yield its messages, as pairs of kind and content.
 
     Parameters
     ----------
     job : Job
     limit : float, optional
-        Seconds after which the worker is ended; what it has said until then has been yielded.
+        Seconds after which the worker is killed. All its messages until then are yielded.
 
     Raises
     ------
     RunError
-        If the worker ends before its work does, with its last words, or at its limit.
+        If the worker ends before its work is done, with its last line, or at the limit.
     """
     command = [sys.executable, "-m", "scratchgan.workshop.bench.worker", job.to_json()]
     with tempfile.TemporaryFile() as chatter:
@@ -91,7 +91,7 @@ def events(job: Job, limit: float | None = None) -> Iterator[tuple[str, dict[str
                     yield next(iter(json.loads(line).items()))
                 worker.wait()
             if worker.returncode != 0 and late.is_set():
-                raise RunError(f"the worker was ended after {limit:.0f} s, its limit")
+                raise RunError(f"the worker was stopped after {limit:.0f} s, its limit")
             if worker.returncode != 0:
                 raise RunError(_last_words(worker.returncode, job, chatter))
         finally:
@@ -100,12 +100,12 @@ def events(job: Job, limit: float | None = None) -> Iterator[tuple[str, dict[str
 
 @contextmanager
 def _ended_after(limit: float | None, worker: subprocess.Popen[str]) -> Iterator[threading.Event]:
-    """End a worker after so many seconds; give the event that then is set."""
+    """Kill a worker after ``limit`` seconds; give the event that is set then."""
     late = threading.Event()
 
     def end() -> None:
         late.set()
-        worker.kill()  # one that waits for a GPU may hear of nothing gentler
+        worker.kill()  # one that waits for a GPU may not react to SIGTERM
 
     alarm = threading.Timer(limit or 0.0, end)
     if limit is not None:
@@ -117,8 +117,8 @@ def _ended_after(limit: float | None, worker: subprocess.Popen[str]) -> Iterator
 
 
 def _end(worker: subprocess.Popen[str]) -> None:
-    """Leave no worker behind, whatever happened: Ctrl-C above all."""
-    worker.terminate()  # does nothing to one that has ended
+    """End a worker, whatever has happened, such as Ctrl-C."""
+    worker.terminate()  # does nothing if it has ended
     try:
         worker.wait(PATIENCE)
     except subprocess.TimeoutExpired:

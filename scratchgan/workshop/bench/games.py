@@ -1,9 +1,9 @@
 """
-The games whose training step is measured, the same for every library.
+The games whose training step is measured; they are the same for every library.
 
-One step is an update of D and one of G, each on fresh z ~ N(0, 1); D also gathers
-a minibatch of a data set that lies in memory. relu in G, leaky_relu in D, linear
-ends; the non-saturating loss by logits; Adam for both.
+One step is an update of D and an update of G, each with new z ~ N(0, 1). D also
+gathers a minibatch of a data set in memory. G has relu, D has leaky_relu; their last
+layers are linear. The loss is the non-saturating one, from logits; both use Adam.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 __all__ = ["ADAM", "GAMES", "SLOPE", "GameSizes", "Weights"]
 
 Weights: TypeAlias = list[tuple[NDArray[Any], NDArray[Any]]]
-"""For each layer the weight (in, out) and the bias (out,)."""
+"""For each layer: the weight (in, out) and the bias (out,)."""
 
 SLOPE = 0.2
-# With β₁ = 0.9 the first moment of a unit that died ends as a subnormal number, on which
-# processors are slow, and never reaches 0; with ½, usual in GANs, it does.
+# With β₁ = 0.9 the first moment of a dead unit stays a subnormal number, which is slow on
+# processors, and never reaches 0. With ½, the usual value in GANs, it reaches 0.
 ADAM = {"rate": 2e-4, "beta1": 0.5, "beta2": 0.999, "eps": 1e-8}
 
 
@@ -34,12 +34,12 @@ class GameSizes:
     Attributes
     ----------
     g, d : tuple of int
-        Widths from the input to the output.
+        The widths of the layers, from the input to the output.
     batch, examples : int
     chunk : int
-        Steps that one call of a scan makes: they should last 20 ms or more.
+        The steps of one call of a scan; they should last 20 ms or more.
     mean, std : float
-        Of the data, which are normal.
+        Of the data, which are normally distributed.
     """
 
     g: tuple[int, ...]
@@ -51,7 +51,7 @@ class GameSizes:
     std: float = 1.0
 
     def data(self) -> NDArray[Any]:
-        """Return the examples, (examples, features), read-only, so that they can be shared."""
+        """Return the examples, (examples, features), as a read-only array that can be shared."""
         rng = np.random.default_rng(0)
         x = rng.standard_normal((self.examples, self.d[0]), np.float32) * np.float32(self.std)
         x += np.float32(self.mean)
@@ -59,11 +59,11 @@ class GameSizes:
         return x
 
     def weights_g(self) -> Weights:
-        """Return what G starts from."""
+        """Return the initial weights of G."""
         return _glorot(self.g, seed=1)
 
     def weights_d(self) -> Weights:
-        """Return what D starts from."""
+        """Return the initial weights of D."""
         return _glorot(self.d, seed=2)
 
 

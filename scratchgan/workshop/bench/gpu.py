@@ -1,4 +1,4 @@
-"""The GPU: what it is."""
+"""Facts about the GPU."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["gpu_facts"]
 
 def gpu_facts() -> dict[str, Any]:
     """
-    Return what the GPU of the ``cuda`` backend is.
+    Return facts about the GPU of the ``cuda`` backend.
 
     Returns
     -------
     dict
         ``name``, ``compute_capability`` ("9.0"), ``multiprocessors``, ``memory_gib``,
-        ``driver`` (its release) and ``cuda`` (the newest version that it speaks); None for
-        what is not to be found out.
+        ``driver`` (its release) and ``cuda`` (the newest version that the driver supports);
+        None for an unknown fact.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def gpu_facts() -> dict[str, Any]:
 
 
 def _known(look: Callable[[], Any]) -> Any:
-    """Return what can be found out: versions of numba-cuda and drivers differ in what they say."""
+    """Return a fact, or None: versions of numba-cuda and of drivers offer different facts."""
     try:
         return look()
     except Exception:
@@ -62,7 +62,7 @@ def _memory(cuda: Any) -> int:
 
 
 def _driver() -> str:
-    """Return the release of the driver, which only its own tool tells."""
+    """Return the release of the driver; only nvidia-smi has it."""
     query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     done = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True)
     return done.stdout.split()[0]

@@ -1,4 +1,4 @@
-"""The machine that the numbers come from, in words that name neither it nor its owner."""
+"""A description of the machine that the numbers come from, without its name or its owner's."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def available_cores() -> list[int]:
 
 def one_thread_a_core(cores: list[int], topology: Path = TOPOLOGY) -> list[int]:
     """
-    Return the same cores, those that share no arithmetic unit with an earlier one first.
+    Return the same cores in another order: first, one of each physical core.
 
-    Many processors show each of their cores twice; two threads on one core are not
-    two threads' worth.
+    Many processors show each physical core twice, but two threads on one physical core are
+    slower than on two.
     """
     seen: set[str] = set()
     first: list[int] = []
@@ -49,9 +49,9 @@ def one_thread_a_core(cores: list[int], topology: Path = TOPOLOGY) -> list[int]:
 
 def machine(backend: str, isa: str | None) -> dict[str, Any]:
     """
-    Return processor, GPU where the backend uses one, and versions.
+    Return the processor, the GPU if the backend uses one, and versions.
 
-    None stands for a package that is not installed.
+    The version of a package that is not installed is None.
     """
     facts: dict[str, Any] = {
         "cpu": _processor(),
@@ -72,7 +72,7 @@ def machine(backend: str, isa: str | None) -> dict[str, Any]:
 
 
 def describe(facts: Mapping[str, Any]) -> str:
-    """Return the same in two lines, with a GPU in three."""
+    """Return the same as text, in two lines, or in three with a GPU."""
     cores = f"{facts['cores']} core" + ("s" if facts["cores"] != 1 else "")
     isa = f", {facts['isa']}" if facts["isa"] else ""
     versions = [f"Python {facts['python']}"]
@@ -85,7 +85,7 @@ def describe(facts: Mapping[str, Any]) -> str:
 
 
 def _gpu_line(gpu: Mapping[str, Any]) -> str:
-    """Return what is known of a GPU; what is not is left out."""
+    """Return the known facts about a GPU, in one line."""
     parts = {
         "name": "{}",
         "compute_capability": "compute capability {}",

@@ -1,9 +1,9 @@
 """
 The kernels suite: every operation that is not a product, at the sizes of the mnist networks.
 
-Each line says the same thing three times: in our vocabulary, as one would write it
-in NumPy, and in PyTorch (for a backward pass, what its autograd would call). All
-make new arrays where ours do.
+Each operation is written three times: in our vocabulary, in NumPy as a user would write
+it, and in PyTorch (for a backward pass, with the function that its autograd calls). If
+ours makes a new array, all make one.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ SHAPE = (100, 1200)  # batch × hidden units; maxout makes 240 of them
 PARAMETERS = 2_384_401  # of D: 784-1200-1200-1
 DECAY = 0.999
 STREAM = Stream(seed=0)
-RNG = np.random.default_rng(0)  # what NumPy's users draw from
+RNG = np.random.default_rng(0)  # the generator that users of NumPy draw from
 
 
 @dataclass(frozen=True)
 class Operation:
     """
-    One operation and its equals.
+    One operation in our vocabulary, in NumPy and in PyTorch.
 
     Attributes
     ----------
     inputs : callable
-        ``inputs(rng)`` returns the NumPy arrays that the three are given.
+        ``inputs(rng)`` returns the NumPy arrays that all three get.
     ours : callable
         ``ours(ops, *arrays)``, with arrays of the backend.
     numpy : callable
         ``numpy(*arrays)``.
     torch : callable
-        ``torch(torch, *tensors)``: the module comes first, as it is loaded only if asked for.
-        In place of tensors that there are none of, it is given the device to draw on.
+        ``torch(torch, *tensors)``: the module comes first, because it is loaded only on demand.
+        If there are no tensors, it gets the device to draw on instead.
     """
 
     name: str
@@ -67,7 +67,7 @@ def _normal(*shapes: tuple[int, ...]) -> Callable[[np.random.Generator], tuple[N
 
 @cache
 def _of_torch(torch: Any, name: str) -> Any:
-    """PyTorch's function of a name, from its main module where it is there."""
+    """Return PyTorch's function with a name, from its main module if it is there."""
     return getattr(torch, name, None) or getattr(torch.nn.functional, name)
 
 
@@ -106,7 +106,7 @@ _BACKWARD: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {  # in Nu
         lambda torch, dy, y: torch.ops.aten.tanh_backward(dy, y),
     ),
 }
-"""Those that PyTorch, too, reads from y."""
+"""The φ whose derivative PyTorch, too, computes from y."""
 
 
 def _activation_grad_bias(name: str) -> Operation:
@@ -203,12 +203,12 @@ def _numpy_adam(
     m += (1 - BETA1) * grads
     v *= BETA2
     v += (1 - BETA2) * grads * grads
-    correction = math.sqrt(1 - BETA2**T)  # a NumPy scalar would make float32 float64
+    correction = math.sqrt(1 - BETA2**T)  # a NumPy scalar would turn float32 into float64
     params -= (RATE * correction / (1 - BETA1**T)) * m / (np.sqrt(v) + EPS * correction)
 
 
 def _torch_adam(torch: Any, params: Any, grads: Any, m: Any, v: Any) -> None:
-    t = params.new_full((), T - 1.0)  # where params are, by no copy from the host; it counts on
+    t = params.new_full((), T - 1.0)  # on the device, without a copy; it counts on
     importlib.import_module("torch.optim.adam").adam(
         [params], [grads], [m], [v], [], [t],
         amsgrad=False, beta1=BETA1, beta2=BETA2, lr=RATE, weight_decay=0.0, eps=EPS,
@@ -328,4 +328,4 @@ OPERATIONS = (
         lambda torch, average, params: average.lerp_(params, 1 - DECAY),
     ),
 )
-"""All of them, in the order of the table."""
+"""All operations, in the order of the table."""

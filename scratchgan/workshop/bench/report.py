@@ -1,4 +1,4 @@
-"""Records as tables: one for each suite and number of threads, at most 100 columns wide."""
+"""Tables of records: one for each suite and number of threads, at most 100 columns wide."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scratchgan.workshop.bench.peers import PEERS, Library
 __all__ = ["absence", "geometric_mean", "ratio_to", "table"]
 
 ON_CPU, ON_GPU = ("numpy",), ("torch-graphs", "torch-eager")
-"""Whom means compare us with: of these, the first that was measured in a case."""
+"""The peers that means compare us with: in each case, the first of these that was measured."""
 
 RATES = ("GFLOP/s",)  # units of which more is better
 GROUPS = {
@@ -20,24 +20,24 @@ GROUPS = {
     "kernels": ("",),
     "step": ("",),
 }
-"""The beginnings of the names of cases that are averaged together."""
+"""Prefixes of case names: cases with the same prefix are averaged together."""
 
 
 def ratio_to(record: Mapping[str, Any], peer: str) -> float:
-    """Return how many times as fast as a peer we are."""
+    """Return our speed divided by a peer's."""
     ours, theirs = record["value"], record["peers"][peer]
     ratio: float = ours / theirs if record["unit"] in RATES else theirs / ours
     return ratio
 
 
 def geometric_mean(ratios: Sequence[float]) -> float:
-    """Return the mean of ratios: twice as fast and half as fast give 1."""
+    """Return the geometric mean of ratios: that of 2 and ½ is 1."""
     return math.exp(sum(map(math.log, ratios)) / len(ratios))
 
 
 def table(report: Mapping[str, Any], suite: str, threads: int) -> str:
     """
-    Return the table of a suite at a number of threads, its means, and what failed.
+    Return the table of a suite for a number of threads, its means, and the failures.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def table(report: Mapping[str, Any], suite: str, threads: int) -> str:
 
 
 def absence(absent: Mapping[str, Library]) -> str:
-    """Return a line that names the libraries that are not installed, and how to have them."""
+    """Return a line with the libraries that are not installed, and how to install them."""
     libraries = dict.fromkeys(absent.values())
     named = [
         f"{library.title} ({', '.join(p for p in absent if absent[p] == library)})"
@@ -102,7 +102,7 @@ def _base(record: Mapping[str, Any], bases: Sequence[str]) -> str | None:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Names to the left, numbers to the right, and a rule beneath the first row."""
+    """Return lines: names aligned left, numbers aligned right, a rule below the first row."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []
     for row in rows:
@@ -113,7 +113,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _number(value: float | None) -> str:
-    """Three digits or more, and no more than a measurement has."""
+    """Return a number with three significant digits, or more if it is large."""
     if value is None:
         return "–"
     return f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f}"
@@ -122,7 +122,7 @@ def _number(value: float | None) -> str:
 def _means(
     records: Sequence[Mapping[str, Any]], groups: Sequence[str], bases: Sequence[str]
 ) -> list[str]:
-    """Return a line a group: the geometric mean against a base, in float32, and the worst case."""
+    """Return a line per group: its geometric mean over a base, in float32, and its worst case."""
     lines = []
     for group in groups:
         of_group = [
@@ -132,7 +132,7 @@ def _means(
         ]
         if len(of_group) < 2:
             continue
-        base = _base(of_group[0], bases)  # cases of a group have the same peers, unless one fails
+        base = _base(of_group[0], bases)  # all cases have the same peers unless one failed
         assert base is not None
         ratios = {r["case"]: ratio_to(r, base) for r in of_group if base in r["peers"]}
         worst = min(ratios, key=lambda name: ratios[name])

@@ -1,4 +1,4 @@
-"""Whether a product that is timed is right, and of the precision that it is said to have."""
+"""A check that a timed product is right and has the precision of its dtype."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from scratchgan.workshop.bench.cases import Fused, Product
 __all__ = ["LARGEST_ERROR", "require_right"]
 
 LARGEST_ERROR = {"float32": 1e-5, "float64": 1e-13}
-"""Of some rows of a product, relative to their norm. For sums of 4096 random float32, added one
-after the other, it is 1e-6; of TF32, which a GPU's library may take unasked, 3e-4."""
+"""The largest allowed error of some rows of a product, relative to their norm. For sequential sums
+of 4096 random float32 the error is 1e-6; with TF32, the default of some GPU libraries, 3e-4."""
 
-ROWS = 64  # of the result that are looked at
+ROWS = 64  # of the result that are checked
 
 
 def require_right(
     work: Product | Fused, inputs: Sequence[NDArray[Any]], found: NDArray[Any]
 ) -> None:
     """
-    Raise unless a result is that of some work.
+    Raise unless a result of some work is right.
 
     Parameters
     ----------
     work : Product or Fused
     inputs : sequence of array
-        What ``work.inputs`` gave.
+        The arrays that ``work.inputs`` returned.
     found : array
         The result, on the host.
 
     Raises
     ------
     ArithmeticError
-        If it has another shape, or ‖found − expected‖ / ‖expected‖ over some of its rows is
-        above ``LARGEST_ERROR``; NaN is.
+        If it has another shape, or if ‖found − expected‖ / ‖expected‖ over some of its rows is
+        above ``LARGEST_ERROR`` or NaN.
     """
     wide = [a.astype(np.float64) for a in inputs]
     if isinstance(work, Product):
@@ -55,6 +55,6 @@ def require_right(
     most = LARGEST_ERROR[str(inputs[0].dtype)]
     if not error <= most:
         raise ArithmeticError(
-            f"the result is off by {error:.1e} of its norm; expected at most {most:.0e} of"
+            f"the result has a relative error of {error:.1e}; expected at most {most:.0e} for"
             f" {inputs[0].dtype}"
         )

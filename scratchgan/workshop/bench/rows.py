@@ -1,10 +1,10 @@
 """
-Where the time of a recorded step goes: by its rows, timed where they stand.
+Where the time of a recorded step goes: each of its rows is timed inside the step.
 
     python -m scratchgan.workshop.bench.rows toy
 
-prints it by kind of operation for one of the games of ``games.py``, run one operation
-at a time and replayed, on one thread.
+prints the times by kind of operation, for one of the games of ``games.py``, on one thread:
+with one call per operation, and replayed.
 """
 
 from __future__ import annotations
@@ -39,26 +39,26 @@ AT_LEAST = 20e-3  # seconds of one measurement of steps
 
 def time_rows(program: Program, *, rounds: int = 9, at_least: float = 2e-3) -> NDArray[np.float64]:
     """
-    Time the rows of a program where they stand, on one thread.
+    Time the rows of a program inside the step, on one thread.
 
-    A clock is read between every two rows: that reading is a row of the table too, so
-    the step still runs in one compiled call, and each row finds in the caches what the
-    rows before it have left there. The same step is made again and again, with the
-    noise, minibatch and rates that it was recorded with.
+    The clock is read between every two rows. The reading is a row of the table too, so the
+    step still runs in one compiled call, and each row finds the caches as the rows before it
+    have left them. The same step is repeated, with the noise, minibatch and rates of the
+    recording.
 
     Parameters
     ----------
     program : Program
-        Recorded on the ``cpu`` backend. All its memory is put back as it was.
+        Recorded on the ``cpu`` backend. The contents of its memory are restored.
     rounds : int
-        Of the times that these give, the median is taken.
+        The result is the median over the rounds.
     at_least : float
-        Seconds that a round lasts, or one step where that takes longer.
+        The least seconds of a round; it has at least one step.
 
     Returns
     -------
     array (rows,) of float64
-        Seconds of each row, with those of one reading of the clock, some 20 ns.
+        Seconds of each row, including one reading of the clock, about 20 ns.
 
     Raises
     ------
@@ -69,18 +69,18 @@ def time_rows(program: Program, *, rounds: int = 9, at_least: float = 2e-3) -> N
     --------
     >>> from scratchgan.workshop.bench.peers.ours import BackendGame
     >>> trainer = BackendGame(GAMES["toy"], get_backend("cpu")).trainer
-    >>> trainer.step()  # the first one is recorded
+    >>> trainer.step()  # the first step is recorded
     >>> seconds = time_rows(trainer.recorder.program, rounds=1)
     >>> seconds.shape, list(by_kind(trainer.recorder.program, seconds))
     ((58,), ['products', 'normals', 'Adam', 'the rest'])
     """
     if rounds < 1 or not at_least > 0:
         raise ValueError(
-            f"time_rows: rounds is {rounds}, at_least {at_least} s; expected positive numbers"
+            f"time_rows: rounds is {rounds} and at_least is {at_least} s; expected positive numbers"
         )
     timed = _Timed(program)
     written = [_bytes(each) for _, writes in program.operands for each in writes if each]
-    before = [a.copy() for a in written]  # places are shared: all of them, before the first runs
+    before = [a.copy() for a in written]  # places are shared, so copy all before the first row runs
     try:
         start = perf_counter()
         timed.run(1)
@@ -100,12 +100,12 @@ def by_kind(program: Program, seconds: NDArray[np.float64]) -> dict[str, float]:
     ----------
     program : Program
     seconds : array (rows,)
-        As ``time_rows`` returns them.
+        The result of ``time_rows``.
 
     Returns
     -------
     dict of str to float
-        Seconds of each of ``KINDS``, and of ``"the rest"``.
+        The seconds of each of ``KINDS``, and of ``"the rest"``.
     """
     sums = dict.fromkeys([*KINDS, "the rest"], 0.0)
     for row, time in zip(program.rows, seconds.tolist(), strict=True):
@@ -121,13 +121,13 @@ def _kind(row: Row) -> str:
 
 
 class _Timed:
-    """A program's table, with a stamp before the first row and one after each."""
+    """A program's table, with a time stamp before the first row and one after each row."""
 
     def __init__(self, program: Program) -> None:
         self._runner = Runner()
         n = len(program.rows)
-        self._sums = np.zeros(n + 1, np.int64)  # of ticks, up to each stamp from the one before
-        self._now = np.zeros(3, np.int64)  # what the clock writes, and what it said last
+        self._sums = np.zeros(n + 1, np.int64)  # of ticks between each stamp and the previous one
+        self._now = np.zeros(3, np.int64)  # the clock's two numbers, and its last reading
         self._table = np.zeros((2 * n + 1, CELLS), np.int64)
         stamp, total = _stamp(), 0
         for i in range(n + 1):
@@ -142,16 +142,16 @@ class _Timed:
         self._total = total
 
     def run(self, steps: int) -> NDArray[np.float64]:
-        """Make some steps; return the mean seconds of each row."""
+        """Run some steps; return the mean seconds of each row."""
         self._sums[:] = 0
         table, rows = self._table.ctypes.data, len(self._table)
         self._runner.run(table, rows, self._total, steps, 1)
-        return self._sums[1:] / (1e9 * steps)  # what passed up to the first stamp is no row's
+        return self._sums[1:] / (1e9 * steps)  # the time before the first stamp belongs to no row
 
 
 @functools.cache
 def _stamp() -> int:
-    """Return the address of a stamp by C11's clock, which writes two integers, s and 1e-9 s."""
+    """Return the address of a stamp with C11's clock, which writes two integers, s and ns."""
     windows = sys.platform == "win32"
     clock = ctypes.CDLL("ucrtbase")._timespec64_get if windows else ctypes.CDLL(None).timespec_get
     clock.argtypes, clock.restype = (ctypes.c_int64, ctypes.c_int), ctypes.c_int
@@ -164,7 +164,7 @@ def _stamp_by(clock: Any) -> int:
 
     def stamp(args, chunk, scratch, real):  # type: ignore[no-untyped-def]
         now = vector(integer(args, HEAD), 3, np.int64)
-        clock(integer(args, HEAD), 1)  # 1: UTC, the one that there is everywhere
+        clock(integer(args, HEAD), 1)  # 1: UTC, which exists everywhere
         ticks = now[0] * 1_000_000_000 + now[1]
         vector(integer(args, HEAD + 1), 1, np.int64)[0] += ticks - now[2]
         now[2] = ticks
@@ -174,7 +174,7 @@ def _stamp_by(clock: Any) -> int:
     kernel.compile((types.intp, types.intp, types.intp, kind))
     (code,) = kernel.overloads.values()
     address: int = code.library.get_pointer_to_function(code.fndesc.llvm_func_name)
-    _KEPT.append(kernel)  # while its code may be called
+    _KEPT.append(kernel)  # as long as its code may be called
     return address
 
 
@@ -191,7 +191,7 @@ def _bytes(operand: Operand) -> NDArray[np.uint8]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print where the time of a game's step goes."""
+    """Print the times of a game's step by kind of operation."""
     import numba
 
     parser = argparse.ArgumentParser(
@@ -200,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("game", choices=list(GAMES))
-    parser.add_argument("--rounds", type=int, default=15, help="of which the medians are printed")
+    parser.add_argument("--rounds", type=int, default=15, help="rounds; medians are printed")
     options = parser.parse_args(arguments)
     if options.rounds < 1:
         parser.error(f"--rounds {options.rounds}: expected at least 1")
@@ -227,7 +227,7 @@ def _measured(game: str, rounds: int) -> str:
             trainer.step_d()
             trainer.step_g()
 
-    # By the processor's time, which stands still while another process has the core.
+    # Measured in processor time, which stops while another process has the core.
     found = measure(
         [
             Contender("one by one", lambda: one_by_one),

@@ -1,4 +1,4 @@
-"""A whole benchmark: checked options, a worker for each number of threads, tables, a file."""
+"""A whole benchmark: options, a worker for each number of threads, tables, a file of records."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ __all__ = ["BenchOptions", "measure", "require_writable", "run"]
 @dataclass(frozen=True)
 class BenchOptions:
     """
-    What is asked for.
+    The options of a benchmark, checked.
 
     Parameters
     ----------
     suite : str, optional
-        One of ``SUITES``; all of them without it.
+        One of ``SUITES``; the default is all of them.
     backend : str, optional
-        The default backend without it.
+        The default is the default backend.
     threads : tuple of int
-        Each is measured in its own process. 1 and 2 unless given, where there are 2 cores; on a
-        GPU, which they do not concern, there is one process, of which records say 1.
+        Each number is measured in its own process. The default is 1, and 2 if there are 2
+        cores. On a GPU threads do not matter: there is one process, and records have 1.
     peers : str
         One of ``PEER_CHOICES``.
     json : Path, optional
         Where the records are written.
     quick : bool
-        A few small cases, measured too briefly to mean much.
+        Measure a few small cases, too briefly for precise results.
     only : str
-        A part of the names of the cases.
+        Measure only the cases whose name contains this.
 
     Raises
     ------
     UnknownNameError, ValueError
-        For what there is not.
+        If a name or a number is not one of those above.
     """
 
     suite: str | None = None
@@ -69,14 +69,16 @@ class BenchOptions:
         gpu = uses_gpu(self.backend)
         if gpu and self.peers == "numpy":
             raise ValueError(
-                f"--peers numpy: NumPy does not compute on a GPU, as '{self.backend}' does;"
+                f"--peers numpy: '{self.backend}' computes on a GPU and NumPy does not;"
                 " expected none, installed or all"
             )
         asked = SUITES if self.suite is None else (self.suite,)
         suites = [suite for suite in asked if suite_cases(suite, self.quick, self.only, gpu)]
         if not suites:
             known = [c.name for suite in asked for c in suite_cases(suite, self.quick, gpu=gpu)]
-            raise ValueError(f"no case's name holds '{self.only}'; they are: {', '.join(known)}")
+            raise ValueError(
+                f"--only {self.only}: no case's name contains it; the cases are: {', '.join(known)}"
+            )
         threads = self._checked_threads(gpu)
         if self.json is not None:
             require_writable(self.json)
@@ -87,8 +89,8 @@ class BenchOptions:
         if gpu:
             if self.threads:
                 raise ValueError(
-                    f"--threads: '{self.backend}' computes on a GPU, which threads do not concern;"
-                    " leave it out"
+                    f"--threads: '{self.backend}' computes on a GPU, where threads do not matter;"
+                    " leave the option out"
                 )
             return (1,)
         cores = len(available_cores())
@@ -102,7 +104,7 @@ class BenchOptions:
 
 def run(options: BenchOptions, say: Callable[[str], object] = print) -> dict[str, Any]:
     """
-    Measure; say the tables as they come, and return what ``--json`` writes.
+    Measure; print each table when it is ready, and return the report that ``--json`` writes.
 
     Returns
     -------
@@ -137,12 +139,12 @@ def measure(
     limit: float | None = None,
 ) -> None:
     """
-    Let a worker measure all suites; add what it finds to the report, say each table as it ends.
+    Measure all suites in a worker; add its records to the report, and print each table.
 
     Raises
     ------
     RunError
-        If the worker dies or, after ``limit`` seconds, is ended; what it had measured is kept.
+        If the worker dies, or is killed after ``limit`` seconds. The report keeps its records.
     """
     gpu = uses_gpu(backend)
     names = peer_names(options.peers, gpu)
@@ -172,7 +174,7 @@ def measure(
 
 
 class _Progress:
-    """What is being measured, in one line that is written over; on a terminal only."""
+    """Shows the current case in one line that is overwritten; only on a terminal."""
 
     def __init__(self) -> None:
         self._on = sys.stderr.isatty()
@@ -188,11 +190,11 @@ class _Progress:
 
 
 def require_writable(path: Path) -> None:
-    """Refuse a place for the records now, rather than after minutes of measuring."""
+    """Raise RunError if records cannot be written to a path: before the measurement, not after."""
     folder = path.parent
     if path.is_dir():
-        raise RunError(f"--json {path}: that is a folder; expected the name of a file")
+        raise RunError(f"--json {path}: it is a folder; expected the name of a file")
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise RunError(
-            f"--json {path}: {folder} is no folder that can be written to; make it first"
+            f"--json {path}: the folder {folder} is missing or not writable; make it first"
         )

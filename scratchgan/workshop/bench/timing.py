@@ -1,11 +1,11 @@
 """
-How a time is taken: warmed up, in turns, as a median.
+How times are measured: after a warm-up, in turns, as a median.
 
-A machine is never quiet: its clock changes, and other processes come and go. So the
-contenders of a case take turns, a few milliseconds each, for as long as the case may
-last: what disturbs one disturbs the others too, and a median forgets the worst. Before each turn
-there is a pause, in which the threads of the one before go to sleep, and a call that is
-not counted, which wakes one's own and brings its arrays into the caches.
+A machine is never quiet: its clock frequency changes, and other processes run. So the
+contenders of a case take turns, a few milliseconds each, until the case's time is used up.
+A disturbance then affects all of them, and a median ignores the worst times. Before each
+turn there is a pause, in which the previous contender's threads go to sleep, and a call that
+is not counted, which wakes the contender's threads and brings its arrays into the caches.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from typing import TypeAlias
 __all__ = ["Contender", "Run", "Timings", "measure", "reason", "repeated"]
 
 Run: TypeAlias = Callable[[int], object]
-"""``run(n)`` does the work n times, and returns when it is done."""
+"""``run(n)`` does the work n times, and returns when all of it is done."""
 
-FEWEST_ROUNDS = 3  # of fewer, a median forgets nothing
+FEWEST_ROUNDS = 3  # with fewer, a median ignores nothing
 
 
 @dataclass(frozen=True)
 class Contender:
     """
-    One who does the work of a case.
+    A program that does the work of a case.
 
     Attributes
     ----------
     name : str
     make : callable
-        ``make()`` prepares everything and returns a ``Run``; it may raise, as may the run.
+        ``make()`` prepares everything and returns a ``Run``. Both may raise.
     chunk : int
         ``run`` takes multiples of this.
     remarks : list of str
-        What ``make`` adds here is told beside the time.
+        ``make`` may add remarks, which are reported beside the time.
     """
 
     name: str
@@ -51,21 +51,21 @@ class Contender:
 @dataclass
 class Timings:
     """
-    What came of a case.
+    The measured times of a case.
 
     Attributes
     ----------
     seconds : dict of str to float
-        For each contender the median time of one call.
+        The median time of one call, for each contender that did not fail.
     fastest : dict of str to float
-        The time of one call in its fastest round.
+        The time of one call in the fastest round.
     failed : dict of str to str
-        For each of the others the reason.
+        The reason, for each contender that failed.
     remarks : dict of str to list of str
-        Of those who made any.
+        For each contender with remarks.
     rounds : int
     used : float
-        Seconds that it took, without what the first calls compile.
+        The seconds that the case took, without compilation in the first calls.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Timings:
 
 @dataclass
 class _Runner:
-    """A contender that is warm: what to call, how often, and what a call took each time."""
+    """A contender after its warm-up: its run, the calls of a measurement, and its times."""
 
     name: str
     run: Run
@@ -87,18 +87,18 @@ class _Runner:
     times: list[float] = field(default_factory=list)
 
     def measure(self, at_least: float, clock: Callable[[], float]) -> None:
-        """Take one time, of more calls than before if those turn out to be too few."""
+        """Measure one time; if it is too short, measure again with more calls."""
         while True:
-            if self.calls > self.chunk:  # before a single long call, another costs too much
+            if self.calls > self.chunk:  # before a single call, one more would double the time
                 self.run(self.chunk)
             start = clock()
             self.run(self.calls)
             seconds = clock() - start
-            # Half is enough: the first time may have been disturbed, and any may be lucky.
+            # Half is enough: the first time may have been slowed, and any may be fast by luck.
             if seconds >= at_least / 2:
                 self.times.append(seconds / self.calls)
                 return
-            # And no great leap from a time too short to be trusted.
+            # A very short time is not reliable, so the factor is limited.
             factor = min(1.1 * at_least / seconds, 20.0) if seconds > 0 else 20.0
             self.calls = self.chunk * math.ceil(factor * self.calls / self.chunk)
 
@@ -120,21 +120,21 @@ def measure(
     ----------
     contenders : sequence of Contender
     budget : float
-        Seconds after which no further round is begun.
+        Seconds after which no further round begins.
     at_least : float
-        Seconds that one measurement should last: as many calls as that takes.
+        Seconds that one measurement should last; the number of calls follows from it.
     pause : float
         Seconds before each measurement.
     rounds : int
-        How many are made at least, whatever the budget.
+        The least number of rounds, whatever the budget.
     clock, wait : callable
-        The time in seconds, and how to let some of it pass.
+        ``clock()`` returns the time in seconds; ``wait(seconds)`` sleeps.
     """
     result = Timings()
     runners = _warmed_up(contenders, result.failed)
     start = clock()
     while runners and (result.rounds < rounds or clock() - start < budget):
-        # There and back again, so that nobody always follows the same other one.
+        # Every second round goes backwards, so that nobody always follows the same contender.
         runners = _round(runners[::-1], result.failed, at_least, pause, clock, wait)
         result.rounds += 1
     result.used = clock() - start
@@ -147,14 +147,14 @@ def measure(
 
 def repeated(call: Callable[[], object], wait: Callable[[], object] | None = None) -> Run:
     """
-    Return the run that makes a call n times.
+    Return a run that repeats a call n times.
 
     Parameters
     ----------
     call : callable
     wait : callable, optional
-        Called once, after the last call: where calls return before their work is done, as
-        launches on a GPU do, it returns when all of it is.
+        Called once, after the last call. It waits until all work is done, if calls return
+        earlier (launches on a GPU do).
     """
 
     def run(n: int) -> None:
@@ -167,7 +167,7 @@ def repeated(call: Callable[[], object], wait: Callable[[], object] | None = Non
 
 
 def reason(error: Exception) -> str:
-    """Return an error in one line, without the places where files lie on this machine."""
+    """Return an error in one line, without paths of this machine."""
     lines = str(error).strip().splitlines()
     text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     text = re.sub(r"(?<![\w.])(?:[A-Za-z]:\\|/)[^\s'\":,;)]+", "…", text)
@@ -175,13 +175,13 @@ def reason(error: Exception) -> str:
 
 
 def _warmed_up(contenders: Sequence[Contender], failed: dict[str, str]) -> list[_Runner]:
-    """Prepare each, and let its first call compile what there is to compile."""
+    """Prepare each contender and run its first call, which may compile."""
     runners = []
     for contender in contenders:
         try:
             run = contender.make()
             run(contender.chunk)
-        except Exception as error:  # whatever a library raises concerns that library alone
+        except Exception as error:  # one library's error must not stop the others
             failed[contender.name] = reason(error)
         else:
             runners.append(_Runner(contender.name, run, contender.chunk, contender.chunk))
@@ -196,7 +196,7 @@ def _round(
     clock: Callable[[], float],
     wait: Callable[[float], object],
 ) -> list[_Runner]:
-    """Measure each once; return those that did not fail."""
+    """Measure each contender once; return those that did not fail."""
     well = []
     for runner in runners:
         wait(pause)

@@ -1,10 +1,10 @@
 """
-The process that measures, for one number of threads.
+The process that measures for one number of threads.
 
 ``python -m scratchgan.workshop.bench.worker JOB``
 
-JOB is JSON (see ``Job``). Each line that it prints is a JSON object with one key, its kind:
-``failure`` (of a peer, in a case or altogether), ``begin`` (a case), ``record``, ``end`` (a suite).
+JOB is JSON (see ``Job``). Each printed line is a JSON object with one key, its kind: ``failure``
+(of a peer, in one case or in all), ``begin`` (of a case), ``record``, ``end`` (of a suite).
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
     from scratchgan.workshop.bench.peers import Peer
     from scratchgan.workshop.bench.timing import Timings
 
-# Here, only what does not load NumPy: libraries make their threads when they are loaded,
-# and threads keep the cores that the process had when they were made.
+# These imports must not load NumPy. Libraries start their threads when they are loaded, and a
+# thread keeps the cores that the process had at that time.
 from scratchgan.workshop.bench import uses_gpu
 from scratchgan.workshop.bench.machine import available_cores, one_thread_a_core
 
 __all__ = ["Job", "main", "record", "run_suite"]
 
-# Seconds of measuring, so that a suite at two numbers of threads, with starting and what
-# PyTorch and JAX compile, ends within 50 s on two cores.
+# Seconds of measurement. With these, a suite with two numbers of threads ends within 50 s on two
+# cores, including the start and the compilation by PyTorch and JAX.
 SUITE_SECONDS = {"gemm": 12.0, "kernels": 12.0, "step": 12.0}
 AT_LEAST = {"gemm": 2e-3, "kernels": 2e-3, "step": 20e-3}  # seconds of one measurement
-# On a GPU a measurement ends with waiting for it, which takes a while of its own.
+# On a GPU they are longer, because each measurement ends with a wait for the GPU.
 AT_LEAST_ON_GPU = {"gemm": 10e-3, "kernels": 10e-3, "step": 50e-3}
-QUICK = 0.01  # of both
-PAUSE = 2e-3  # seconds before each measurement, where there are threads to go to sleep
-OURS = ""  # the name of our contender, which no library has
+QUICK = 0.01  # ``--quick`` multiplies both by this
+PAUSE = 2e-3  # seconds before each measurement, if there are threads that must go to sleep
+OURS = ""  # the name of our contender; no library has it
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker is asked to measure; on a GPU, ``threads`` is 1 and limits nothing."""
+    """The options of a worker; on a GPU, ``threads`` is 1 and limits nothing."""
 
     suites: list[str]
     backend: str
@@ -53,11 +53,11 @@ class Job:
 
     @property
     def gpu(self) -> bool:
-        """Whether it is measured on a GPU."""
+        """Whether the job is measured on a GPU."""
         return uses_gpu(self.backend)
 
     def to_json(self) -> str:
-        """Return the argument of the worker."""
+        """Return the worker's command-line argument."""
         return json.dumps(asdict(self))
 
 
@@ -65,13 +65,13 @@ def main(arguments: Sequence[str]) -> int:
     """Run one job; return the exit status."""
     job = Job(**json.loads(arguments[0]))
     tell = _line_by_line()
-    # XLA makes as many threads as it sees cores. Where a GPU computes, all may compile for it.
+    # XLA starts a thread for each core. If a GPU computes, all cores may compile for it.
     if hasattr(os, "sched_setaffinity") and not job.gpu:
         os.sched_setaffinity(0, one_thread_a_core(available_cores())[: job.threads])
     logging.disable(logging.CRITICAL)
     try:
         _work(job, tell)
-    except (KeyboardInterrupt, BrokenPipeError):  # whoever asked is gone, or wants to be
+    except (KeyboardInterrupt, BrokenPipeError):  # the parent process is gone, or is ending
         return 130
     return 0
 
@@ -98,8 +98,8 @@ def run_suite(
     """
     Measure the cases of one suite.
 
-    What is left of the suite's time is divided among the cases that are left, by weight:
-    so one that took longer than its share shortens the others, and not the reader's patience.
+    The remaining time of the suite is divided among the remaining cases, by weight. So a case
+    that takes longer than its share shortens the others, and the suite does not take longer.
     """
     from scratchgan.workshop.bench.timing import measure
 
@@ -130,9 +130,9 @@ def run_suite(
 
 def record(case: BenchCase, threads: int, measured: Timings) -> dict[str, Any]:
     """
-    Return what is kept of a case.
+    Return the record of a case.
 
-    ``ratio`` compares us to the fastest peer: above 1, we are faster; None without a peer.
+    ``ratio`` compares us with the fastest peer: above 1, we are faster. It is None without peers.
     """
     ours = measured.seconds[OURS]
     others = {name: s for name, s in measured.seconds.items() if name != OURS}
@@ -149,12 +149,12 @@ def record(case: BenchCase, threads: int, measured: Timings) -> dict[str, Any]:
 
 
 def _rounded(number: float) -> float:
-    """Five digits: more than a measurement has."""
+    """Round to five digits, which is more than the precision of a measurement."""
     return float(f"{number:.5g}")
 
 
 def _line_by_line() -> Callable[[str, Any], None]:
-    """Keep standard output for our lines; what libraries print there goes to standard error."""
+    """Reserve standard output for our lines; send all that libraries print to standard error."""
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 

@@ -1,1 +1,1 @@
-"""What tests and measures a machine with a GPU: ``python -m scratchgan.workshop.gpu.on_gpu``."""
+"""Tests and measurements on a machine with a GPU: ``python -m scratchgan.workshop.gpu.on_gpu``."""

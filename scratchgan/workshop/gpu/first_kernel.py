@@ -1,7 +1,7 @@
 """
 A first kernel on the GPU: ``python -m scratchgan.workshop.gpu.first_kernel``.
 
-That prints one line of JSON; without a GPU it says why on standard error and exits with 2.
+It prints one line of JSON. Without a GPU it prints the reason on standard error and exits with 2.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ SIZE = 1_000_003  # elements: more than a grid has threads, and no multiple of a
 
 def first_kernel(ops: Backend, size: int = SIZE) -> float:
     """
-    Launch one kernel on fresh random numbers, and look at what it computed.
+    Launch one kernel on new random numbers, and check its results.
 
     Parameters
     ----------
     ops : Backend
     size : int
-        How many sums it computes.
+        The number of sums that it computes.
 
     Returns
     -------
     float
-        Seconds, of which most are for compiling it.
+        The seconds that it took, most of them to compile it.
 
     Raises
     ------
     RunError
-        If a sum is not that of NumPy, to the bit.
+        If a sum does not have the same bits as NumPy's.
     """
     rng = np.random.default_rng()
     a, b = (rng.standard_normal(size, np.float32) for _ in range(2))
@@ -48,12 +48,12 @@ def first_kernel(ops: Backend, size: int = SIZE) -> float:
     seconds = perf_counter() - start
     wrong = int((found.view(np.int32) != (a + b).view(np.int32)).sum())
     if wrong:
-        raise RunError(f"the first kernel: {wrong} of {size} sums are not those of NumPy")
+        raise RunError(f"the first kernel: {wrong} of {size} sums differ from NumPy's")
     return seconds
 
 
 def main() -> int:
-    """Print what the machine is, and how long the first kernel took; return the exit status."""
+    """Print facts about the machine and the time of the first kernel; return the exit status."""
     try:
         ops = get_backend("cuda")
         print(json.dumps({"machine": machine(ops.name, None), "first_kernel_s": first_kernel(ops)}))

@@ -3,11 +3,11 @@ Test and measure the cuda backend on a machine with a GPU.
 
 ``python -m scratchgan.workshop.gpu.on_gpu``
 
-It runs from a checkout (``PYTHONPATH=.``), without a network, in under eight minutes: a
-first kernel, the tests that need a GPU, the benchmark beside PyTorch and JAX on the same
-GPU, and the targets. The file, ``docs/benchmarks/cuda.json``, is written after each part, so
-that what comes to grief later takes nothing with it. The exit status is 0 if all was well, 1 if
-something failed or a target was missed, and 2 without a GPU.
+It runs from a checkout (``PYTHONPATH=.``), without a network, in under eight minutes. Its parts
+are a first kernel, the tests that need a GPU, the benchmark beside PyTorch and JAX on the same
+GPU, and the targets. The file, ``docs/benchmarks/cuda.json``, is written after each part, so a
+later failure loses no results. The exit status is 0 if all was well, 1 if something failed or a
+target was missed, and 2 without a GPU.
 """
 
 from __future__ import annotations
@@ -39,25 +39,25 @@ Report: TypeAlias = dict[str, Any]
 
 ROOT = Path(__file__).parents[3]  # of the checkout
 BACKEND = "cuda"
-TOTAL = 450.0  # seconds for all; what remains of the eight minutes is for starting and ending
-FIRST = 90.0  # seconds within which the first kernel has to come
-# What each part is sure of, in their order. Each may also use what those before it left over.
+TOTAL = 450.0  # seconds for all; the rest of the eight minutes is for the start and the end
+FIRST = 90.0  # seconds for the first kernel
+# The seconds of each part, in their order. A part may also use what earlier parts left over.
 SHARES = {"tests": 160.0, "gemm": 110.0, "step": 100.0, "kernels": 45.0}
-SHOWN = 60  # of pytest's last lines that tell of what failed
+SHOWN = 60  # the most lines of pytest's report on failures
 
 
 class Clock:
     """
-    Share out a time among parts.
+    Divides a time among parts.
 
     Parameters
     ----------
     total : float
         Seconds for all.
     shares : mapping of str to float
-        Seconds that each part is sure of, in their order.
+        The guaranteed seconds of each part, in their order.
     now : callable
-        The time in seconds.
+        Returns the time in seconds.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Clock:
         self._now, self._end, self._shares = now, now() + total, shares
 
     def limit(self, part: str) -> float:
-        """Return the seconds of a part that begins now: what is left, without later parts'."""
+        """Return the seconds for a part that begins now: all that later parts do not need."""
         parts = list(self._shares)
         later = sum(self._shares[name] for name in parts[parts.index(part) + 1 :])
         return max(1.0, self._end - self._now() - later)
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (_NoGPUError, RunError) as error:
         print(error, file=sys.stderr)
         return 2 if isinstance(error, _NoGPUError) else 1
-    _say(f"{describe(facts)}\nthe first kernel: right, {seconds:.1f} s with compiling it")
+    _say(f"{describe(facts)}\nthe first kernel: right, {seconds:.1f} s including its compilation")
 
     report: Report = {
         "machine": facts, "tests": None, "records": [], "failures": [], "targets": [],
@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 _measure(report, part, limit, options.quick)
             else:
                 _test(report, limit, options.log)
-        except Exception as error:  # whatever it is, the other parts are to be had
+        except Exception as error:  # whatever it is, the other parts still run
             failure = {"suite": part, "threads": 1, "peer": BACKEND, "reason": reason(error)}
             report["failures"].append(failure)
             _say(f"{part} failed: {failure['reason']}")
@@ -123,22 +123,22 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=Path,
         metavar="FILE",
         default=ROOT / "docs" / "benchmarks" / "cuda.json",
-        help="where the results are written (docs/benchmarks/cuda.json)",
+        help="write the results to this file (default: docs/benchmarks/cuda.json)",
     )
     parser.add_argument(
-        "--log", type=Path, metavar="FILE", help="where all that pytest says is kept"
+        "--log", type=Path, metavar="FILE", help="keep pytest's output in this file"
     )
-    parser.add_argument("--quick", action="store_true", help="a few cases, briefly: does it work?")
+    parser.add_argument("--quick", action="store_true", help="run a few cases briefly")
     return parser.parse_args(arguments)
 
 
 def _first_kernel() -> tuple[dict[str, Any], float]:
-    """Return what the machine is, and the seconds of a first kernel, from a process of its own."""
+    """Run the first kernel in its own process; return facts about the machine, and its seconds."""
     command = [sys.executable, "-m", "scratchgan.workshop.gpu.first_kernel"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=FIRST, check=False)
     except subprocess.TimeoutExpired:
-        raise RunError(f"the first kernel did not come within {FIRST:.0f} s") from None
+        raise RunError(f"the first kernel did not end within {FIRST:.0f} s") from None
     said = done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"]
     if done.returncode == 2:
         raise _NoGPUError(said[-1])
@@ -151,19 +151,19 @@ def _first_kernel() -> tuple[dict[str, Any], float]:
 def _test(report: Report, limit: float, log: Path | None) -> None:
     if log is None:
         log = Path(tempfile.mkdtemp(prefix="scratchgan-")) / "gpu-tests.log"
-    _say(f"\ntests that need a GPU, at most {limit:.0f} s; all that pytest says: {log}")
+    _say(f"\ntests that need a GPU, at most {limit:.0f} s; pytest's output: {log}")
     tests = run_tests(files_with_gpu_tests(ROOT / "tests"), ROOT, limit, log)
     report["tests"] = tests
     if not tests["well"]:
         _say(remarkable(log.read_text(encoding="utf-8", errors="replace"), SHOWN))
     if not tests["finished"]:
-        _say(f"the tests were ended after {limit:.0f} s, their limit")
+        _say(f"the tests were stopped after {limit:.0f} s, their limit")
     counts = [f"{tests[kind]} {kind}" for kind in ("passed", "failed", "errors", "skipped")]
     _say(f"tests: {', '.join(counts)} in {tests['seconds']} s")
 
 
 def _measure(report: Report, suite: str, limit: float, quick: bool) -> None:
-    """Measure one suite; of a worker that dies or takes too long, what it had is printed."""
+    """Measure one suite; if a worker dies or takes too long, its records are still printed."""
     options = BenchOptions(suite=suite, backend=BACKEND, quick=quick)
     try:
         measure(options, BACKEND, 1, report, _say, limit)
@@ -173,7 +173,7 @@ def _measure(report: Report, suite: str, limit: float, quick: bool) -> None:
 
 
 def _all_well(report: Report) -> bool:
-    """Whether the tests passed, nothing of ours failed, and every target was met."""
+    """Whether the tests passed, no contender of ours failed, and every target was met."""
     ours = [failure for failure in report["failures"] if failure["peer"] == BACKEND]
     met = [target["met"] for target in report["targets"]]
     return bool(report["tests"] and report["tests"]["well"] and all(met) and not ours)

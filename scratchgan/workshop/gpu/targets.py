@@ -1,4 +1,4 @@
-"""What the cuda backend is meant to reach, held against what was measured."""
+"""The target speeds of the cuda backend, compared with measurements."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["TARGETS", "Target", "judged", "sentence"]
 
 class Target(NamedTuple):
     """
-    How many times as fast as a peer we should be, over the cases whose names begin alike.
+    The least ratio of our speed to a peer's, over the cases whose names have a common prefix.
 
-    Of several cases the geometric mean counts, and only if all of them were measured.
+    With several cases, their geometric mean counts, and only if all of them were measured.
     """
 
     what: str
@@ -35,19 +35,19 @@ TARGETS = (
 
 def judged(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """
-    Hold all targets against records.
+    Compare all targets with records.
 
     Returns
     -------
     list of dict
-        For each of ``TARGETS``: ``what``, ``peer``, ``at_least``; ``measured``, the ratio, or
-        None where a case or the peer is missing; ``met``, which then is False.
+        For each of ``TARGETS``: ``what``, ``peer`` and ``at_least``; ``measured``, the ratio, or
+        None if a case or the peer is missing; ``met``, which is False in that case.
     """
     return [_judge(target, records) for target in TARGETS]
 
 
 def sentence(judgement: Mapping[str, Any]) -> str:
-    """Return a judgement in a line."""
+    """Return a judgement as a line of text."""
     asked = f"{judgement['what']}: {judgement['at_least']:.2f} × {judgement['peer']} asked"
     if judgement["measured"] is None:
         return f"{asked}, NOT MEASURED"

@@ -1,1 +1,1 @@
-"""Matrix products, rung by rung, with what counts and compiles them."""
+"""Matrix products, rung by rung, and the tools that count and compile them."""

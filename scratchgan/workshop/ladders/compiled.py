@@ -1,12 +1,12 @@
 """
-Kernels compiled to PTX and machine code for a compute capability, on a machine without a GPU.
+Compile kernels to PTX and machine code for a compute capability, on a machine without a GPU.
 
     python -m scratchgan.workshop.ladders.compiled                show the rungs of notebook 11
     python -m scratchgan.workshop.ladders.compiled --json FILE    write what was counted
 
-It needs numba-cuda (``pip install 'scratchgan[cuda]'``) when something is compiled, not when it
-is imported. One process compiles for one compute capability, since Numba remembers what functions
-were compiled for; ``counts`` starts a process of its own.
+numba-cuda (``pip install 'scratchgan[cuda]'``) is needed to compile, not to import this. A process
+can compile for only one compute capability, because Numba remembers it with each function. So
+``counts`` starts a new process.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ COMMAND = "python -m scratchgan.workshop.ladders.compiled --capability {} --json
 
 
 class MachineCode(NamedTuple):
-    """A kernel as it is launched."""
+    """A compiled kernel."""
 
     ptx: str
-    log: str  # what the assembler says of registers, stack and spills
+    log: str  # the assembler's report on registers, stack and spills
     cubin: bytes
 
 
@@ -60,18 +60,18 @@ def require() -> None:
         found = None
     if found is None:
         raise ModuleNotFoundError(
-            "kernels for a GPU cannot be compiled here, since numba-cuda with its CUDA packages is"
-            " not installed: pip install 'scratchgan[cuda]' (no GPU is needed for that)"
+            "kernels for a GPU cannot be compiled here: numba-cuda with its CUDA packages is not"
+            " installed; pip install 'scratchgan[cuda]' (this does not need a GPU)"
         )
 
 
 def choose(capability: tuple[int, int]) -> None:
-    """Let functions that kernels call ask this, instead of a driver, what they compile for."""
+    """Set the compute capability that kernels are compiled for, in place of the driver's answer."""
     require()
     if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
         raise RuntimeError(
-            "NUMBA_ENABLE_CUDASIM=1 is set: kernels run in Numba's simulator, which compiles"
-            " nothing; unset it"
+            "NUMBA_ENABLE_CUDASIM=1 is set: Numba's simulator runs kernels without compiling them;"
+            " unset it"
         )
     dispatcher: Any = importlib.import_module("numba.cuda.dispatcher")
 
@@ -83,15 +83,15 @@ def choose(capability: tuple[int, int]) -> None:
 
 def signature(letters: str, dtype: str) -> Any:
     """
-    Return Numba's signature of a kernel, a letter an argument.
+    Return Numba's signature of a kernel, from one letter for each argument.
 
     Parameters
     ----------
     letters : str
-        a: an array of floats; i, w: of int32, of uint32. r: a float; n: a uint32; c: an int32.
-        Spaces do not count.
+        a: an array of floats; i: an array of int32; w: an array of uint32. r: a float; n: a
+        uint32; c: an int32. Spaces are ignored.
     dtype : str
-        float32 or float64, of a and r.
+        The dtype of a and r, float32 or float64.
     """
     from numba import types
 
@@ -105,14 +105,14 @@ def signature(letters: str, dtype: str) -> Any:
 
 def compile_kernel(kernel: Any, kind: Any, capability: tuple[int, int]) -> MachineCode:
     """
-    Return PTX, what the assembler says, and the machine code that a launch would run.
+    Return the PTX, the assembler's report, and the machine code that a launch would run.
 
     Parameters
     ----------
     kernel : kernel
-        As ``cuda.jit`` makes it; with its options.
+        Made by ``cuda.jit``; its options are used.
     kind : signature
-        From ``signature``.
+        The result of ``signature``.
     capability : (int, int)
         The one that ``choose`` was called with.
     """
@@ -130,9 +130,9 @@ def compile_kernel(kernel: Any, kind: Any, capability: tuple[int, int]) -> Machi
 
 def _link(code: bytes, capability: tuple[int, int], to: str = "cubin") -> tuple[str, bytes]:
     """
-    Make PTX of what is left to optimise, or machine code of PTX; return the log, too.
+    Turn LTO-IR into PTX, or PTX into machine code; return the log and the code.
 
-    nvJitLink is as new as what has written the code; an assembler found elsewhere may be older.
+    nvJitLink has the same version as the compiler; another assembler may be older.
     """
     nvjitlink = importlib.import_module("cuda.bindings.nvjitlink")
 
@@ -155,13 +155,13 @@ def _link(code: bytes, capability: tuple[int, int], to: str = "cubin") -> tuple[
 
 def report(name: str, dtype: str, threads: int, code: MachineCode) -> dict[str, Any]:
     """
-    Gather what the assembler says of a kernel.
+    Return the numbers in the assembler's report on a kernel.
 
     Returns
     -------
     dict
-        name, dtype, threads (of a block); registers (of a thread), stack, spills, shared (bytes,
-        with what the system keeps for itself: 1,024 from compute capability 8.0 on); float64
+        name, dtype, threads (per block); registers (per thread); stack, spills and shared, in
+        bytes (shared includes the system's part, 1,024 from compute capability 8.0 on); float64
         (lines of PTX).
     """
 
@@ -185,7 +185,7 @@ def report(name: str, dtype: str, threads: int, code: MachineCode) -> dict[str, 
 
 
 def _rungs(capability: tuple[int, int]) -> dict[str, Any]:
-    """Compile the rungs, in float32 and for rows of whole 16 bytes, and count."""
+    """Compile the rungs, in float32 and for rows of a multiple of 16 bytes, and count."""
     from scratchgan.workshop.ladders.cuda import ARGUMENTS, LADDER
 
     choose(capability)
@@ -214,26 +214,26 @@ def _rungs(capability: tuple[int, int]) -> dict[str, Any]:
 
 def counts(capability: tuple[int, int] = (9, 0)) -> dict[str, Any]:
     """
-    Compile the rungs of the ladder in a process of its own, and count.
+    Compile the rungs of the ladder in a new process, and count.
 
     Parameters
     ----------
     capability : (int, int)
-        Such as (9, 0) for an H100 or H200, (8, 0) for an A100.
+        For example (9, 0) for an H100 or H200, (8, 0) for an A100.
 
     Returns
     -------
     dict
         capability; the versions of numba, numba-cuda and nvJitLink; "counted in" (machine code,
-        or PTX where nvdisasm, of the package nvidia-cuda-nvdisasm, is missing); "rungs": by name,
-        what ``report`` gives and the instructions of the main loop for each multiply-add.
+        or PTX if nvdisasm, of the package nvidia-cuda-nvdisasm, is missing); "rungs": for each
+        name, the result of ``report`` and the main loop's instructions for each multiply-add.
 
     Raises
     ------
     ModuleNotFoundError
         If numba-cuda is not installed, with the remedy.
     RuntimeError
-        If a rung does not compile, with what the compiler said.
+        If a rung does not compile, with the compiler's message.
     """
     require()
     environment = {k: v for k, v in os.environ.items() if k != "NUMBA_ENABLE_CUDASIM"}
@@ -247,28 +247,30 @@ def counts(capability: tuple[int, int] = (9, 0)) -> dict[str, Any]:
 
 def recorded() -> dict[str, Any]:
     """
-    Return what ``counts`` gave where the project was built, from docs/benchmarks/cuda_ladder.json.
+    Return the recorded result of ``counts``, from docs/benchmarks/cuda_ladder.json.
 
     Raises
     ------
     FileNotFoundError
-        If this is not a clone of the repository, which alone has the file.
+        If the file is missing: only a clone of the repository has it.
     """
     if not RECORD.is_file():
         raise FileNotFoundError(
-            "docs/benchmarks/cuda_ladder.json is not here: it comes with a clone of the repository,"
-            " installed from there with pip install -e ."
+            "docs/benchmarks/cuda_ladder.json is not here: only a clone of the repository has it;"
+            " clone it and install it with pip install -e ."
         )
     return dict(json.loads(RECORD.read_text(encoding="utf-8")))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Show or write what the rungs are compiled to."""
+    """Print or write the counts of the compiled rungs."""
     parser = argparse.ArgumentParser(
         description="Compile the rungs of notebook 11, and count.", allow_abbrev=False
     )
-    parser.add_argument("--capability", default="9.0", help="compute capability; 9.0 unless given")
-    parser.add_argument("--json", metavar="FILE", help="write the counts; - for the screen")
+    parser.add_argument("--capability", default="9.0", help="compute capability (default: 9.0)")
+    parser.add_argument(
+        "--json", metavar="FILE", help="write the counts to this file; - for stdout"
+    )
     options = parser.parse_args(arguments)
     if not re.fullmatch(r"\d+\.\d", options.capability):
         parser.error(f"--capability {options.capability}: expected a number like 9.0")

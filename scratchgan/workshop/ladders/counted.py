@@ -1,13 +1,13 @@
 """
-What the rungs of notebook 11 really read, counted while they run in Numba's simulator.
+Count the memory accesses of the rungs of notebook 11 while they run in Numba's simulator.
 
-The arrays that a kernel is given here take notes. A read of global memory is noted with its
-thread and its place in the program: what the 32 threads of a warp read at one place, each of them
-for the same time, is one request, and costs as many sectors as it touches. Of shared memory it is
-noted how many numbers are read and written.
+The kernels get arrays that note their accesses. A read of global memory is noted with its thread
+and its line in the program. The reads of the 32 threads of a warp at the same line, in the same
+round, are one request; its cost is the number of sectors that it touches. For shared memory, only
+the numbers of reads and writes are counted.
 
-The simulator is Python threads, which need not run in step as a warp does; so this counts what is
-asked of memory, and says nothing of time.
+The simulator's threads are Python threads, which do not run in step as a warp does. So this counts
+requests to memory, not time.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ WARP = 32
 
 class Counted:
     """
-    A flat array in global memory that notes who reads what, where in the program.
+    A flat array in global memory that notes each read: thread, line of the program, index.
 
     Parameters
     ----------
     numbers : array (size,)
-        It begins with a sector.
+        The array; it begins at the start of a sector.
     """
 
     def __init__(self, numbers: NDArray[Any]) -> None:
@@ -56,12 +56,12 @@ class Counted:
         return self.numbers[index]
 
     def note(self, index: Any, line: int) -> None:
-        """Note a read, of one number or of a vector that begins with it."""
+        """Note a read of one number, or of a vector that begins with it."""
         thread: Any = threading.current_thread()
         self.notes.append((tuple(thread.blockIdx), thread.thread_id, line, int(index)))
 
     def sectors(self, of: int = 32) -> int:
-        """Return how many pieces of ``of`` bytes the requests touch, together."""
+        """Return the number of sectors of ``of`` bytes that all requests touch."""
         rounds: Counter[Any] = Counter()
         touched = set()
         for block, thread, line, index in self.notes:
@@ -80,7 +80,7 @@ class _Shared:
         self.itemsize = numbers.itemsize
 
     def __getitem__(self, index: Any) -> Any:
-        next(self.accesses)  # one step that no other thread comes between
+        next(self.accesses)  # atomic among threads
         return self.numbers[index]
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -89,7 +89,7 @@ class _Shared:
 
 
 def _copy_vector(target: Any, t: Any, source: Any, s: Any) -> None:
-    """Take the place of the simulator's ``read_vector``: 16 bytes are one read."""
+    """Replace the simulator's ``read_vector``: 16 bytes are one read."""
     width = 16 // target.itemsize
     assert t % width == 0
     assert s % width == 0
@@ -102,12 +102,12 @@ def _copy_vector(target: Any, t: Any, source: Any, s: Any) -> None:
 
 def measure(rung: Any, m: int, n: int, k: int, dtype: str = "float32") -> dict[str, float]:
     """
-    Compute a product in the simulator, and count; this process must be in it.
+    Compute a product in the simulator, and count. This process must run in the simulator.
 
     Parameters
     ----------
     rung : Rung
-        Of the ladder, with a tile that is small enough to wait for.
+        A rung of the ladder, with a small tile: the simulator is slow.
     m, n, k : int
         The sizes.
     dtype : str
@@ -115,7 +115,7 @@ def measure(rung: Any, m: int, n: int, k: int, dtype: str = "float32") -> dict[s
     Returns
     -------
     dict
-        sectors (of A and B, read), shared_bytes (read and written), error: the largest
+        sectors (read, of A and B), shared_bytes (read and written), and error, the largest
         difference from NumPy's product in float64, relative to Σ |a| |b|.
     """
     from scratchgan.backends.cuda import tiles
@@ -131,11 +131,11 @@ def measure(rung: Any, m: int, n: int, k: int, dtype: str = "float32") -> dict[s
         frame = sys._getframe(1)
         made = _Shared(np.empty(shape, dtype), accesses)
         place = frame.f_code.co_filename, frame.f_lineno
-        return self._allocations.setdefault(place, made)  # the same for all threads of a block
+        return self._allocations.setdefault(place, made)  # all threads of a block get the same
 
     rng = np.random.default_rng(0)
     a, b = (_aligned(rng.uniform(-1, 1, size).astype(dtype)) for size in (m * k, k * n))
-    c = cuda.to_device(np.full(m * n, np.nan, dtype))  # an array of the host would be copied back
+    c = cuda.to_device(np.full(m * n, np.nan, dtype))  # a host array would be copied back
     counted = Counted(a), Counted(b)
     before = kernelapi.FakeCUDAShared.array, tiles.read_vector
     try:
@@ -157,7 +157,7 @@ def measure(rung: Any, m: int, n: int, k: int, dtype: str = "float32") -> dict[s
 
 
 def _aligned(numbers: NDArray[Any]) -> NDArray[Any]:
-    """Copy an array to a place that a sector begins at, as all of the device's arrays are."""
+    """Copy an array to the start of a sector, where all device arrays begin."""
     room = np.empty(numbers.nbytes + 32, np.uint8)
     start = -room.ctypes.data % 32
     made = room[start : start + numbers.nbytes].view(numbers.dtype)
@@ -167,23 +167,22 @@ def _aligned(numbers: NDArray[Any]) -> NDArray[Any]:
 
 def in_simulator(cases: Iterable[tuple[str, Tile, int, int, int]]) -> list[dict[str, float]]:
     """
-    Compute products in Numba's simulator, in a process of its own, and count.
+    Compute products in Numba's simulator, in a new process, and count.
 
     Parameters
     ----------
     cases : iterable of (name, tile, m, n, k)
-        The name of a rung, the tile that it shall have, and the sizes: a few thousand
-        multiply-adds take a second.
+        The name of a rung, its tile, and the sizes. A few thousand multiply-adds take a second.
 
     Returns
     -------
     list of dict
-        For each case, what ``measure`` returns.
+        The result of ``measure`` for each case.
 
     Raises
     ------
     RuntimeError
-        If a kernel failed, with what it said.
+        If a kernel failed, with its message.
     """
     command = [sys.executable, "-m", __spec__.name, json.dumps(list(cases))]
     environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1"}
@@ -194,10 +193,10 @@ def in_simulator(cases: Iterable[tuple[str, Tile, int, int, int]]) -> list[dict[
 
 
 def _main(text: str) -> None:
-    """Print the measurements of ``in_simulator``'s cases, which come as JSON."""
+    """Measure the cases of ``in_simulator``, given as JSON, and print the results."""
     from scratchgan.workshop.ladders.cuda import LADDER
 
-    # The simulator's threads wait for each other in a loop; they should not wait 5 ms each time.
+    # The simulator's threads wait for each other in a loop; shorten the 5 ms of each wait.
     sys.setswitchinterval(1e-4)
     found = []
     for name, tile, *sizes in json.loads(text):

@@ -1,13 +1,13 @@
 """
-Ten ways to compute C = A · B, each faster than the one before: the rungs of notebook 10.
+The rungs of notebook 10: ways to compute C = A · B, each faster than the one before.
 
 Every rung is a function ``rung(a, b, c)`` of C-contiguous arrays of one dtype,
-float32 or float64: A (m, k), B (k, n) and C (m, n), which it overwrites. They are
-here to be read and timed; the library itself computes with ``gemm``, which is
-the last rung grown up (all transposes, all sizes, no Python between the tiles).
+float32 or float64: A (m, k), B (k, n) and C (m, n), which it overwrites. The rungs
+are here to be read and timed. The library computes with ``gemm``, which extends the
+last rung to all transposes and sizes, without Python between the tiles.
 
-What the notebook measures with stands at the end: a loop of nothing but
-multiply-adds, a walk through memory, and a cache that can be asked what it missed.
+The notebook's tools for measurements are at the end: a loop of only multiply-adds, a
+walk through memory, and a model of a cache that counts misses.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ Matrix = NDArray[Any]
 
 WIDEST = ISA.widest  # vectors of columns in a tile
 HEIGHTS = tuple(ISA.tiles.get(v, 0) for v in range(WIDEST + 1))  # rows of a tile, by its vectors
-K_BLOCK = 256  # rows of B that a panel reads before it goes on: they fit the cache next to the core
+K_BLOCK = 256  # a panel reads B in blocks of this many rows: they fit the cache next to the core
 
 
 _SOURCES = hashlib.sha256(SOURCES.encode() + Path(__file__).read_bytes()).hexdigest()
 
 
 def kept(function: Any) -> Any:
-    """Keep what a function is compiled to on the disk, until this file or a kernel's changes."""
+    """Keep a function's compiled code on disk, until this file or a file of kernels changes."""
     return keep(function, _SOURCES)
 
 
@@ -57,7 +57,7 @@ def kept(function: Any) -> Any:
 @kept
 @njit(nogil=True)
 def triple_loop(a, b, c):
-    """Compute C = A · B as the formula has it: each element of C is a sum over k."""
+    """Compute C = A · B by the formula: each element of C is a sum over k."""
     m, k = a.shape
     n = b.shape[1]
     for i in range(m):
@@ -71,14 +71,14 @@ def triple_loop(a, b, c):
 @kept
 @njit(nogil=True)
 def row_by_row(a, b, c):
-    """Compute C = A · B with the loops exchanged: along the rows of B and of C."""
+    """Compute C = A · B with two loops exchanged: now the inner one runs along rows of B and C."""
     m, k = a.shape
     n = b.shape[1]
     c[:] = 0
     for i in range(m):
         c_row = c[i]
         for p in range(k):
-            x, b_row = a[i, p], b[p]  # rows as arrays: then LLVM sees that j runs through memory
+            x, b_row = a[i, p], b[p]  # rows as arrays, so that LLVM sees contiguous memory
             for j in range(n):
                 c_row[j] += x * b_row[j]
 
@@ -86,7 +86,7 @@ def row_by_row(a, b, c):
 @kept
 @njit(nogil=True, fastmath={"contract"})
 def contracted(a, b, c):
-    """Compute C = A · B by the same loops, where x · y + z may become one instruction."""
+    """Compute C = A · B by the same loops; now x · y + z may become one instruction."""
     m, k = a.shape
     n = b.shape[1]
     c[:] = 0
@@ -101,7 +101,7 @@ def contracted(a, b, c):
 @kept
 @njit(nogil=True, fastmath={"contract"})
 def blocked(a, b, c, k_block=32, n_block=1024):
-    """Compute C = A · B by blocks of B that stay in the cache while all rows of A pass by."""
+    """Compute C = A · B by blocks of B: a block stays in the cache while all rows of A use it."""
     m, k = a.shape
     n = b.shape[1]
     c[:] = 0
@@ -122,8 +122,8 @@ def registers(a, b, c, k_block=32, n_block=1024):
     """
     Compute C = A · B with two rows of C and four steps of k at a time.
 
-    Six vectors loaded and two stored now serve eight multiply-adds, where the rungs
-    before load two and store one for each.
+    Eight multiply-adds now take six vector loads and two stores. In the rungs before, each
+    multiply-add takes two loads and one store.
     """
     m, k = a.shape
     n = b.shape[1]
@@ -149,7 +149,7 @@ def registers(a, b, c, k_block=32, n_block=1024):
                         for j in range(j1 - j0):
                             y0, y1, y2, y3 = b0[j], b1[j], b2[j], b3[j]
                             c_r[j] = c_r[j] + r0 * y0 + r1 * y1 + r2 * y2 + r3 * y3
-                for p in range(p1 - (p1 - p0) % 4, p1):  # steps that are left
+                for p in range(p1 - (p1 - p0) % 4, p1):  # the remaining steps
                     b0 = b[p, j0:j1]
                     for j in range(j1 - j0):
                         c_r[j] += a[r, p] * b0[j]
@@ -162,11 +162,11 @@ def registers(a, b, c, k_block=32, n_block=1024):
 @njit(nogil=True, fastmath={"contract"})
 def in_an_array(a, b, c):
     """
-    Compute C = A · B with a block of C in a small array: what one would like to write.
+    Compute C = A · B with a block of C in a small array: the natural way to write it.
 
-    Not a rung. An array is memory, also a small one: each multiply-add loads its
-    accumulator and stores it again, where the rungs that follow hold it in a register
-    through the whole sum.
+    This is not a rung. Even a small array is memory: each multiply-add loads its
+    accumulator and stores it again. The rungs that follow keep it in a register during
+    the whole sum.
     """
     m, k = a.shape
     n = b.shape[1]
@@ -194,7 +194,7 @@ def in_an_array(a, b, c):
 
 
 def rung(function: Callable[..., Any]) -> Any:
-    """Return the function compiled as the library's kernels are, and kept on the disk."""
+    """Compile a function with the options of the library's kernels, and keep it on disk."""
     return kept(njit(**OPTIONS)(function))
 
 
@@ -205,32 +205,32 @@ def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         x, y, z = arguments
-        return builder.fma(x, y, z)  # what LLVM calls it; the processor's name is its business
+        return builder.fma(x, y, z)  # LLVM translates it to the processor's instruction
 
     return signature, codegen
 
 
 @rung
 def rounded_once(a, b, c):
-    """Return a · b + c by the intrinsic above, which only compiled code can call."""
+    """Return a · b + c by the intrinsic above; only compiled code can call an intrinsic."""
     return fma(a, b, c)
 
 
 @rung
 def column_panel(a, b, c, j0, pack, bias, epilogue):
     """
-    Compute columns j0 … of C, as many as a tile is wide, tile by tile.
+    Compute a panel of C tile by tile: columns j0 and on, one tile wide.
 
-    With ``pack``, K_BLOCK rows of the panel of B are first copied, so that they lie
-    side by side. A panel that sticks out of B is always copied, for a tile reads
-    whole vectors. ``bias`` is a row of n numbers, or empty.
+    With ``pack``, K_BLOCK rows of the panel of B are first copied, so that they are
+    adjacent. A panel that extends beyond B is always copied, because a tile reads whole
+    vectors. ``bias`` is a row of n numbers, or empty.
     """
     real = a.dtype
     m, k = a.shape
     n = b.shape[1]
     lanes = lanes_of(real)
     columns = min(WIDEST * lanes, n - j0)
-    width = (columns + lanes - 1) // lanes  # in vectors; the last may be partly full
+    width = (columns + lanes - 1) // lanes  # in vectors; the last may be partly used
     height = HEIGHTS[width]
     padded = width * lanes
     pack = pack or columns < padded
@@ -261,7 +261,7 @@ def column_panel(a, b, c, j0, pack, bias, epilogue):
 
 @rung
 def tiles(a, b, c):
-    """Compute C = A · B by register tiles that read B where it stands."""
+    """Compute C = A · B by register tiles that read B in place."""
     for j0 in range(0, b.shape[1], WIDEST * lanes_of(a.dtype)):
         column_panel(a, b, c, j0, False, b[0, :0], 0)
 
@@ -275,17 +275,17 @@ def packed_tiles(a, b, c):
 
 @rung
 def linear_relu(x, weight, bias, y):
-    """Compute Y = max(X · W + b, 0), bias and ReLU while the tile is still in registers."""
+    """Compute Y = max(X · W + b, 0): bias and ReLU are applied while a tile is in registers."""
     for j0 in range(0, weight.shape[1], WIDEST * lanes_of(x.dtype)):
         column_panel(x, weight, y, j0, False, bias, RELU)
 
 
 def threaded_tiles(a: Matrix, b: Matrix, c: Matrix, threads: int = 2) -> None:
     """
-    Compute C = A · B with the panels of columns shared among threads.
+    Compute C = A · B with several threads; each takes panels of columns.
 
-    Compiled with ``nogil``, a panel does not hold Python's lock. Who computes a
-    panel does not matter to its bits, and no two threads write the same element.
+    With ``nogil``, a compiled panel does not hold Python's lock. The bits of a panel do not
+    depend on the thread, and no two threads write the same element.
     """
     wide = WIDEST * ISA.lanes(a.itemsize)
     nothing = b[0, :0]
@@ -315,7 +315,7 @@ LADDER: dict[str, Callable[..., None]] = {
 @kept
 @njit(nogil=True)
 def dot(x, y):
-    """Return Σ x y, added from first to last."""
+    """Return Σ x y, added in order."""
     total = x.dtype.type(0)
     for i in range(x.size):
         total += x[i] * y[i]
@@ -325,7 +325,7 @@ def dot(x, y):
 @kept
 @njit(nogil=True, fastmath={"contract"})
 def dot_contracted(x, y):
-    """Return Σ x y by fused multiply-adds, from first to last."""
+    """Return Σ x y by fused multiply-adds, in order."""
     total = x.dtype.type(0)
     for i in range(x.size):
         total += x[i] * y[i]
@@ -335,7 +335,7 @@ def dot_contracted(x, y):
 @kept
 @njit(nogil=True, fastmath={"contract", "reassoc"})
 def dot_reordered(x, y):
-    """Return Σ x y, added in any order: so in many partial sums at once."""
+    """Return Σ x y, added in any order: LLVM may use many partial sums at once."""
     total = x.dtype.type(0)
     for i in range(x.size):
         total += x[i] * y[i]
@@ -345,7 +345,7 @@ def dot_reordered(x, y):
 @kept
 @njit(nogil=True, fastmath={"contract"})
 def triad(x, y, z, repeats):
-    """Compute z = ½ x + y ``repeats`` times: three arrays move, hardly anything is computed."""
+    """Compute z = ½ x + y ``repeats`` times: it moves three arrays and computes very little."""
     half = x.dtype.type(0.5)
     for _ in range(repeats):
         for i in range(x.size):
@@ -354,14 +354,14 @@ def triad(x, y, z, repeats):
 
 @intrinsic(prefer_literal=True)
 def _chains(typing: Any, chains: Any, steps: Any, factor: Any) -> Any:
-    """Write a loop of ``chains`` multiply-adds, none of which needs another's result."""
+    """Write a loop of ``chains`` independent multiply-adds."""
     number, count = factor, chains.literal_value
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         _, steps, factor = arguments
         on = Vectors(builder, number, ISA)
         x, y = on.splat(factor), on.splat(ir.Constant(on.scalar, 1.0))
-        # Not all the same at the start, or LLVM would keep only one of them.
+        # The chains start with different values; otherwise LLVM would keep only one of them.
         starts = [on.splat(ir.Constant(on.scalar, float(i))) for i in range(count)]
         before = builder.block
         loop, after = builder.append_basic_block("loop"), builder.append_basic_block("end")
@@ -370,7 +370,7 @@ def _chains(typing: Any, chains: Any, steps: Any, factor: Any) -> Any:
         left = builder.phi(steps.type)
         left.add_incoming(steps, before)
         sums = [builder.phi(on.type) for _ in range(count)]
-        following = [on.multiply_add(x, phi, y) for phi in sums]  # each waits for its own last
+        following = [on.multiply_add(x, phi, y) for phi in sums]  # each waits for its own chain
         for phi, start, value in zip(sums, starts, following, strict=True):
             phi.add_incoming(start, before)
             phi.add_incoming(value, loop)
@@ -388,10 +388,10 @@ def _chains(typing: Any, chains: Any, steps: Any, factor: Any) -> Any:
 
 def fma_chains(chains: int) -> Any:
     """
-    Return ``f(steps, factor)``, which does ``chains`` vector multiply-adds a step.
+    Return ``f(steps, factor)``: each step does ``chains`` vector multiply-adds.
 
-    Each of them waits for its own result of the step before, and for nothing else;
-    no memory is touched. It is compiled for this number of chains.
+    Each of them waits only for its own result of the previous step; there is no memory
+    access. The function is compiled for this number of chains.
     """
 
     @njit(nogil=True)
@@ -405,12 +405,12 @@ def fma_chains(chains: int) -> Any:
 @njit
 def misses(addresses, sets=64, ways=8, line=64):
     """
-    Return which of these accesses a cache misses.
+    Return which of these accesses miss in a cache.
 
-    A line of memory may stand in one of the ``ways`` places of one set, the one
-    that its number modulo ``sets`` says; when they are taken, the line that was
-    used longest ago goes. So are the caches of processors, nearly. The default is
-    one of 32 KiB.
+    A line of memory belongs to the set given by its number modulo ``sets``, and takes one
+    of the ``ways`` places of the set. If all are taken, it replaces the line that was used
+    least recently (LRU). The caches of processors are almost like this. The default has
+    32 KiB.
 
     Parameters
     ----------
@@ -441,8 +441,10 @@ def misses(addresses, sets=64, ways=8, line=64):
 
 
 def assembly(function: Any, *arguments: Any) -> str:
-    """Return the machine code, as text, that a rung becomes for arguments of these types."""
-    fresh = jit(**function.targetoptions)(function.py_func)  # one from the disk has no text
+    """Return the machine code of a rung, as text, for arguments of these types."""
+    fresh = jit(**function.targetoptions)(
+        function.py_func
+    )  # a function loaded from disk has no text
     bound = inspect.signature(function.py_func).bind(*arguments)
     bound.apply_defaults()
     signature = tuple(typeof(a) for a in bound.args)

@@ -1,13 +1,14 @@
 """
-Six ways to compute C = A · B on a GPU, each asking less of something: the rungs of notebook 11.
+The rungs of notebook 11: six ways to compute C = A · B on a GPU, each with less of some cost.
 
 Every kernel takes flat row-major arrays of one dtype, A (m, k), B (k, n) and C (m, n), which it
-overwrites, and the three sizes, which need not divide anything: what lies outside is not read,
-and counts as zero. A block of threads computes a tile of C; ``Tile`` says which. They are here
-to be read and measured. The library computes with ``gemm``, whose kernel is the last rung.
+overwrites, and the three sizes. The sizes need not be multiples of anything: elements outside the
+matrices are not read, and count as zero. A block of threads computes a tile of C, whose sizes are
+a ``Tile``. The kernels are here to be read and measured. The library computes with ``gemm``, whose
+kernel is the last rung.
 
-``traffic`` says what a rung asks of memory. The notebook and the tests count it, by running the
-kernels on arrays that take notes (``counted.py``); ``compiled.py`` shows what they are compiled to.
+``traffic`` computes the memory traffic of a rung. The notebook and the tests count it too: they run
+the kernels on arrays that note accesses (``counted.py``). ``compiled.py`` shows the machine code.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ __all__ = [
 
 uint32 = np.uint32
 
-SECTOR = 32  # bytes: the least that global memory hands out, aligned to as many
-MOST_DOWN = 65535  # blocks of a grid's second axis
+SECTOR = 32  # bytes: the smallest access to global memory, aligned to its size
+MOST_DOWN = 65535  # the most blocks of a grid's second axis
 
 
 # -- one thread, one sum --------------------------------------------------------------------------
@@ -46,10 +47,10 @@ MOST_DOWN = 65535  # blocks of a grid's second axis
 @cache
 def naive(tile: Tile, dtype: str) -> Any:
     """
-    Make the formula as it stands: each thread computes one element of C.
+    Make the kernel of the plain formula: each thread computes one element of C.
 
-    Neighbouring threads stand one below the other. At each step of k they read a column of A,
-    whose elements are a row apart: 32 threads ask for 32 sectors, to use 4 bytes of each.
+    Neighbouring threads compute neighbouring rows of C. At each step of k they read a column of
+    A, whose elements are one row apart: 32 threads request 32 sectors and use 4 bytes of each.
     """
     rows, columns = uint32(tile.rows), uint32(tile.columns)
     zero = np.dtype(dtype).type(0)
@@ -72,10 +73,10 @@ def naive(tile: Tile, dtype: str) -> Any:
 @cache
 def coalesced(tile: Tile, dtype: str) -> Any:
     """
-    Make the same with neighbouring threads side by side.
+    Make the same kernel, but neighbouring threads compute neighbouring columns of C.
 
     The 32 threads of a warp now read one element of A, which is sent to all of them, and 32
-    elements of B in a row, which are 4 sectors. Nothing else has changed.
+    adjacent elements of a row of B, which are 4 sectors. Nothing else has changed.
     """
     rows, columns = uint32(tile.rows), uint32(tile.columns)
     zero = np.dtype(dtype).type(0)
@@ -98,11 +99,11 @@ def coalesced(tile: Tile, dtype: str) -> Any:
 @cache
 def shared_tile(tile: Tile, dtype: str) -> Any:
     """
-    Make a block fetch a square of A and one of B into shared memory, for all of its threads.
+    Make a kernel whose blocks copy a square of A and a square of B to shared memory.
 
-    Each number is fetched once a block and then read by as many threads as the square is wide,
-    from memory that stands next to them. The two waits keep a thread from reading what is not
-    there yet, and from overwriting what another still reads.
+    A block fetches each number once. Then as many threads as the square is wide read it from
+    shared memory, which is close to them. The two waits prevent a thread from reading numbers
+    that are not there yet, and from overwriting numbers that another thread still reads.
     """
     assert tile.rows == tile.columns == tile.depth
     size = tile.depth
@@ -140,12 +141,12 @@ def shared_tile(tile: Tile, dtype: str) -> Any:
 @cache
 def register_tile(tile: Tile, dtype: str) -> Any:
     """
-    Make each thread compute 8 × 8 elements, whose sums live in its registers.
+    Make a kernel whose threads compute 8 × 8 elements each, with the sums in registers.
 
-    Of the rung before, shared memory is the limit: two numbers read for each multiply-add. A
-    thread that holds 8 numbers of A and 8 of B does 64 multiply-adds with these 16. Its rows
-    are as far apart as there are threads down, its columns as threads across: so neighbouring
-    threads still read, and at the end write, neighbouring numbers.
+    The limit of the previous rung is shared memory: each multiply-add reads two numbers. A
+    thread that holds 8 numbers of A and 8 of B does 64 multiply-adds with these 16. Between two
+    rows of a thread there is one row of each other thread down the tile, and the same holds
+    across. So neighbouring threads still read, and at the end write, neighbouring numbers.
     """
     rows, columns, depth = uint32(tile.rows), uint32(tile.columns), uint32(tile.depth)
     each_rows, each_columns = tile.thread_rows, tile.thread_columns
@@ -153,7 +154,7 @@ def register_tile(tile: Tile, dtype: str) -> Any:
     threads_across = tile.columns // each_columns
     across, steps = uint32(threads_across), tile.depth
     a_size, b_size = tile.rows * tile.depth, tile.depth * tile.columns
-    a_count, b_count = a_size // threads, b_size // threads  # numbers that a thread fetches
+    a_count, b_count = a_size // threads, b_size // threads  # that a thread fetches
     assert a_count * threads == a_size
     assert b_count * threads == b_size
     sums_size, real = each_rows * each_columns, np.dtype(dtype)
@@ -161,7 +162,7 @@ def register_tile(tile: Tile, dtype: str) -> Any:
 
     @kernel
     def register_tile(a, b, c, m, n, k):
-        a_tile = cuda.shared.array(a_size, real)  # as in A: k runs along a row
+        a_tile = cuda.shared.array(a_size, real)  # as in A, k runs along a row
         b_tile = cuda.shared.array(b_size, real)
         of_a = cuda.local.array(each_rows, real)
         of_b = cuda.local.array(each_columns, real)
@@ -207,12 +208,13 @@ def register_tile(tile: Tile, dtype: str) -> Any:
 @cache
 def vectorised(tile: Tile, dtype: str, wide: bool) -> Any:
     """
-    Make the same with 16 bytes an access: a quarter of the instructions that move numbers.
+    Make the same with accesses of 16 bytes: a quarter of the instructions that move numbers.
 
-    A thread's rows and columns lie in groups of four now, so that a group is one access to
-    shared memory. For that, A's piece is turned on its way in: its rows become columns. They
-    are padded by 16 bytes, or threads that write down a column would meet in one bank.
-    With ``wide``, global memory is accessed so, too; rows then begin at multiples of 16 bytes.
+    A thread's rows and columns are now in groups of four, so that a group is one access to
+    shared memory. For this, A's piece is transposed when it is copied. Its rows in shared memory
+    are padded by 16 bytes; otherwise threads that write down a column would have bank conflicts.
+    With ``wide``, global memory is accessed in the same way; then all rows must begin at
+    multiples of 16 bytes.
     """
     real = np.dtype(dtype)
     width = 16 // real.itemsize
@@ -312,13 +314,13 @@ def vectorised(tile: Tile, dtype: str, wide: bool) -> Any:
 
 def double_buffer(tile: Tile, dtype: str, wide: bool) -> Any:
     """
-    Make the library's own kernel, ``tiles.tile_kernel``, which fetches a step ahead.
+    Make the library's kernel, ``tiles.tile_kernel``, which fetches one step ahead.
 
-    Before a step is multiplied, the next one is asked for; while its numbers are on their way,
-    which takes hundreds of cycles, the threads multiply. They are put into the other half of
-    shared memory, which nobody reads, so that one wait a step is enough. A warp computes a
-    block of 4 × 8 thread tiles instead of two rows of them, so it reads fewer different
-    numbers; and the loop over a step's depth is unrolled.
+    Before the threads multiply a step's numbers, they request those of the next step. A request
+    takes hundreds of cycles; meanwhile the threads multiply. The new numbers go to the other half
+    of shared memory, which no thread reads, so one wait per step is enough. A warp computes a
+    block of 4 × 8 thread tiles instead of two rows of them, so it reads fewer different numbers.
+    The loop over a step's depth is unrolled.
     """
     return tile_kernel(tile, dtype, False, False, wide)
 
@@ -327,17 +329,17 @@ def double_buffer(tile: Tile, dtype: str, wide: bool) -> Any:
 
 
 class Rung(NamedTuple):
-    """A way to compute a product, with its constants."""
+    """A way to compute a product, with its tile sizes."""
 
     name: str
-    make: Callable[..., Any]  # make(tile, dtype), or make(tile, dtype, wide), gives the kernel
+    make: Callable[..., Any]  # make(tile, dtype) or make(tile, dtype, wide) returns the kernel
     tile: Tile
     vectors: bool = False  # whether it can access global memory 16 bytes at a time: ``wide``
-    spare: Tile | None = None  # the tile where it cannot, for ``double_buffer``; or for float64
-    ahead: int = 0  # steps that are fetched before their turn
+    spare: Tile | None = None  # for ``double_buffer``: the tile without vectors, or for float64
+    ahead: int = 0  # steps that are fetched in advance
 
     def kernel(self, dtype: str, wide: bool) -> tuple[Any, Tile]:
-        """Make the kernel for a dtype, and for rows of whole 16 bytes; return its tile, too."""
+        """Return the kernel for a dtype, and its tile; ``wide``: rows of a multiple of 16 bytes."""
         if not self.vectors:
             return self.make(self.tile, dtype), self.tile
         if self.spare is None or (wide and dtype == "float32"):
@@ -362,12 +364,12 @@ LADDER = {
 }
 
 
-ARGUMENTS = {rung.make: "aaa nnn" for rung in LADDER.values()}  # as compiled.signature reads them
+ARGUMENTS = {rung.make: "aaa nnn" for rung in LADDER.values()}  # for compiled.signature
 ARGUMENTS[double_buffer] = "aaaa nnnn cc r"
 
 
 def kernels() -> Iterator[tuple[str, str, int, Any]]:
-    """Make every kernel that is only here: (name, dtype, threads, kernel)."""
+    """Make every kernel of this file: (name, dtype, threads, kernel)."""
     for rung in LADDER.values():
         if rung.make is double_buffer:
             continue
@@ -384,7 +386,7 @@ def launch(rung: Rung, a: Any, b: Any, c: Any, m: int, n: int, k: int, stream: A
     Parameters
     ----------
     rung : Rung
-        One of ``LADDER``, or with a tile of your own.
+        One of ``LADDER``, or one with your own tile.
     a, b, c : device array
         (m · k,), (k · n,), (m · n,): row-major matrices, flat, all float32 or all float64.
         C overlaps no other.
@@ -395,10 +397,9 @@ def launch(rung: Rung, a: Any, b: Any, c: Any, m: int, n: int, k: int, stream: A
     Raises
     ------
     ShapeError
-        If an array is not of its size, or a size is below 1.
+        If an array has another size, or a size is below 1.
     ValueError
-        If a matrix has more elements than kernels can count, or C more columns of tiles than
-        a grid.
+        If a matrix has 2³¹ elements or more, or C has more columns of tiles than a grid can have.
     """
     sizes = {"a": (a, m, k), "b": (b, k, n), "c": (c, m, n)}
     for name, (array, down, across) in sizes.items():
@@ -408,15 +409,15 @@ def launch(rung: Rung, a: Any, b: Any, c: Any, m: int, n: int, k: int, stream: A
                 " at least 1 × 1, as one flat array"
             )
         if array.size >= LARGEST:
-            raise ValueError(f"{rung.name}: {name} has 2³¹ elements or more, too many to count")
+            raise ValueError(f"{rung.name}: {name} has 2³¹ elements or more; expected fewer")
     width = 16 // c.dtype.itemsize
     wide = n % width == 0 and k % width == 0 and all(address(x) % 16 == 0 for x in (a, b, c))
     made, tile = rung.kernel(c.dtype.name, wide)
     grid = (-(-m // tile.rows), -(-n // tile.columns), 1)
     if grid[1] > MOST_DOWN:
-        raise ValueError(f"{rung.name}: {n} columns are more than a grid has blocks for")
+        raise ValueError(f"{rung.name}: {n} columns need more blocks than a grid can have")
     numbers = tuple(map(uint32, (m, n, k)))
-    if rung.make is double_buffer:  # no bias, the whole of k at once, no flags, φ the identity
+    if rung.make is double_buffer:  # no bias, k as one part, no flags, φ = identity
         made[grid, (tile.threads,), stream](
             a, b, c, c, *numbers, uint32(k), np.int32(0), np.int32(0), c.dtype.type(0)
         )
@@ -428,49 +429,50 @@ def launch(rung: Rung, a: Any, b: Any, c: Any, m: int, n: int, k: int, stream: A
 
 
 class Traffic(NamedTuple):
-    """What a product by one rung computes and reads."""
+    """The operations and the memory traffic of a product by one rung."""
 
     flops: int  # multiplications and additions
-    sectors: int  # of A and B, asked of global memory
-    shared_bytes: int  # read from shared memory, by all threads, and written to it
+    sectors: int  # of A and B, requested from global memory
+    shared_bytes: int  # read from shared memory and written to it, by all threads
 
     @property
     def global_intensity(self) -> float:
-        """FLOP for each byte asked of global memory."""
+        """FLOP per byte requested from global memory."""
         return self.flops / (self.sectors * SECTOR)
 
     @property
     def shared_intensity(self) -> float:
-        """FLOP for each byte through shared memory; infinite where none is used."""
+        """FLOP per byte of shared memory traffic; infinite if none is used."""
         return self.flops / self.shared_bytes if self.shared_bytes else float("inf")
 
 
 def traffic(rung: Rung, m: int, n: int, k: int, itemsize: int = 4) -> Traffic:
     """
-    Say what a product by one rung asks of memory.
+    Compute the memory traffic of a product by one rung.
 
-    The 32 threads of a warp execute a read together, and ask for each sector that holds one
-    of their numbers, once. The caches may answer instead of memory; that is not looked at.
-    Writing C is left out: it happens once.
+    The 32 threads of a warp execute a read together. They request each sector with one of their
+    numbers once. A cache may answer the request; this is not modelled. The writes of C are left
+    out, because each element is written only once.
 
     Parameters
     ----------
     rung : Rung
-        With its tile; of ``double_buffer`` the tile itself, not the spare one.
+        Its tile is used; for ``double_buffer``, not the spare one.
     m, n, k : int
-        n and k multiples of the numbers in a sector (8 float32), so that rows begin with one.
+        n and k must be multiples of the numbers in a sector (8 float32), so that each row begins
+        at the start of a sector.
     itemsize : int
-        4 or 8 bytes a number.
+        Bytes of a number, 4 or 8.
 
     Returns
     -------
     Traffic
-        Exact: also where tiles stick out, since nothing outside is read.
+        Exact, also if tiles extend beyond the matrices, because nothing outside is read.
 
     Raises
     ------
     ValueError
-        If rows do not begin with a sector.
+        If a row does not begin at the start of a sector.
 
     Examples
     --------
@@ -486,11 +488,11 @@ def traffic(rung: Rung, m: int, n: int, k: int, itemsize: int = 4) -> Traffic:
     line = SECTOR // itemsize  # numbers in a sector
     if n % line or k % line:
         raise ValueError(
-            f"traffic: rows of {k} and of {n} numbers of {itemsize} bytes; expected multiples of"
-            f" {line}, so that they begin with a sector, or the count depends on each row"
+            f"traffic: rows have {k} and {n} numbers of {itemsize} bytes; expected multiples of"
+            f" {line}, so that each row begins at the start of a sector"
         )
     tile = rung.tile
-    if tile.depth == 1:  # each warp reads for itself
+    if tile.depth == 1:  # no shared memory: each warp reads for itself
         across, down = -(-n // tile.lane_columns), -(-m // tile.lane_rows)
         sectors_of_b = n // min(tile.lane_columns, line)  # a row of B, by one row of warps
         return Traffic(2 * m * n * k, k * (m * across + down * sectors_of_b), 0)

@@ -1,8 +1,8 @@
 """
-What a compiled kernel is made of: the instructions of its main loop, sorted by what they do.
+Count the instructions of a compiled kernel's main loop, by kind.
 
-Machine code (SASS) is read where there is a disassembler, otherwise PTX, which is what the
-assembler makes machine code of: near enough to see the shape of a loop, not to count to the last.
+With a disassembler, machine code (SASS) is read, otherwise PTX. The assembler translates PTX into
+machine code, so PTX shows the form of a loop, but its counts are not exact.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import NamedTuple
 __all__ = ["CLASSES", "Loop", "disassemble", "disassembler", "kind_of", "main_loop", "mix"]
 
 MULTIPLY_ADD = "multiply-add"
-CLASSES = {  # what the names of instructions begin with, in machine code and in PTX
+CLASSES = {  # patterns for the beginning of an instruction's name, in machine code and in PTX
     MULTIPLY_ADD: r"[FD]FMA|fma\.rn\.f",
     "shared load, 16 bytes": r"LDS\S*\.128|ld\.shared\.v(4\.\w32|2\.\w64)",
     "shared load": r"LDS|ld\.shared",
@@ -30,10 +30,10 @@ CLASSES = {  # what the names of instructions begin with, in machine code and in
     "barrier": r"BAR|bar(rier)?\.",
     "integer": r"U?(IMAD(?!\.MOV)|IADD|VIADD|ISETP|LEA|LOP3|PLOP3|SHF|IMNMX|SEL|IABS|POPC|PRMT)"
     r"|(add|sub|mul|mad|shl|shr|and|or|xor|not|min|max|setp|selp|rem|div|cvt)\S*\.([usb]\d+|pred)",
-    "moves and jumps": r"",  # and whatever else there is
+    "moves and jumps": r"",  # and all others
 }
 
-# How a line is read: a label, a jump to one, the name of an instruction.
+# Patterns for lines: a label, a jump to a label, the name of an instruction.
 _MACHINE_CODE = (
     r"\s*(\.L_x_\d+):",
     r"BRA\S*\s+.*?(\.L_x_\d+)",
@@ -43,19 +43,19 @@ _PTX = (r"(\$L\w+):", r"\bbra\S*\s+(\$L\w+)", r"\s+(?:@!?%p\d+\s+)?([a-z][\w.]+)
 
 
 class Loop(NamedTuple):
-    """The instructions of a loop: its own, and those of the loop inside it that multiplies."""
+    """The instructions of a loop: its own, and those of its inner loop that multiplies."""
 
     own: Counter[str]
-    inner: Counter[str]  # empty where there is none; of one round
+    inner: Counter[str]  # of one round; empty without an inner loop
 
     @property
     def all(self) -> Counter[str]:
-        """Return all instructions, each counted where it stands."""
+        """Return all instructions, each counted once."""
         return self.own + self.inner
 
 
 def disassembler() -> str | None:
-    """Return where nvdisasm is, if the package nvidia-cuda-nvdisasm is installed, or CUDA."""
+    """Return the path of nvdisasm, from the package nvidia-cuda-nvdisasm or from CUDA, or None."""
     site = Path(sysconfig.get_path("purelib"))
     return shutil.which("nvdisasm") or next(map(str, site.glob("nvidia/*/bin/nvdisasm")), None)
 
@@ -73,15 +73,15 @@ def disassemble(cubin: bytes) -> str | None:
 
 
 def kind_of(instruction: str) -> str:
-    """Return the class of an instruction: the first of ``CLASSES`` that it begins like."""
+    """Return the class of an instruction: the first of ``CLASSES`` whose pattern matches."""
     return next(name for name, start in CLASSES.items() if re.match(start, instruction))
 
 
 def main_loop(text: str) -> Loop:
     """
-    Return the loop with the most multiply-adds of a kernel; of equal ones the outermost.
+    Return the loop of a kernel with the most multiply-adds; among equals, the outermost.
 
-    A loop is what stands between a label and the last jump back to it.
+    A loop is the code between a label and the last jump back to it.
 
     Parameters
     ----------
@@ -117,20 +117,21 @@ def main_loop(text: str) -> Loop:
 
 def mix(loop: Loop, step: int) -> dict[str, float]:
     """
-    Return how many instructions of each class are executed for one multiply-add.
+    Return the number of executed instructions of each class for one multiply-add.
 
     Parameters
     ----------
     loop : Loop
-        Of a kernel.
+        The main loop of a kernel.
     step : int
-        Multiply-adds of a thread in one round of the loop. It says how often the inner loop
-        runs, if there is one.
+        Multiply-adds of a thread in one round of the loop. If there is an inner loop, its number
+        of rounds follows from this.
 
     Raises
     ------
     ValueError
-        If no number of rounds of the inner loop gives ``step`` multiply-adds, or there are none.
+        If no number of rounds of the inner loop gives ``step`` multiply-adds, or if the loop has
+        no multiply-add.
 
     Examples
     --------
@@ -147,8 +148,8 @@ def mix(loop: Loop, step: int) -> dict[str, float]:
         rounds, rest = divmod(step - own[MULTIPLY_ADD], inner[MULTIPLY_ADD])
         if rest or rounds < 1:
             raise ValueError(
-                f"the inner loop has {inner[MULTIPLY_ADD]} multiply-adds and what is around it"
-                f" {own[MULTIPLY_ADD]}; no number of rounds makes {step} of them"
+                f"the inner loop has {inner[MULTIPLY_ADD]} multiply-adds and the code around it"
+                f" {own[MULTIPLY_ADD]}; no number of rounds gives {step} multiply-adds"
             )
         total = own + Counter({name: rounds * count for name, count in inner.items()})
     if not total[MULTIPLY_ADD]:

@@ -1,1 +1,1 @@
-"""Records of full runs, and the table and figures made of them."""
+"""Records of full runs, and the table and figures that are made from them."""

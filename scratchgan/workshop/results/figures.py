@@ -1,4 +1,4 @@
-"""The pictures that are kept of a run: its samples, their nearest training images, its lines."""
+"""The pictures of a run: its samples, their nearest training images, and lines in z."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ def result_figures(
     generator: Generator, data: Dataset, validation: int, seed: int
 ) -> dict[str, Figure]:
     """
-    Return what is shown of a generator of images, none of it picked by hand.
+    Return figures of a generator of images; none of the samples is chosen by hand.
 
     Parameters
     ----------
     generator : Generator
     data : Dataset
-        Of images.
+        A data set of images.
     validation : int
-        How many of its examples, the last ones, were held back from training: no neighbours.
+        The number of examples at its end that training did not use: they are not neighbours.
     seed : int
-        Of the noise.
+        The seed of the noise.
 
     Returns
     -------
     dict of str to Figure
-        ``"samples"``: a grid, of a conditional G with one label a row (Mirza & Osindero 2014,
+        ``"samples"``: a grid; for a conditional G, each row has one label (Mirza & Osindero 2014,
         Fig. 2). ``"neighbours"``: the last sample of each row beside its nearest training image
         (Goodfellow et al. 2014, Fig. 2). ``"lines"``: straight lines in z (its Fig. 3).
     """
     if data.image_shape is None:
-        raise ValueError(f"data set '{data.name}' is none of images; there is nothing to show")
+        raise ValueError(f"data set '{data.name}' has no images; expected a data set of images")
     height, width = data.image_shape
     shape, zoom = (height, width), visible_zoom(data.image_shape)
     stream = Stream(seed).purpose(Purpose.USER)

@@ -1,5 +1,5 @@
 """
-Runs kept as results: a JSON file and pictures for each, and one table of them all.
+The results of runs: a JSON file and pictures for each, and one table of all.
 
 ``scratchgan evaluate FOLDER --json docs/results/NAME.json`` writes the file and the pictures;
 ``python -m scratchgan.workshop.results.records docs/results docs/results.md`` writes the table.
@@ -34,9 +34,9 @@ PICTURES = ("samples", "neighbours", "lines")
 
 def require_json_name(path: Path) -> None:
     """
-    Refuse a name for a result that does not end in .json, or whose pictures would replace others.
+    Raise ValueError unless a name ends in .json and its pictures overwrite no other files.
 
-    The pictures of an earlier result of this name are replaced with it.
+    An earlier result with this name is overwritten, with its pictures.
     """
     if path.suffix != ".json":
         raise ValueError(f"--json {path}: expected a name that ends in .json")
@@ -44,18 +44,18 @@ def require_json_name(path: Path) -> None:
         there = [picture for name in PICTURES if (picture := _picture(path, name)).exists()]
         if there:
             raise ValueError(
-                f"--json {path}: {there[0]} would be overwritten, and is not of an earlier result"
-                f" {path.name}; choose another name, or move it away"
+                f"--json {path}: it would overwrite {there[0]}, which is not from an earlier result"
+                f" {path.name}; choose another name, or move the file"
             )
 
 
 def _picture(path: Path, name: str) -> Path:
-    """Return where a picture of a result lies."""
+    """Return the path of a picture of a result."""
     return path.with_name(f"{path.stem if name == 'samples' else f'{path.stem}-{name}'}.png")
 
 
 def _is_result(path: Path) -> bool:
-    """Whether a file is a result that was written here."""
+    """Whether a file is a result that ``write_result`` has written."""
     if not path.is_file():
         return False
     try:
@@ -74,28 +74,29 @@ def write_result(
     data: Dataset,
 ) -> None:
     """
-    Write what a run was and what it reached, and pictures beside.
+    Write a run's settings and metrics to a file, and its pictures beside it.
 
-    For NAME.json these are NAME.png, NAME-neighbours.png and NAME-lines.png: ``result_figures``.
+    For NAME.json the pictures are NAME.png, NAME-neighbours.png and NAME-lines.png, from
+    ``result_figures``.
 
     Parameters
     ----------
     path : Path
-        Ends in .json.
+        A name that ends in .json.
     folder : RunFolder
     generator : Generator
-        Its own, by ``load_generator``.
+        The run's generator, from ``load_generator``.
     evaluation : Evaluation
-        Of images.
+        Its evaluation, of images.
     seed : int
-        Of the samples.
+        The seed of the samples.
     data : Dataset
-        What it was trained on.
+        The training data.
 
     Raises
     ------
     ValueError
-        If the name does not end in .json, or a picture there is not of an earlier result of it.
+        If the name does not end in .json, or if a picture would overwrite another file.
     """
     from scratchgan.runs.render import save_figure
     from scratchgan.workshop.results.figures import result_figures
@@ -124,7 +125,7 @@ def write_result(
         "over_epochs": folder.read_metrics(MEASURED),
     }
     pictures = result_figures(generator, data, config.validation, seed)
-    # The text first: by it the pictures are known as its own, if a kill comes between.
+    # The file comes first: after a kill, it shows that the pictures belong to this result.
     write_json(path, content)
     for name, figure in pictures.items():
         save_figure(_picture(path, name), figure)
@@ -132,9 +133,9 @@ def write_result(
 
 def _command(folder: RunFolder) -> str:
     """
-    Return the command that makes the run: recipe, origin, and what differs from the recipe.
+    Return the command of the run: the recipe, the origin, and settings that differ from the recipe.
 
-    What has no option stands in FILE.toml; its content is among the run's settings.
+    Settings without an option are in FILE.toml; the run's settings have its content.
     """
     from scratchgan.runs.config import Config
 
@@ -163,12 +164,12 @@ def read_results(folder: Path) -> dict[str, dict[str, Any]]:
         try:
             found[path.stem] = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise RunError(f"{path} is no result: {error}; make it anew") from None
+            raise RunError(f"{path} is not a result: {error}; write it again") from None
     return found
 
 
 def results_table(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return results as a Markdown table, a row each, and last the real images."""
+    """Return results as a Markdown table: one row each, and a last row for the real images."""
     if not results:
         return ""
     rows = [
@@ -222,13 +223,13 @@ def _cells(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the table between its two marks in a page; return the exit status."""
+    """Write the table to a page, between its two marks; return the exit status."""
     folder, page = map(Path, arguments)
     text = page.read_text(encoding="utf-8")
     before, mark, rest = text.partition(START)
     _, ending, after = rest.partition(END)
     if not (mark and ending):
-        raise RunError(f"{page} has no lines {START} and {END} to put the table between")
+        raise RunError(f"{page}: the lines {START} and {END} are missing; the table goes between")
     table = results_table(read_results(folder))
     new = f"{before}{START}\n{table}\n{END}{after}"
     write_atomically(page, lambda stream: stream.write(new.encode()))

@@ -101,7 +101,7 @@ def test_targets_that_a_kernel_cannot_write_are_refused(call, form):
         if a.flags.c_contiguous and a.flags.aligned and a.flags.writeable:
             continue  # a vector is the same in Fortran's order
         before = a.copy()
-        with pytest.raises(ShapeError, match=r"read-only or not.*; give a writable one") as no:
+        with pytest.raises(ShapeError, match=r"read-only, not .*; expected a writable") as no:
             getattr(ops, call.operation)(**call.arguments | {name: a})
         assert str(no.value).startswith(f"{call.operation}: ")
         np.testing.assert_array_equal(a, before)

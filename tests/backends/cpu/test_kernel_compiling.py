@@ -135,7 +135,7 @@ caching._CacheLocator.ensure_cache_path = refuse
     assert done.stdout == f"{RIGHT} True\n"
     assert not list(tmp_path.rglob("*.nb*"))
     assert done.stderr.count("\n") == 1
-    assert "compiling kernels, at each start, since no folder" in done.stderr
+    assert "compiling kernels, at each start, because no cache folder" in done.stderr
 
 
 # -- without Numba ---------------------------------------------------------------------------------

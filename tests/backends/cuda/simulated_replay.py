@@ -164,7 +164,7 @@ class Counts(Tanh):
 
 
 REFUSED = {
-    Reads: r"read by the host inside a step \(to_numpy\)",
+    Reads: r"the host reads values of an array inside a step \(to_numpy\)",
     Brings: r"add uses an array of shape \(5, 3\) that no operation of the step wrote",
     Counts: r"G's layer\.layers\[1\]\.calls changes while an iteration is made",
 }
@@ -380,7 +380,7 @@ def test_wrong_numbers_of_steps_and_values_are_refused(ops):
     made, program = a.recorder._replay, a.recorder.program
     values = [np.zeros(2)] * len(program.varying)
     for steps, given in ((0, values), (10**6, values), (2, values[1:])):
-        with pytest.raises(ValueError, match="expected 1 to 4096 steps, with"):
+        with pytest.raises(ValueError, match="expected 1 to 4096 steps with"):
             made.run(steps, given)
 
 

@@ -84,7 +84,7 @@ def test_the_main_loop_is_found_and_its_inner_loop_counts_as_often_as_it_runs(te
 def test_what_is_no_number_of_rounds_is_refused():
     loop = main_loop(MACHINE_CODE)
     for step in (0, 1, 7):
-        with pytest.raises(ValueError, match=f"no number of rounds makes {step} of them"):
+        with pytest.raises(ValueError, match=f"no number of rounds gives {step} multiply-adds"):
             mix(loop, step)
     with pytest.raises(ValueError, match="no loop of the kernel has a multiply-add"):
         mix(main_loop("\n        /*0000*/    EXIT ;\n"), 1)

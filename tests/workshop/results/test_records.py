@@ -108,14 +108,14 @@ def test_the_table_is_put_between_its_marks(result, tmp_path, capsys):
     table = results_table(read_results(result.parent))
     assert page.read_text() == f"before\n{START}\n{table}\n{END}\nafter\n"
     page.write_text("no marks")
-    with pytest.raises(RunError, match="has no lines"):
+    with pytest.raises(RunError, match="are missing; the table"):
         run_results.main([str(result.parent), str(page)])
     assert page.read_text() == "no marks"
 
 
 def test_a_damaged_result_is_named(tmp_path):
     (tmp_path / "a.json").write_text("{")
-    with pytest.raises(RunError, match=r"a\.json is no result"):
+    with pytest.raises(RunError, match=r"a\.json is not a result"):
         read_results(tmp_path)
 
 

@@ -1,8 +1,8 @@
 """
-Who is measured beside us, one file a library.
+The peers that are measured beside us, one file for each library.
 
-A library is loaded when it is asked for, and only in a worker; one that is not
-installed, or that does not load, is named with the reason and the others go on.
+A library is loaded on demand, and only in a worker. If one is not installed or does not
+load, it is named with the reason, and the others are measured.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["PEERS", "Library", "Peer", "absent_peers", "load_peers", "peer_names
 
 
 class Library(NamedTuple):
-    """Where a peer comes from."""
+    """The library of a peer."""
 
     package: str
     title: str
@@ -38,27 +38,27 @@ PEERS = {
     "jax-jit": _JAX,
     "jax-scan": _JAX,
 }
-"""All peers in the order of the tables, each with its library."""
+"""All peers, in the order of the tables, each with its library."""
 
 HOST_ALONE, GPU_ALONE = ("numpy", "torch-compile"), ("torch-graphs",)
 
 
 class Peer(Protocol):
-    """A loaded library. A case that it has no part in gives an empty list."""
+    """A loaded library."""
 
     def contenders(self, case: BenchCase) -> list[Contender]:
-        """Return those of the case; the work of preparing them is left to their ``make``."""
+        """Return the contenders of a case, none if it has no part in it; ``make`` prepares them."""
 
 
 def peer_names(choice: str, gpu: bool = False) -> tuple[str, ...]:
     """
-    Return the peers that one of ``PEER_CHOICES`` asks for, whether or not installed.
+    Return the peers of one of ``PEER_CHOICES``, whether installed or not.
 
     Parameters
     ----------
     choice : str
     gpu : bool
-        Whether they are to compute on a GPU, where NumPy does not, and graphs are captured.
+        Whether they compute on a GPU: without NumPy, and also with captured graphs.
     """
     here = [name for name in PEERS if name not in (HOST_ALONE if gpu else GPU_ALONE)]
     if choice in ("none", "numpy"):
@@ -67,7 +67,7 @@ def peer_names(choice: str, gpu: bool = False) -> tuple[str, ...]:
 
 
 def absent_peers(names: Sequence[str]) -> dict[str, Library]:
-    """Return those whose library is not installed."""
+    """Return the peers whose library is not installed."""
     return {name: PEERS[name] for name in names if find_spec(PEERS[name].package) is None}
 
 
@@ -81,14 +81,14 @@ def load_peers(
     ----------
     names : sequence of str
     threads : int
-        Those that they may use, on the host.
+        The number of threads that they may use on the host.
     gpu : bool
-        Let them compute on the GPU.
+        Whether they compute on the GPU.
 
     Returns
     -------
     list of Peer, dict of str to str
-        Those that were loaded, and for each of the others the reason.
+        The loaded peers, and for each of the others the reason.
     """
     loaded, failed = [], {}
     for library in dict.fromkeys(PEERS[name] for name in names):
@@ -96,6 +96,6 @@ def load_peers(
         try:
             module = importlib.import_module(f"scratchgan.workshop.bench.peers.{library.module}")
             loaded.append(module.load(wanted, threads, gpu))
-        except Exception as error:  # a broken library may raise anything as it is imported
+        except Exception as error:  # the import of a broken library may raise anything
             failed.update(dict.fromkeys(wanted, reason(error)))
     return loaded, failed

@@ -1,4 +1,4 @@
-"""A training step in JAX: one pure function of the state, compiled alone or in a scan."""
+"""A training step in JAX: a pure function of the state, compiled alone or as a scan."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class JaxGame:
     """
     A game in JAX.
 
-    Where ours shuffles once an epoch, it draws each minibatch with replacement, which is less work.
+    It draws each minibatch with replacement. Ours shuffles once per epoch, which is more work.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class JaxGame:
             self._player(game.weights_g()),
             self._player(game.weights_d()),
         )
-        # The old state is not used again, so its memory may be.
+        # The old state is not used again, so its memory may be reused.
         self._jitted = jax.jit(self._step, donate_argnums=0)
         self._scanned = jax.jit(self._steps, donate_argnums=0)
 
@@ -53,7 +53,7 @@ class JaxGame:
         self.jax.block_until_ready(self.state)
 
     def train_in_scans(self, steps: int) -> None:
-        """Run some steps, a multiple of the game's ``chunk``, so many in a call."""
+        """Run some steps, a multiple of the game's ``chunk``; each call runs ``chunk`` steps."""
         for _ in range(steps // self.game.chunk):
             self.state = self._scanned(self.state, self.x)
         self.jax.block_until_ready(self.state)

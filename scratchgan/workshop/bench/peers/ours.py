@@ -1,4 +1,4 @@
-"""Our side: operations of a backend, and a Trainer as a user would call it; also replayed."""
+"""Our contenders: operations of a backend, and a Trainer as a user would call it; also replayed."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from scratchgan.workshop.bench.timing import Contender, Run, repeated
 
 __all__ = ["BackendGame", "BackendPeer"]
 
-MOST = 1000  # replays of one call
+MOST = 1000  # the most replays in one call
 
 
 class _Work(NamedTuple):
-    """Some work to be done again and again."""
+    """Work that is measured: one call, its arrays, and a check of its result."""
 
-    call: Callable[[], Any]  # its result is looked at, where there is a check
-    arrays: dict[str, Array]  # that it works on, by name
+    call: Callable[[], Any]
+    arrays: dict[str, Array]  # by name
     check: Callable[[NDArray[Any]], None] = lambda result: None
 
 
 class BackendPeer:
-    """One of our backends, under the name that the table shall give it."""
+    """One of our backends, with its name in the table."""
 
     def __init__(self, ops: Backend, name: str) -> None:
         self.ops = ops
@@ -64,7 +64,7 @@ class BackendPeer:
         return repeated(self._checked(work, dtype).call, self._wait)
 
     def _checked(self, work: Product | Fused, dtype: str) -> _Work:
-        """Return the work, of which a first result has been right."""
+        """Return the work after a check of its first result."""
         made = self._product(work, dtype) if isinstance(work, Product) else self._fused(work, dtype)
         made.check(self.ops.to_numpy(made.call()))
         return made
@@ -95,8 +95,8 @@ class BackendPeer:
         return lambda: work.ours(ops, *arrays)
 
     def _replayed(self, work: _Work, calls: int, remarks: list[str]) -> Run:
-        """Record some calls, as a trainer records its step, and replay them."""
-        ops: Any = self.ops  # not every backend records
+        """Record some calls, as a trainer records its step, and return their replay."""
+        ops: Any = self.ops  # the reference cannot record
         recorder = Recorder(work.arrays)
         with ops.recording(recorder):
             for _ in range(calls):
@@ -111,14 +111,14 @@ class BackendPeer:
                 replay.run(steps, [])  # nothing changes from one to the next
                 left -= replay.take_done()
 
-        if "c" in work.arrays:  # a layer's result is a new array, which a recording keeps to itself
+        if "c" in work.arrays:  # a layer's result is in the arena, out of reach
             ops.fill_(work.arrays["c"], float("nan"))
             run(calls)
             work.check(ops.to_numpy(work.arrays["c"]))
         return run
 
     def _game(self, work: GameSizes, remarks: list[str]) -> Run:
-        """Return the training, which has been recorded; what kept it from that is remarked on."""
+        """Return the training after its recording; a remark says if it could not be recorded."""
         game = BackendGame(work, self.ops)
         with _remarked_on(remarks):
             game.train(3)  # recorded, checked, replayed
@@ -129,7 +129,7 @@ class BackendGame:
     """
     A game in our own classes.
 
-    Every library's game offers the same: ``train(n)``, ``generate(z)``, ``parameters``.
+    The game of each library has the same methods: ``train(n)``, ``generate(z)``, ``parameters``.
     """
 
     def __init__(self, game: GameSizes, ops: Backend) -> None:
@@ -144,7 +144,7 @@ class BackendGame:
             optimizer_d=adam,
             batch_size=game.batch,
             objective="non_saturating",
-            log_every=10**12,  # no record is due: the frameworks make none either
+            log_every=10**12,  # no records: the frameworks make none either
         )
 
     @property
@@ -166,7 +166,7 @@ class BackendGame:
 
 @contextmanager
 def _remarked_on(remarks: list[str]) -> Iterator[None]:
-    """Make remarks of warnings: that something is not replayed, or not as a graph, and why."""
+    """Turn warnings into remarks: why something is not replayed, or not as a graph."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
@@ -175,7 +175,7 @@ def _remarked_on(remarks: list[str]) -> Iterator[None]:
 
 
 def _waiting(ops: Backend) -> Callable[[], object] | None:
-    """Return how to wait for a backend whose operations return before they are done."""
+    """Return the function that waits for a backend's operations, None if they never run late."""
     return getattr(ops, "synchronize", None)
 
 

@@ -1,4 +1,4 @@
-"""A training step in PyTorch, as its users write it, with its fused Adam; also as a CUDA graph."""
+"""A training step in PyTorch, as its users write it, with fused Adam; also as a CUDA graph."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class TorchGame:
     """
     A game in PyTorch.
 
-    Where ours shuffles once an epoch, it draws each minibatch with replacement, which is less work.
+    It draws each minibatch with replacement. Ours shuffles once per epoch, which is more work.
 
     Parameters
     ----------
     torch : module
     game : GameSizes
     compiled : bool
-        Let torch.compile join the forward and backward passes. The update is one kernel as
-        it is; compiling it, or the whole step, was slower.
+        Let torch.compile fuse the forward and backward passes. The update is one kernel
+        already; compiling it, or the whole step, was slower.
     device : str
-        Where everything lies and is computed: the data and the noise, too.
+        The device of the parameters, the data, the noise and all computations.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class TorchGame:
             return np.asarray(self.G(self.torch.from_numpy(z).to(self.device)).cpu())
 
     def step(self) -> None:
-        """Update D, then G; on a GPU this returns before it is done."""
+        """Update D, then G; on a GPU this returns before the updates are done."""
         torch, game = self.torch, self.game
         where = {"generator": self.random, "device": self.device}
         rows = torch.randint(game.examples, (game.batch,), **where)
@@ -77,7 +77,7 @@ class TorchGame:
 
         z = torch.randn(game.batch, game.g[0], **where)
         self.adam_g.zero_grad()
-        # Through D, but without the gradients of its parameters, as in our step.
+        # Backward through D without the gradients of its parameters, as in our step.
         self._loss_g(z).backward(inputs=list(self.G.parameters()))
         self.adam_g.step()
 
@@ -98,7 +98,7 @@ class TorchGame:
             betas=(ADAM["beta1"], ADAM["beta2"]),
             eps=ADAM["eps"],
             fused=True,
-            capturable=self.device != "cpu",  # it counts its steps on the GPU
+            capturable=self.device != "cpu",  # the count of steps is on the GPU
         )
 
 
@@ -106,7 +106,7 @@ class TorchGraphGame(TorchGame):
     """
     The same step on a GPU, captured once as a CUDA graph and replayed.
 
-    Minibatches, noise and Adam's count of steps are all made inside the graph.
+    Minibatches, noise and Adam's count of steps are computed inside the graph.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ class TorchGraphGame(TorchGame):
         self._graph.replay()
 
     def _forget(self) -> None:
-        """Drop the gradients: those that the captured step makes lie in the graph's memory."""
+        """Drop the gradients, so that the captured step makes new ones in the graph's memory."""
         for network in (self.G, self.D):
             network.zero_grad(set_to_none=True)
 

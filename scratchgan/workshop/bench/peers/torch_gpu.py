@@ -1,4 +1,4 @@
-"""PyTorch on a GPU: whether it has one, float32 as it is written, and CUDA graphs."""
+"""PyTorch on a GPU: the check for one, full float32 precision, and CUDA graphs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 __all__ = ["captured", "full_precision", "require_gpu"]
 
-WARM = 3  # calls before a capture: what is made once (handles, workspaces, moments) is there
+WARM = 3  # calls before a capture: they make all that is made once (handles, workspaces, moments)
 
 
 def require_gpu(torch: Any) -> None:
@@ -19,7 +19,7 @@ def require_gpu(torch: Any) -> None:
     Raises
     ------
     RuntimeError
-        With what kind of PyTorch this is, and the remedy.
+        With the version of PyTorch, and the remedy.
     """
     if torch.version.cuda is None:
         raise RuntimeError(
@@ -33,7 +33,7 @@ def require_gpu(torch: Any) -> None:
 
 
 def full_precision(torch: Any) -> None:
-    """Let products of float32 be of float32: no TF32, which keeps 10 of its 23 bits."""
+    """Turn TF32 off, which keeps only 10 of the 23 mantissa bits of float32."""
     torch.set_float32_matmul_precision("highest")
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
@@ -49,8 +49,8 @@ def captured(
     """
     Return a CUDA graph of some calls.
 
-    They are warmed up on the stream that they are then captured on: autograd remembers on
-    which stream a parameter was first used, and waits for that one.
+    The calls are warmed up on the stream of the capture: autograd remembers the stream on
+    which a parameter was first used, and waits for it.
 
     Parameters
     ----------
@@ -58,11 +58,11 @@ def captured(
     call : callable
         Launches work on the GPU, always the same, and does not wait for it.
     calls : int
-        How many of them the graph holds, one after the other.
+        The number of calls in the graph, one after the other.
     before : callable
-        Called between warming up and the capture.
+        Called between the warm-up and the capture.
     random : torch.Generator, optional
-        What the calls draw from, if they do: each replay then draws anew.
+        The generator that the calls draw from, if any: each replay then draws new numbers.
 
     Returns
     -------
@@ -79,8 +79,8 @@ def captured(
     graph = torch.cuda.CUDAGraph()
     if random is not None:
         graph.register_generator_state(random)
-    # Memory freed during a capture spoils it, and in this process others have memory on the GPU:
-    # what nobody needs of it is freed before, and other threads may do as they like.
+    # Freeing GPU memory during a capture makes it fail, and other peers of this process have GPU
+    # memory. So unused memory is freed before, and other threads are not restricted.
     with (
         _nothing_collected(),
         torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"),
@@ -92,7 +92,7 @@ def captured(
 
 @contextmanager
 def _nothing_collected() -> Iterator[None]:
-    """Collect garbage now, and then none until the end."""
+    """Collect garbage now, and not again inside the block."""
     gc.collect()
     was_on = gc.isenabled()
     gc.disable()

@@ -1,4 +1,4 @@
-"""JAX: everything under jit; a step also as a scan of many in one call."""
+"""JAX: everything under jit; a step also as a scan of many steps in one call."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ JIT, SCAN = "jax-jit", "jax-scan"
 
 def load(names: Sequence[str], threads: int, gpu: bool = False) -> JaxPeer:
     """
-    Load JAX; its threads follow from the cores that this process may use.
+    Load JAX; it has one thread for each core that this process may use.
 
     Raises
     ------
     RuntimeError
-        If a GPU is asked for and JAX sees none.
+        If ``gpu`` is set and JAX finds no GPU.
     """
     jax = importlib.import_module("jax")
     if gpu:
         _require_gpu(jax)
-        # Its own choice on recent GPUs is TF32, which keeps 10 of a float32's 23 bits.
+        # JAX's default on recent GPUs is TF32, which keeps 10 of the 23 mantissa bits of float32.
         jax.config.update("jax_default_matmul_precision", "highest")
     else:
-        jax.devices("cpu")  # fails here if it fails at all
+        jax.devices("cpu")  # if it cannot start, it fails here
     return JaxPeer(jax, names)
 
 
@@ -45,13 +45,12 @@ def _require_gpu(jax: Any) -> None:
         found = str(error).strip().partition("\n")[0]
     if found != "gpu":
         raise RuntimeError(
-            f"JAX {jax.__version__} would not compute on a GPU here, but on: {found};"
-            " pip install 'jax[cuda13]'"
+            f"JAX {jax.__version__} finds no GPU, only: {found}; pip install 'jax[cuda13]'"
         )
 
 
 class JaxPeer:
-    """JAX, under the names among ``names``. It has no part in the kernels suite."""
+    """JAX, with those of its peers that are in ``names``. It takes no part in the kernels suite."""
 
     def __init__(self, jax: Any, names: Sequence[str]) -> None:
         self.jax = jax
@@ -70,7 +69,7 @@ class JaxPeer:
         return [contender for contender in found if contender.name in self.names]
 
     def _product(self, work: Product | Fused, dtype: str) -> Run:
-        # Without this, JAX takes float64 for float32.
+        # Without this, JAX converts float64 to float32.
         self.jax.config.update("jax_enable_x64", dtype == "float64")
         function = self.jax.jit(_matmul(work) if isinstance(work, Product) else self._layer)
         inputs = work.inputs(dtype)
@@ -87,7 +86,7 @@ def _matmul(work: Product) -> Callable[[Any, Any], Any]:
 
 
 def _in_flight(call: Callable[[], Any]) -> Run:
-    """Calls return before they are done: wait for the last one, which is done after the others."""
+    """Calls return before they are done, so wait for the last one: it ends after the others."""
 
     def run(n: int) -> None:
         for _ in range(n):

@@ -1,4 +1,4 @@
-"""NumPy: its products as it makes them best, into memory that is there; the reference's steps."""
+"""NumPy: its products in their fastest form, into an existing array; the reference's steps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def load(names: Sequence[str], threads: int, gpu: bool = False) -> NumpyPeer:
 
 
 class NumpyPeer:
-    """What a reader would write without us. It records nothing, so it replays nothing."""
+    """The code that a user would write in NumPy. It cannot record, so there is no replay."""
 
     def contenders(self, case: BenchCase) -> list[Contender]:
         work = case.work

@@ -1,4 +1,4 @@
-"""PyTorch: eager as its tutorials have it, compiled where there is something to join, graphs."""
+"""PyTorch: eager as in its tutorials, compiled if there is something to fuse, and as graphs."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ EAGER, COMPILE, GRAPHS = "torch-eager", "torch-compile", "torch-graphs"
 
 def load(names: Sequence[str], threads: int, gpu: bool = False) -> TorchPeer:
     """
-    Load PyTorch and give it its threads, or the GPU.
+    Load PyTorch, and set its threads or use the GPU.
 
     Raises
     ------
     RuntimeError
-        If a GPU is asked for and PyTorch has none.
+        If ``gpu`` is set and PyTorch finds no GPU.
     """
-    torch = importlib.import_module("torch")  # an optional package, whose types we do not need
+    torch = importlib.import_module("torch")  # an optional package, so without its types
     if gpu:
         require_gpu(torch)
         full_precision(torch)
@@ -41,7 +41,7 @@ def load(names: Sequence[str], threads: int, gpu: bool = False) -> TorchPeer:
 
 
 class TorchPeer:
-    """PyTorch on a device, under the names among ``names``."""
+    """PyTorch on a device, with those of its peers that are in ``names``."""
 
     def __init__(self, torch: Any, names: Sequence[str], device: str = "cpu") -> None:
         self.torch = torch
@@ -100,7 +100,7 @@ class TorchPeer:
     def _checked(
         self, work: Product | Fused, inputs: Sequence[NDArray[Any]], call: Callable[[], Any]
     ) -> Callable[[], object]:
-        """Return the call, of which a first result has been right: not of TF32, above all."""
+        """Return the call after a check of its first result, above all for TF32."""
         require_right(work, inputs, call().cpu().numpy())
         return call
 
