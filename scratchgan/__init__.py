@@ -1,8 +1,8 @@
 """
 scratchgan: generative adversarial networks from NumPy and hand-written Numba kernels.
 
-Its names are those of ``scratchgan.api``. They are loaded when the first of them
-is used, so that ``import scratchgan`` is quick.
+The package has the names of ``scratchgan.api``. They are loaded at first use, so that
+``import scratchgan`` is fast.
 
 Examples
 --------
@@ -31,7 +31,7 @@ _MODULES = (
     "plots", "recipes", "runs", "testing", "theory",
 )  # fmt: skip
 
-if TYPE_CHECKING:  # what an editor and a type checker see
+if TYPE_CHECKING:  # for editors and type checkers
     from scratchgan import backends as backends
     from scratchgan import course as course
     from scratchgan import data as data

@@ -1,4 +1,4 @@
-"""The names that a learner imports: ``import scratchgan as sg``, then ``sg.Linear`` and so on."""
+"""The public names: after ``import scratchgan as sg``, they are ``sg.Linear`` and so on."""
 
 from scratchgan.backends import Purpose, Stream, backend_names, get_backend
 from scratchgan.data import Dataset, dataset_names, load

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-# Modules that cost time (NumPy, Matplotlib, …) are imported in the functions that use
-# them, so that --help answers at once.
+# Slow modules (NumPy, Matplotlib, …) are imported in the functions that use them, so that --help
+# is fast.
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,12 +36,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 class _Parser(argparse.ArgumentParser):
     """
-    A parser, of the command line or of one command, to which --st is no --steps.
+    A parser without abbreviated options: --st does not mean --steps.
 
     Attributes
     ----------
     fill : callable or None
-        ``fill(parser)`` adds the options that only who gives the command waits for.
+        ``fill(parser)`` adds options whose imports are slow. It is called when the parser is used.
     """
 
     fill: Callable[[argparse.ArgumentParser], None] | None = None
@@ -67,75 +67,113 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a recipe, or continue a run")
     train.set_defaults(run=_train)
-    train.fill = _add_train_options  # they cost an import of NumPy
+    train.fill = _add_train_options  # they need a slow import of NumPy
 
     sample = commands.add_parser("sample", help="draw samples from a trained generator")
     sample.set_defaults(run=_sample)
     sample.add_argument("folder", type=Path, help="the run's folder")
-    sample.add_argument("--n", type=int, default=100, metavar="N", help="how many (100)")
-    sample.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, others")
-    sample.add_argument("--label", type=int, metavar="K", help="of a conditional generator")
+    sample.add_argument(
+        "--n", type=int, default=100, metavar="N", help="number of samples (default: 100)"
+    )
+    _add_seed(sample)
+    sample.add_argument(
+        "--label", type=int, metavar="K", help="draw only this label (conditional generators)"
+    )
     _add_temperature(sample)
     sample.add_argument(
-        "--out", type=Path, metavar="FILE", help=".png or .npy (FOLDER/sample-seed-N.png)"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="a .png or .npy file (default: FOLDER/sample-seed-N.png)",
     )
 
-    evaluate = commands.add_parser("evaluate", help="measure samples beside real data")
+    evaluate = commands.add_parser("evaluate", help="measure samples, and real data for comparison")
     evaluate.set_defaults(run=_evaluate)
     evaluate.add_argument("folder", type=Path, help="the run's folder")
     evaluate.add_argument(
-        "--n", type=int, metavar="N", help="samples (as many as test images, 1,000 at least; 2,500)"
+        "--n",
+        type=int,
+        metavar="N",
+        help="number of samples (default: the size of the test set, but between 1,000 and 10,000;"
+        " 2,500 without a test set)",
     )
-    evaluate.add_argument("--seed", type=int, default=0, metavar="N", help="for the samples")
+    _add_seed(evaluate)
     _add_temperature(evaluate)
     evaluate.add_argument(
         "--json",
         type=Path,
         metavar="FILE",
-        help="write figures of images there, with the run's own",
+        help="save the measures and the run's record in this file (images only)",
     )
 
     bench = commands.add_parser(
         "bench",
-        help="measure speed beside NumPy, PyTorch and JAX",
+        help="compare speed with NumPy, PyTorch and JAX",
         usage="scratchgan bench [gemm | kernels | step] [options]",
     )
     bench.set_defaults(run=_bench)
     bench.add_argument(
-        "suite", nargs="?", help="matrix products, the other operations, or training steps (all)"
+        "suite",
+        nargs="?",
+        help="gemm (matrix products), kernels (the other operations) or step (training steps);"
+        " default: all",
     )
-    bench.add_argument("--backend", metavar="NAME", help="whose speed")
-    bench.add_argument("--threads", nargs="+", metavar="N", help="each in turn (1 2)")
+    bench.add_argument("--backend", metavar="NAME", help="the backend to measure")
+    bench.add_argument(
+        "--threads",
+        nargs="+",
+        metavar="N",
+        help="numbers of threads, measured one after another (default: 1 2)",
+    )
     bench.add_argument(
         "--peers",
         default="installed",
         metavar="WHICH",
-        help="none, numpy (not on a GPU), installed (also PyTorch and JAX) or all (also"
-        " torch.compile)",
+        help="libraries to compare with: none, numpy (CPU only), installed (also PyTorch and JAX)"
+        " or all (also torch.compile); default: installed",
     )
-    bench.add_argument("--only", default="", metavar="TEXT", help="cases with this in their name")
-    bench.add_argument("--quick", action="store_true", help="a few cases, briefly: does it work?")
-    bench.add_argument("--json", type=Path, metavar="FILE", help="write the records there")
+    bench.add_argument(
+        "--only", default="", metavar="TEXT", help="run only the cases with TEXT in their name"
+    )
+    bench.add_argument(
+        "--quick", action="store_true", help="run a few short cases, to check that all works"
+    )
+    bench.add_argument("--json", type=Path, metavar="FILE", help="save the records in this file")
 
-    info = commands.add_parser("info", help="versions, backends, threads, folders")
+    info = commands.add_parser("info", help="show versions, backends, threads, recipes and folders")
     info.set_defaults(run=_info)
-    info.add_argument("--warm", action="store_true", help="compile all kernels now, once")
+    info.add_argument("--warm", action="store_true", help="compile all kernels now")
     return parser
 
 
 def _add_train_options(train: argparse.ArgumentParser) -> None:
+    from scratchgan.fields import NONE
+
     train.add_argument(
         "recipe",
         nargs="?",
-        help="one that `scratchgan info` lists, or a Python file with a `recipe` (digits, or the"
-        " one that suits --data)",
+        help="a name that `scratchgan info` lists, or a Python file that defines `recipe`"
+        " (default: the recipe that suits --data, or digits)",
     )
-    train.add_argument("--quick", action="store_true", help="a minute of it: does all work?")
-    for each in _offered():
-        _add_setting(train, each)
-    train.add_argument("--config", type=Path, metavar="FILE.toml", help="more settings")
     train.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="the run's own folder (runs/RECIPE-001, …)"
+        "--quick",
+        action="store_true",
+        help="train for a minute at most, to check that all works",
+    )
+    offered = _offered()
+    for each in offered:
+        _add_setting(train, each)
+    train.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE.toml",
+        help="a file with settings; the options above override them",
+    )
+    train.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="a new folder for the run (default: runs/RECIPE-001, or the next free number)",
     )
     train.add_argument(
         "--from",
@@ -144,11 +182,18 @@ def _add_train_options(train: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="start from that run's newest checkpoint; other options override its settings",
     )
-    train.add_argument("--resume", type=Path, metavar="FOLDER", help="continue the run there")
+    train.add_argument(
+        "--resume", type=Path, metavar="FOLDER", help="continue the run in this folder"
+    )
+    train.epilog = (
+        "Settings that are not given are those of the recipe (with --from or --resume: of that"
+        f" run). The word {NONE} unsets one:"
+        f" {', '.join(f'{each.flag} {NONE}' for each in offered if each.optional)}."
+    )
 
 
 def _offered() -> list[Setting]:
-    """The settings that are options of the command line."""
+    """Return the settings that are options of the command line."""
     from scratchgan.fields import settings_in
     from scratchgan.gan.settings import Settings
 
@@ -156,25 +201,28 @@ def _offered() -> list[Setting]:
 
 
 def _add_setting(train: argparse.ArgumentParser, setting: Setting) -> None:
-    from scratchgan.fields import NONE, Flag
+    from scratchgan.fields import Flag
 
     def parse(text: str) -> Any:
         return setting.parse(text)
 
-    parse.__name__ = setting.kind.parse.__name__  # argparse says what a text is not: "int"
+    parse.__name__ = setting.kind.parse.__name__  # argparse prints it: "invalid int value"
     how: dict[str, Any] = {"type": parse, "metavar": setting.kind.metavar}
     if isinstance(setting.kind, Flag):
         how = {"action": argparse.BooleanOptionalAction}
-    may_be_none = f" ({NONE} for none)" if setting.optional else ""
-    train.add_argument(
-        setting.flag, default=argparse.SUPPRESS, help=setting.help + may_be_none, **how
-    )
+    train.add_argument(setting.flag, default=argparse.SUPPRESS, help=setting.help, **how)
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
-    """Settings that the command line gives."""
+    """Return the settings that the command line gives."""
     names = [each.name for each in _offered()]
     return {name: value for name, value in vars(options).items() if name in names}
+
+
+def _add_seed(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="seed of the samples (default: 0)"
+    )
 
 
 def _add_temperature(command: argparse.ArgumentParser) -> None:
@@ -183,7 +231,8 @@ def _add_temperature(command: argparse.ArgumentParser) -> None:
         type=float,
         default=1.0,
         metavar="T",
-        help="z so many times as wide as in training: above 1 for recall, below for precision (1)",
+        help="draw z T times as wide as in training: above 1 for more recall, below 1 for more"
+        " precision (default: 1)",
     )
 
 
@@ -198,8 +247,8 @@ def _train(options: argparse.Namespace) -> int:
     folder, config = session.folder.path, session.folder.config
     done = session.trainer.iteration
     if done >= config.steps:
-        session.run()  # nothing is left to train; the pictures may be
-        print(f"{folder} is complete at iteration {done:,}; --steps N with a larger N goes on")
+        session.run()  # training is complete, but pictures may be missing
+        print(f"{folder} is complete at iteration {done:,}; to train on, give a larger --steps N")
         return 0
     print(
         f"{'continuing' if done else 'training'} {config.recipe} in {folder}: data {config.data},"
@@ -210,11 +259,11 @@ def _train(options: argparse.Namespace) -> int:
         outcome = session.run(progress)
     _report(folder, outcome)
     _print_exact(exact(session.trainer, session.data))
-    return 128 + outcome.signal if outcome.interrupted else 0  # as shells say it
+    return 128 + outcome.signal if outcome.interrupted else 0  # the convention of shells
 
 
 def _played(config: Config) -> str:
-    """Name the game, or several with the iterations from which they are played."""
+    """Name the game, or several games, each with the iteration at which it begins."""
     from scratchgan.games import objectives_by_start
 
     (_, first), *later = objectives_by_start(config.objective).items()
@@ -228,14 +277,14 @@ def _begun(options: argparse.Namespace) -> Session:
     changes = (read_toml(options.config) if options.config else {}) | _given(options)
     named = changes.pop("recipe", None)  # in the file
     if named is not None:
-        get_recipe(named)  # a mistake is told, though the command line has the last word
+        get_recipe(named)  # report a wrong name, even if the command line overrides it
     recipe = named if options.recipe is None else options.recipe
     session = begin_run(
         recipe, out=options.out, quick=options.quick, origin=options.origin, **changes
     )
     if recipe is None and options.origin is None and "data" in changes:
         config = session.folder.config
-        print(f"no recipe is named: {config.recipe}, which suits the data set {config.data}")
+        print(f"no recipe given: using {config.recipe}, which suits the data set {config.data}")
     return session
 
 
@@ -259,11 +308,11 @@ def _report(folder: Path, outcome: Outcome) -> None:
     print(f"animation:  {outcome.animation}")
     print(f"checkpoint: {outcome.checkpoint}")
     if not outcome.interrupted:
-        print(f"measure them with `scratchgan evaluate {folder}`")
+        print(f"measure the samples with `scratchgan evaluate {folder}`")
 
 
 def _print_exact(found: ExactGame | None) -> None:
-    """On the line the optimum is known: say how far from it the game stands."""
+    """Print how far a game on the line is from its known optimum."""
     if found is not None:
         print(f"by quadrature, {'' if found.game.unit == 'nats' else 'JSD '}in nats:")
         print(found)
@@ -288,11 +337,14 @@ def _evaluate(options: argparse.Namespace) -> int:
     from scratchgan.workshop.results.records import require_json_name, write_result
 
     if options.json is not None:
-        require_json_name(options.json)  # now, not after minutes of measuring
+        require_json_name(options.json)  # before minutes of measuring
     run = open_run(options.folder)
     data = run.data
     if options.json is not None and data.x_test is None:
-        raise ValueError(f"--json: figures are written of images; '{data.name}' are none")
+        raise ValueError(
+            f"--json saves measures of images, and data set '{data.name}' has none held out;"
+            " leave --json out"
+        )
     evaluation = run.evaluate(options.n, options.seed, options.temperature)
     folder = RunFolder.open(options.folder)
     wide = "" if options.temperature == 1 else f", temperature {options.temperature:g}"
@@ -314,7 +366,7 @@ def _bench(options: argparse.Namespace) -> int:
 
     suite, threads = options.suite, options.threads or []
     if suite is None and threads and not threads[-1].lstrip("-").isdigit():
-        suite = threads.pop()  # `--threads 1 2 gemm`: argparse leaves nothing for the suite
+        suite = threads.pop()  # argparse takes all words of `--threads 1 2 gemm` as numbers
     asked = BenchOptions(
         suite=suite,
         backend=options.backend,
@@ -368,7 +420,7 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _print_columns(rows: dict[str, str]) -> None:
-    """Names, and behind the longest of them what is said of each."""
+    """Print names and their texts in two columns."""
     width = max(map(len, rows))
     for name, text in rows.items():
         print(f"  {name:<{width}}  {text}")
@@ -382,7 +434,7 @@ def _warm() -> None:
 
     from scratchgan.backends import get_backend
 
-    get_backend("cpu")  # where it does not work, this says why
+    get_backend("cpu")  # raises an error with the reason if it does not work here
     from scratchgan.backends.cpu.kernel import KERNELS, compile_all
 
     start = time.perf_counter()

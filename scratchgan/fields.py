@@ -1,9 +1,9 @@
 """
-Settings classes: frozen dataclasses whose fields say what they may be.
+Settings classes: frozen dataclasses whose fields declare their allowed values.
 
-``k: int = setting(Whole(1), 1, help="updates of D for each of G")`` is all that is written of a
-setting. Its check, its form in JSON and TOML, its line of documentation and its option on the
-command line follow from that one line.
+One line declares a setting: ``k: int = setting(Whole(1), 1, help="updates of D for each update of
+G")``. Its check, its form in JSON and TOML, its documentation and its option on the command line
+follow from this line.
 """
 
 from __future__ import annotations
@@ -34,29 +34,36 @@ __all__ = [
     "signature_with",
 ]
 
-MOST = 10**12  # of a count: more iterations than any run makes, and exact in every kind of number
-NONE = "none"  # on the command line, for a setting that may be None
+MOST = 10**12  # largest count: more iterations than any run makes, and exact in float64
+NONE = "none"  # the word for None on the command line
 
 
-# -- what a setting may be -------------------------------------------------------------------------
+# -- kinds of values -------------------------------------------------------------------------------
 
 
 class Kind:
-    """What values a setting may have; None is one of them where it is the default."""
+    """The allowed values of a setting. None is also allowed if it is the default."""
 
     metavar: str = "TEXT"
-    parse: Callable[[str], Any] = str  # the text of the command line
+    parse: Callable[[str], Any] = str  # from the text of the command line
 
     def check(self, owner: str, name: str, value: Any) -> Any:
-        """Return the value in plain form, or raise ValueError: name, value, expectation."""
+        """
+        Return the value, converted to a plain type.
+
+        Raises
+        ------
+        ValueError
+            With the setting's name, its value and what is expected.
+        """
         raise NotImplementedError
 
     def to_plain(self, name: str, value: Any) -> Any:
-        """Return a checked value as JSON and TOML have it."""
+        """Return a checked value in a form that JSON and TOML can hold."""
         return value
 
     def from_plain(self, name: str, value: Any, now: Any = None) -> Any:
-        """Return what ``to_plain`` gave; a table leaves as it is ``now`` what it does not name."""
+        """Return the value for a result of ``to_plain``; a table changes only parts of ``now``."""
         return value
 
 
@@ -75,7 +82,7 @@ class Whole(Kind):
 
 @dataclass(frozen=True)
 class Number(Kind):
-    """A number, low ≤ value ≤ high; ``above`` and ``below`` leave the bounds out."""
+    """A number, low ≤ value ≤ high; ``above`` excludes low, ``below`` excludes high."""
 
     low: float
     high: float
@@ -118,14 +125,14 @@ class Seed(Kind):
 
 @dataclass(frozen=True)
 class OneOf(Kind):
-    """One of some names, or of those that a function returns; ``what`` is what they name."""
+    """One of several names, from a list or a function; ``what`` says in errors what they name."""
 
     what: str
     names: Iterable[str] | Callable[[], Iterable[str]]
 
     @property
     def known(self) -> tuple[str, ...]:
-        """The names."""
+        """The allowed names."""
         return tuple(self.names() if callable(self.names) else self.names)
 
     @property
@@ -139,15 +146,15 @@ class OneOf(Kind):
 @dataclass(frozen=True)
 class Part(Kind):
     """
-    An object of a settings class; in plain form a table.
+    An object of a settings class. Its plain form is a table (a dict).
 
     Parameters
     ----------
     kind : type
     expected : str
-        For the message: what an object of the class is.
+        What an error message says is expected.
     known : tuple of type
-        Its subclasses that a table can name, where there are several.
+        The subclasses that a table can choose by ``name``; empty if there is only ``kind``.
     """
 
     kind: type[Any]
@@ -177,35 +184,35 @@ class Part(Kind):
 
 
 class Setting(NamedTuple):
-    """A field of a settings class, as its one line declares it."""
+    """A field of a settings class, as ``setting`` declares it."""
 
     name: str
     kind: Kind
-    default: Any  # MISSING where it has to be given
+    default: Any  # MISSING if there is none
     type: str
     help: str
-    option: bool  # whether the command line offers it
-    bits: bool  # whether the numbers of a training follow from it
-    run: bool  # whether it is of a run alone, and none of a Trainer
+    option: bool  # whether it is an option of the command line
+    bits: bool  # whether the results of a training depend on it
+    run: bool  # whether it belongs to a run only, not to a Trainer
 
     @property
     def optional(self) -> bool:
-        """Whether it may be None."""
+        """Whether the setting may be None."""
         return self.default is None
 
     @property
     def flag(self) -> str:
-        """Its option on the command line."""
+        """The setting's option on the command line."""
         return f"--{self.name.replace('_', '-')}"
 
     def words(self, value: Any) -> list[str]:
-        """Return the words of the command line that give it a value."""
+        """Return the command-line words that set this value."""
         if isinstance(self.kind, Flag):
             return [self.flag if value else f"--no-{self.flag[2:]}"]
         return [self.flag, NONE if value is None else str(value)]
 
     def parse(self, text: str) -> Any:
-        """Return the value that a word of the command line gives it."""
+        """Return the value that a word of the command line stands for."""
         return None if self.optional and text == NONE else self.kind.parse(text)
 
 
@@ -225,24 +232,24 @@ def setting(
     Parameters
     ----------
     kind : Kind
-        What it may be.
+        The allowed values.
     default : optional
-        Where it is None, the setting may be None.
+        If it is None, the setting may be None.
     help : str
-        One line: its documentation and its help on the command line.
+        One line, for the documentation and for the help on the command line.
     option : bool
-        Whether the command line offers it; it has the name of the field.
+        Whether it is an option of the command line, with the name of the field.
     bits : bool
-        Whether the numbers of a training follow from it.
+        Whether the results of a training depend on it.
     run : bool
-        Whether it is of a run alone, and none of a ``Trainer``.
+        Whether it belongs to a run only, not to a ``Trainer``.
     """
     declared = {"kind": kind, "help": help, "option": option, "bits": bits, "run": run}
     return field(default=default, metadata=declared, kw_only=kw_only)
 
 
 def settings_in(settings: Any) -> dict[str, Setting]:
-    """Return the settings of a class, or of an object of one, by their names."""
+    """Return the settings of a settings class or of its object, by name."""
     return {
         f.name: Setting(
             f.name,
@@ -256,9 +263,9 @@ def settings_in(settings: Any) -> dict[str, Setting]:
 
 class Checked:
     """
-    A frozen dataclass of ``setting`` fields, checked and put in plain form when it is made.
+    A frozen dataclass of ``setting`` fields, checked and converted when an object is made.
 
-    A class with a ``name`` is one of several that a table of settings can name.
+    A class with a ``name`` can be chosen by this name in a table of settings.
     """
 
     name: ClassVar[str]
@@ -268,24 +275,24 @@ class Checked:
             value = getattr(self, each.name)
             if not (value is None and each.optional):
                 value = each.kind.check(self._owner(), each.name, value)
-                object.__setattr__(self, each.name, value)  # it is frozen for everyone else
+                object.__setattr__(self, each.name, value)  # the dataclass is frozen
         self._check_together()
 
     def _owner(self) -> str:
-        """What a message says that a setting is of."""
+        """Return the name of the settings' owner, for error messages."""
         return type(self).__name__
 
     def _check_together(self) -> None:
-        """Raise ValueError where settings that are right alone do not go together."""
+        """Raise ValueError if settings contradict each other."""
 
     def to_plain(self) -> dict[str, Any]:
         """
-        Return the settings as JSON and TOML have them.
+        Return the settings in a form that JSON and TOML can hold.
 
         Raises
         ------
         ValueError
-            For a function of one's own, which has no such form.
+            For a user's function, which has no such form.
         """
         name = getattr(type(self), "name", None)
         plain = {} if name is None else {"name": name}
@@ -297,10 +304,10 @@ class Checked:
     @classmethod
     def from_plain(cls, table: Mapping[str, Any], now: Self | None = None) -> Self:
         """
-        Return the settings of a table: what ``to_plain`` gave, or a part of it.
+        Return the settings of a table: a result of ``to_plain``, or a part of it.
 
-        What the table leaves out is as in ``now``, or else has its default. Objects may stand in
-        the place of tables.
+        A setting that is not in the table has its value from ``now`` if that is given, or else
+        its default. The table may hold objects, such as ``Adam()``, instead of their tables.
         """
         known, values = settings_in(cls), {}
         for name, value in table.items():
@@ -314,18 +321,18 @@ class Checked:
             return dataclasses.replace(now, **values)  # type: ignore[type-var]
         missing = [name for name, s in known.items() if s.default is MISSING and name not in values]
         if missing:
-            raise ValueError(f"{_said(cls)}: no {', no '.join(missing)}; expected a value for each")
+            raise ValueError(f"{_said(cls)}: {' and '.join(missing)} missing; expected a value")
         return cls(**values)
 
 
 def _said(cls: type[Any]) -> str:
-    """What a table of a settings class is called in a message: "noise", "adam", …."""
+    """Return the name of a settings class in error messages, such as "noise" or "adam"."""
     said: str = getattr(cls, "name", cls.__name__.lower())
     return said
 
 
 def fill_docstring(cls: type[Any], settings: Iterable[Setting]) -> None:
-    """Put settings, a line or two each, in the place of ``{settings}`` in a class's docstring."""
+    """Replace ``{settings}`` in a class's docstring by the documentation of these settings."""
     if cls.__doc__ is None:  # python -OO
         return
     lines = []
@@ -336,7 +343,7 @@ def fill_docstring(cls: type[Any], settings: Iterable[Setting]) -> None:
 
 
 def signature_with(cls: type[Any], settings: Iterable[Setting]) -> inspect.Signature:
-    """Return how a class is called that takes settings as ``**changes``: each by its name."""
+    """Return the signature of a class, with a keyword for each setting instead of ``**changes``."""
     keyword = inspect.Parameter.KEYWORD_ONLY
     own = inspect.signature(cls)
     taken = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]

@@ -1,8 +1,9 @@
 """
-Optimisers and schedules: descriptions; their arrays (momentum and the like) are arguments.
+Optimisers and learning-rate schedules.
 
-An update works on one flat buffer of parameters. ``t`` counts a player's updates
-from 0; a rate may be a number or a schedule, a function of t.
+They hold settings only: arrays, such as the momentum, are arguments of ``update``. An update
+changes one flat buffer of parameters. ``t`` counts a player's updates from 0. A rate is a number
+or a schedule, which is a function of t.
 """
 
 from __future__ import annotations
@@ -28,22 +29,24 @@ __all__ = [
     "value_at",
 ]
 
-LARGEST = 1e15  # of a rate and the like: with a larger one nothing is learnt, by any network
-LEAST = 1e-37  # of Adam's eps: float32 takes a smaller one for 0, and 0 / 0 follows
-LONGEST = 10**12  # updates of a schedule: more than any run makes
+LARGEST = 1e15  # largest rate, factor or eps: no network learns with a larger one
+LEAST = 1e-37  # smallest eps of Adam: float32 rounds a smaller one to 0, which gives 0 / 0
+LONGEST = 10**12  # updates in a schedule: more than any run makes
 
 
 @dataclass(frozen=True)
 class Scheduled(Number):
-    """A number, or a function of t whose values lie in the same range at both ends of a run."""
+    """A number, or a function of t. Its range is checked at the first and the last update."""
 
     def check(self, owner: str, name: str, value: Any) -> Any:
         if callable(value) and not isinstance(value, type):
-            for t in (0, LONGEST):  # every schedule here lies between its two ends
+            for t in (0, LONGEST):  # the values of each schedule here lie between these two
                 try:
                     reached = value(t)
                 except TypeError as error:
-                    raise ValueError(f"{owner}: {name} is no function of t: {error}") from error
+                    raise ValueError(
+                        f"{owner}: {name} is not a function of t: {error}; expected f(t)"
+                    ) from error
                 super().check(owner, f"{name} at update {t:,}", reached)
             return value
         try:
@@ -55,7 +58,7 @@ class Scheduled(Number):
     def to_plain(self, name: str, value: Any) -> Any:
         if not callable(value):
             return value
-        expected = "a schedule of scratchgan.optim, which a file can name"
+        expected = "a schedule from scratchgan.optim, because a file can name only these"
         return checks.instance("", name, value, SCHEDULES, expected).to_plain()
 
     def from_plain(self, name: str, value: Any, now: Any = None) -> Any:
@@ -73,10 +76,10 @@ UPDATES = Whole(1, LONGEST)
 @dataclass(frozen=True)
 class ExponentialDecay(Checked):
     """
-    max(initial / factor^t, floor), where t may begin anew every ``period`` updates.
+    max(initial / factor^t, floor). With ``period``, t restarts at 0 every ``period`` updates.
 
-    Goodfellow et al. 2014 used initial 0.1, factor 1.000004, floor 1e-6, and no period. To begin
-    anew with a large rate is a warm restart (Loshchilov & Hutter 2017, arXiv 1608.03983).
+    Goodfellow et al. 2014 used initial 0.1, factor 1.000004, floor 1e-6, and no period. A restart
+    with a large rate is called a warm restart (Loshchilov & Hutter 2017, arXiv 1608.03983).
     """
 
     initial: float = setting(POSITIVE)
@@ -88,13 +91,13 @@ class ExponentialDecay(Checked):
     def __call__(self, t: int) -> float:
         if self.period is not None:
             t %= self.period
-        # exp(−t log factor) instead of factor^t: no overflow however long the run
+        # exp(−t log factor) instead of 1 / factor^t: no overflow for large t
         return max(self.initial * math.exp(-t * math.log(self.factor)), self.floor)
 
 
 @dataclass(frozen=True)
 class LinearRamp(Checked):
-    """From ``start`` at t = 0 in a straight line to ``end`` at t = ``steps``, then constant."""
+    """Linear from ``start`` at t = 0 to ``end`` at t = ``steps``, then constant."""
 
     start: float = setting(POSITIVE)
     end: float = setting(POSITIVE)
@@ -120,7 +123,7 @@ class Cosine(Checked):
 
 
 SCHEDULES = (ExponentialDecay, LinearRamp, Cosine)
-"""Those that a file can name."""
+"""The schedules that a file can name."""
 
 Schedule: TypeAlias = float | ExponentialDecay | LinearRamp | Cosine
 
@@ -131,15 +134,11 @@ def value_at(schedule: Schedule, t: int) -> float:
 
 
 class Optimizer(Checked, ABC):
-    """
-    What a player asks of an optimiser.
-
-    A subclass says in ``_apply`` how one update is made for a given rate.
-    """
+    """The base class of optimisers. A subclass makes one update in ``_apply``."""
 
     name: ClassVar[str]
     slots: ClassVar[tuple[str, ...]]
-    """Names of the flat arrays that it keeps, each as large as the parameters, zero at first."""
+    """Names of the optimiser's arrays. Each has the size of the parameters and begins at zero."""
 
     rate: Schedule
 
@@ -156,7 +155,11 @@ class Optimizer(Checked, ABC):
         t: int,
         ascend: bool = False,
     ) -> None:
-        """Change ``params`` and ``slots`` in place; all are flat, (n,). To ascend, rate < 0."""
+        """
+        Make one update: change ``params`` and ``slots`` in place.
+
+        All arrays are flat, (n,). With ``ascend``, the sign of the rate is reversed.
+        """
         rate = self.rate_at(t)
         self._apply(ops, params, grads, slots, t, -rate if ascend else rate)
 
@@ -170,7 +173,7 @@ class Optimizer(Checked, ABC):
         t: int,
         rate: float,
     ) -> None:
-        """Make update ``t`` with this rate."""
+        """Make update ``t`` with this rate, which is negative to ascend."""
 
 
 @dataclass(frozen=True)
@@ -178,8 +181,8 @@ class SGD(Optimizer):
     """
     Stochastic gradient descent with momentum.
 
-    Classical (Polyak 1964): v ← μ v − rate · g; θ ← θ + v. Nesterov's look-ahead
-    as in Sutskever et al. 2013, eq. 3–4, at the shifted point: θ ← θ + μ v − rate · g.
+    Classical momentum (Polyak 1964): v ← μ v − rate · g; θ ← θ + v. Nesterov's momentum
+    (Sutskever et al. 2013, eq. 3–4), written for the shifted point: θ ← θ + μ v − rate · g.
 
     Parameters
     ----------
@@ -228,9 +231,9 @@ class Adam(Optimizer):
     rate : float or schedule
         0 ≤ rate ≤ 1e15.
     beta1, beta2 : float
-        Decay of the first and second moment, in [0, 1).
+        Decay rates of the first and second moment, in [0, 1).
     eps : float
-        Added to √v̂; from 1e-37, which float32 can hold, to 1e15.
+        Added to √v̂. Between 1e-37, because float32 cannot hold less, and 1e15.
     """
 
     rate: Schedule = setting(Scheduled(0, LARGEST), 1e-3)
@@ -257,4 +260,4 @@ class Adam(Optimizer):
 
 
 OPTIMIZER = Part(Optimizer, "an optimizer, such as Adam(), or a table", (SGD, Adam))
-"""What a setting may be that is an optimiser; a table, of JSON or TOML, names it."""
+"""The kind of a setting that is an optimiser; in JSON and TOML, a table with its name."""

@@ -1,4 +1,4 @@
-"""How far a training is: a bar in a terminal or a notebook, a plain line now and then elsewhere."""
+"""Progress of a training: a bar in a terminal or a notebook, otherwise a few plain lines."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress"]
 
-LINES = 10  # of a whole training, where there is no bar
+LINES = 10  # in a whole training, if there is no bar
 
 
 class Progress:
     """
-    Show the progress of a training whenever it is called with its trainer.
+    Show the progress of a training. An object is a callback: call it with the trainer.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Progress:
 
     Examples
     --------
-    Beside a trainer of your own (here without a terminal: in lines):
+    With your own trainer (printed as lines here, because there is no terminal):
 
     >>> import scratchgan as sg
     >>> game = sg.recipe("gaussian-1d").trainer(backend="reference")
@@ -54,7 +54,7 @@ class Progress:
             self._bar.close()
 
     def __call__(self, trainer: Trainer) -> None:
-        """Show where the trainer stands."""
+        """Show the trainer's iteration and latest values."""
         step, numbers = trainer.iteration, report.line(trainer)
         if self._bar is not None:
             self._bar.set_postfix_str(numbers, refresh=False)
@@ -67,13 +67,13 @@ class Progress:
 def _bar(steps: int, start: int, file: Any) -> Any:
     from tqdm import tqdm
 
-    cell = {"ncols": 100, "ascii": False}  # what tqdm asks a terminal for
+    cell = {"ncols": 100, "ascii": False}  # tqdm can ask only a terminal for these
     form = cell if isinstance(file, _Cell) else {"dynamic_ncols": True}
     return tqdm(total=steps, initial=start, unit="it", file=file, **form)
 
 
 def _in_a_notebook() -> bool:
-    """Whether outputs are those of a notebook's cells: IPython runs, and in a Jupyter kernel."""
+    """Whether this code runs in a notebook: IPython is loaded, and is a Jupyter kernel."""
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     return shell is not None and "IPKernelApp" in shell.config
@@ -81,10 +81,10 @@ def _in_a_notebook() -> bool:
 
 class _Cell:
     """
-    A text of one line in the output of a notebook's cell; what is written to it replaces it.
+    A file-like object that shows one line in a notebook cell; each write replaces the line.
 
-    That is a display of IPython and no widget: it needs no further package, and a saved notebook
-    shows how it ended.
+    It uses IPython's display instead of a widget. This needs no other package, and a saved
+    notebook shows the last line.
     """
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class _Cell:
 
     def write(self, text: str) -> None:
         line = text.strip()
-        if not line:  # tqdm moves the cursor with these
+        if not line:  # tqdm writes blanks to move the cursor
             return
         if self._display is None:
             from IPython import display
@@ -103,4 +103,4 @@ class _Cell:
             self._display.update({"text/plain": line}, raw=True)
 
     def flush(self) -> None:
-        """Nothing is kept back."""
+        """Do nothing: there is no buffer."""

@@ -1,4 +1,4 @@
-"""A run, in a line of Python each: train one, open one, draw samples from it, measure it."""
+"""Runs in Python: train or open a run, draw samples from it and measure them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan import checks, plots
-from scratchgan.backends import Purpose, Stream
 from scratchgan.data import Dataset, load
 from scratchgan.files import as_path, write_atomically
 from scratchgan.gan import Generator, Trainer
@@ -38,14 +37,14 @@ __all__ = ["Run", "open_run", "train"]
 
 class Run:
     """
-    A run in its folder, and what follows from it. Make one with ``train`` or ``open_run``.
+    A run, read from its folder. ``train`` and ``open_run`` return one.
 
     Attributes
     ----------
     path : Path
-        Its folder: checkpoints, pictures, records.
+        The folder with checkpoints, pictures and records.
     config : Config
-        Its settings.
+        The settings.
     """
 
     def __init__(self, folder: RunFolder, data: Dataset | None = None) -> None:
@@ -59,47 +58,48 @@ class Run:
 
     @property
     def path(self) -> Path:
-        """Where its files are."""
+        """The run's folder."""
         return self._folder.path
 
     @property
     def config(self) -> Config:
-        """Its settings."""
+        """The run's settings."""
         return self._folder.config
 
     @property
     def data(self) -> Dataset:
-        """What it is trained on."""
+        """The data set of the run."""
         if self._data is None:
             self._data = load(self.config.data, labels=self.config.labels)
         return self._data
 
     @property
     def history(self) -> list[dict[str, float]]:
-        """A record every ``log_every`` iterations, as ``Trainer.history``."""
+        """One record every ``log_every`` iterations, as in ``Trainer.history``."""
         return self._folder.read_metrics()
 
     def generator(self, temperature: float = 1.0) -> Generator:
         """
-        Return G as its best checkpoint has it, where one is kept, or its newest.
+        Return G from the best checkpoint if one is kept, or else from the newest.
 
         Raises
         ------
         RunError
-            If there is no checkpoint yet, or it is damaged.
+            If there is no checkpoint yet, or the checkpoint is damaged.
         """
         return load_generator(self._folder, temperature)
 
     def trainer(self) -> Trainer:
         """
-        Return the trainer as its newest checkpoint has it.
+        Return a trainer in the state of the newest checkpoint.
 
-        What it goes on to do is written down nowhere: ``train(resume=run.path)`` continues a run.
+        The trainer writes nothing into the run's folder. To continue the run, call
+        ``train(resume=run.path)``.
 
         Raises
         ------
         RunError
-            If there is no checkpoint yet, or the data are no longer those of the run.
+            If there is no checkpoint yet, or the data have changed since the run began.
         """
         return load_trainer(self._folder, self.data)
 
@@ -107,18 +107,18 @@ class Run:
         self, n: int = 100, seed: int = 0, label: int | None = None, temperature: float = 1.0
     ) -> NDArray[Any]:
         """
-        Return n samples, (n, features): the same for the same seed.
+        Return n samples, (n, features). The same seed gives the same samples.
 
         Parameters
         ----------
         n, seed : int
         label : int, optional
-            Of a conditional generator, which otherwise is asked for 0, 1, … in turn.
+            For a conditional generator: the label of all samples. Without it, labels are
+            0, 1, … in turn.
         temperature : float
             See ``Generator``.
         """
-        stream = Stream(checks.seed("samples", "seed", seed)).purpose(Purpose.USER)
-        return self.generator(temperature).sample(n, stream, label)
+        return self.generator(temperature).sample(n, seed, label)
 
     def figure(
         self, n: int = 100, seed: int = 0, label: int | None = None, temperature: float = 1.0
@@ -136,9 +136,9 @@ class Run:
         temperature: float = 1.0,
     ) -> Path:
         """
-        Write ``samples`` as a picture (.png) or an array (.npy); return the file's path.
+        Write ``samples`` as a picture (.png) or an array (.npy); return the path of the file.
 
-        Without a path that is sample-seed-N.png in the run's folder.
+        The default path is sample-seed-N.png in the run's folder.
         """
         if path is None:
             of_label = "" if label is None else f"-label-{label}"
@@ -152,25 +152,25 @@ class Run:
             save_figure(path, self.figure(n, seed, label, temperature))
         else:
             raise ValueError(
-                f"samples are written to {path}; expected a name that ends in .png or .npy"
+                f"cannot write samples to {path}; expected a name that ends in .png or .npy"
             )
         return path
 
     def losses(self) -> Figure:
-        """Return the figure of ``history``."""
+        """Return a figure of the losses in ``history``."""
         return _shown(plots.losses(self.history, self.config.objective))
 
     def evaluate(self, n: int | None = None, seed: int = 0, temperature: float = 1.0) -> Evaluation:
         """
-        Measure samples beside real examples: ``scratchgan.metrics.evaluate``.
+        Measure samples beside real examples, with ``scratchgan.metrics.evaluate``.
 
         Parameters
         ----------
         n : int, optional
-            Samples; by default as many as there are examples held out, but 1,000 to 10,000, or
-            2,500 where there are none.
+            Number of samples. Default: the size of the test set, but between 1,000 and 10,000;
+            2,500 without a test set.
         seed : int
-            For the samples.
+            Seed of the samples.
         temperature : float
             See ``Generator``.
         """
@@ -179,7 +179,7 @@ class Run:
         if n is None:
             held_out = self.data.x_test
             n = 2500 if held_out is None else min(10_000, max(1000, len(held_out)))
-        self.trainer()  # the data are those that it was trained on
+        self.trainer()  # checks that the data have not changed
         return evaluate(
             self.samples(n, seed, temperature=temperature),
             self.data,
@@ -188,12 +188,12 @@ class Run:
         )
 
     def exact(self) -> ExactGame | None:
-        """Return how far from the optimum the game stands: on the line; None elsewhere."""
+        """Return the distance of a game on the line from its optimum; None for other data."""
         return exact(self.trainer(), self.data)
 
 
 def _shown(figure: Figure) -> Figure:
-    """Let a figure show itself in a notebook, also in one that has not imported pyplot."""
+    """Let a notebook display the figure, even if it has not imported pyplot."""
     setattr(figure, "_repr_png_", partial(_png, figure))  # noqa: B010
     return figure
 
@@ -205,7 +205,7 @@ def _png(figure: Figure) -> bytes:
 
 
 def exact(trainer: Trainer, data: Dataset) -> ExactGame | None:
-    """Return how far from the optimum a game on the line stands; None elsewhere."""
+    """Return the distance of a game on the line from its optimum; None for other data."""
     from scratchgan.exact.game import exact_game
 
     density = data.density
@@ -221,14 +221,14 @@ def open_run(folder: Path | str, data: Dataset | None = None) -> Run:
     Parameters
     ----------
     folder : path
-        Such as ``"runs/digits-001"``.
+        For example ``"runs/digits-001"``.
     data : Dataset, optional
-        What it was trained on, where that was an array of your own: ``load`` finds the others.
+        Needed only if the run was trained on a ``Dataset`` that you made from an array.
 
     Raises
     ------
     RunError
-        If it holds no run.
+        If the folder does not hold a run.
     """
     if data is not None:
         checks.instance("open_run", "data", data, Dataset, "a Dataset, such as load('digits')")
@@ -247,37 +247,38 @@ def train(
     **changes: Any,
 ) -> Run:
     """
-    Train as ``scratchgan train`` does, with a bar in a terminal or a notebook; return the run.
+    Train as ``scratchgan train`` does, with a progress bar, and return the run.
 
     Parameters
     ----------
     recipe : str, optional
-        The name of a recipe, or the path of your own file of one; without it, that of the data.
+        The name of a recipe, or the path of your own recipe file. Default: the recipe that suits
+        the data, or digits.
     data : str, path or Dataset, optional
-        Another data set than the recipe's: as ``load`` takes it, or an array of your own as a
+        A data set to use instead of the recipe's: a name or path that ``load`` takes, or a
         ``Dataset``.
     out : path, optional
-        The run's own folder, which is new; runs/RECIPE-001 or the next number unless given.
+        A new folder for the run. Default: runs/RECIPE-001, or the next free number.
     quick : bool
-        Whether the recipe is run in its quick form, a minute at most.
+        Whether to train briefly, for a minute at most.
     origin : path, optional
-        The folder of a run whose newest checkpoint this one begins at.
+        The folder of another run. The new run starts from its newest checkpoint.
     resume : path, optional
-        The folder of a run to continue, with its own settings; ``steps`` alone may change.
+        The folder of a run to continue with its settings. Only ``steps`` may change.
     progress : bool
-        Whether progress is shown.
+        Whether to show progress.
     **changes
-        Settings in the place of the recipe's: ``steps``, ``batch_size``, ``seed``, …, all those of
-        ``scratchgan.gan.settings.Settings``; ``labels`` for a file of your own.
+        Settings to use instead of the recipe's, such as ``steps``, ``batch_size`` and ``seed``:
+        all fields of ``scratchgan.gan.settings.Settings``.
 
     Raises
     ------
     ValueError, RunError
-        If something that is asked for cannot be, before anything is written.
+        If arguments are wrong or do not fit together. Nothing is written then.
     NonFiniteError
-        If a value is no longer finite; the last good checkpoint is kept.
+        If a value becomes NaN or infinite; the last good checkpoint is kept.
     KeyboardInterrupt
-        After Ctrl-C, when the iteration is whole and a checkpoint is written.
+        After Ctrl-C, once the current iteration is complete and a checkpoint is written.
 
     Examples
     --------
@@ -310,8 +311,10 @@ def train(
     else:
         outcome = session.run()
     if outcome.interrupted:
-        how = f"interrupted at iteration {outcome.iteration}; train(resume={str(folder.path)!r})"
         if outcome.signal != signal.SIGINT:
             raise SystemExit(128 + outcome.signal)
-        raise KeyboardInterrupt(f"{how} goes on")
+        raise KeyboardInterrupt(
+            f"interrupted at iteration {outcome.iteration}; continue with"
+            f" train(resume={str(folder.path)!r})"
+        )
     return Run(folder, session.data)

@@ -1,8 +1,9 @@
 """
 What each process of tests begins with, which tests are quick, and what is not here to be tested.
 
-A test is quick unless it is marked ``slow``. ``pytest -m quick`` leaves out the slow ones, and
-those alone. A test marked ``needs(name)`` is left out where the backend or the library of that name
+A test is quick unless it is marked ``slow``; of a test with many sets of parameters, the first and
+the last are quick. ``pytest -m quick`` runs these alone, with fewer examples of each property. A
+test marked ``needs(name)`` is left out where the backend or the library of that name
 is missing, and the summary counts such tests, a line a name.
 """
 
@@ -25,9 +26,11 @@ from hypothesis import settings
 settings.register_profile(
     "ci", max_examples=200, deadline=None, derandomize=True, database=None, print_blob=True
 )
+settings.register_profile("quick", settings.get_profile("ci"), max_examples=20)
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("nightly", max_examples=2000, deadline=None)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci")
+settings.load_profile(PROFILE)
 
 if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
     import tests.turns  # noqa: F401  the simulator's threads take turns
@@ -36,6 +39,11 @@ else:
 
 LEFT_OUT = pytest.StashKey[Counter]()  # tests by the name that they need
 QUICK = pytest.StashKey[dict]()  # whether a file that was collected has quick tests
+
+
+def pytest_configure(config):
+    if config.option.markexpr == "quick" and PROFILE == "ci":
+        settings.load_profile("quick")
 
 
 @pytest.fixture
@@ -70,14 +78,20 @@ def missing(item):
     return next((name for name in names if why_missing(name)), None)
 
 
+def at_the_ends(items):
+    """Return the first and the last set of parameters of each test."""
+    tests = {}
+    for item in items:
+        tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    return [item for sets in tests.values() for item in {sets[0]: 0, sets[-1]: 0}]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config, items):
-    quick = config.stash[QUICK] = {}
-    for item in items:
-        slow = item.get_closest_marker("slow") is not None
-        if not slow:
-            item.add_marker(pytest.mark.quick)
-        quick[item.path] = quick.get(item.path, False) or not slow
+    quick = config.stash[QUICK] = dict.fromkeys((item.path for item in items), False)
+    for item in at_the_ends([i for i in items if i.get_closest_marker("slow") is None]):
+        item.add_marker(pytest.mark.quick)
+        quick[item.path] = True
     slow_files = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow_files)  # no long test is begun at the end
     yield  # -m, -k and --deselect choose among the tests

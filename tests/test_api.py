@@ -96,6 +96,7 @@ TYPES = [
 ]
 
 
+@pytest.mark.slow
 def test_a_type_checker_sees_the_types(tmp_path):
     pytest.importorskip("mypy")
     script = tmp_path / "user.py"

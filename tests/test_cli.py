@@ -43,7 +43,7 @@ def test_default_is_digits(tmp_path, monkeypatch, capsys):
             assert path in said
             assert os.path.getsize(path) > 100
         assert f"scratchgan evaluate runs/digits-{number}" in said
-        assert "no recipe is named" not in said  # none of data is either
+        assert "no recipe given" not in said  # none of data is either
 
 
 @pytest.mark.parametrize("recipe", ["gaussian-1d", "ring", "grid"])
@@ -73,6 +73,7 @@ def test_options_reach_the_run(tmp_path):
     assert config.optimizer_d.rate == 0.25
 
 
+@pytest.mark.slow
 def test_quick_gives_way_to_what_is_asked(tmp_path):
     """A minute of it, but for the settings that are named."""
     from scratchgan.runs import RunFolder
@@ -134,7 +135,7 @@ def test_data_alone_choose_their_recipe(tmp_path, capsys, data, recipe, in_a_fil
     assert main(["train", *given, *QUICK, "--backend", "reference", "--out", str(folder)]) == 0
     said, data = capsys.readouterr().out, data.replace("_", "-")
     assert (
-        f"no recipe is named: {recipe}, which suits the data set {data}\ntraining {recipe} in "
+        f"no recipe given: using {recipe}, which suits the data set {data}\ntraining {recipe} in "
         in said
     )
     config = RunFolder.open(folder).config
@@ -162,7 +163,7 @@ def test_out_of_memory(trained, capsys, monkeypatch):
     said = capsys.readouterr().err
     assert said == (
         "scratchgan: error: there is not enough memory (Unable to allocate 512. GiB); use a smaller"
-        " at once\n"
+        " batch or fewer samples\n"
     )
 
 
@@ -208,6 +209,7 @@ def test_digits_are_learnt(tmp_path, capsys):
     assert near >= 0.8 * held_out  # and they are not copies of the training images
 
 
+@pytest.mark.slow
 def test_a_terminal_without_unicode(tmp_path):
     command = [sys.executable, "-m", "scratchgan", "train", "gaussian-1d", *QUICK, "--out", "r"]
     environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
@@ -216,11 +218,15 @@ def test_a_terminal_without_unicode(tmp_path):
     assert b"iterations 0 ? 6" in done.stdout
 
 
+@pytest.mark.slow
 def test_more_steps(tmp_path, capsys):
     folder = str(tmp_path / "run")
     assert main(["train", "gaussian-1d", *QUICK, "--out", folder]) == 0
     assert main(["train", "--resume", folder]) == 0
-    assert "is complete at iteration 6; --steps N" in capsys.readouterr().out
+    assert (
+        "is complete at iteration 6; to train on, give a larger --steps N"
+        in capsys.readouterr().out
+    )
     assert main(["train", "--resume", folder, "--steps", "9"]) == 0
     assert "continuing gaussian-1d" in capsys.readouterr().out
     assert (tmp_path / "run" / "checkpoints" / "step_000009.npz").exists()
@@ -375,9 +381,9 @@ def test_a_bar_on_a_terminal(tmp_path):
         (["train", "--steps", "0"], "steps is 0; expected a whole number from 1 to 1,000,000,000,"),
         (["train", "--steps", "9" * 25], "steps is 9999999999999999999999999; expected a whole"),
         (["train", ""], "unknown recipe ''"),
-        (["train", "digits", "--data", "ring"], "'ring' is of points, and recipe 'digits' is for"),
-        (["train", "grid", "--data", "digits"], "take recipe 'digits', or leave the recipe out"),
-        (["train", "mnist", "--data", "digits"], "hold back fewer, .* .validation = … in a file"),
+        (["train", "digits", "--data", "ring"], "'ring' has points, but recipe 'digits' is for"),
+        (["train", "grid", "--data", "digits"], "use recipe 'digits', or leave the recipe out"),
+        (["train", "mnist", "--data", "digits"], "hold back fewer with --validation"),
         (["train", "--batch-size", "-3"], "batch_size is -3"),
         (["train", "--batch-size", "5000"], "batch_size is 5000 and the data have 1"),
         (["train", "--k", "0"], "k is 0"),

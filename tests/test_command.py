@@ -35,6 +35,7 @@ def shell(command, folder):
         ("| head -1", 0, ""),
     ],
 )
+@pytest.mark.slow
 def test_a_run_is_finished(tmp_path, redirection, status, said):
     done = shell(f"scratchgan {TRAIN} --out run {redirection}", tmp_path)
     assert done.returncode == status, done.stderr

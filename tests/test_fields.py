@@ -134,10 +134,10 @@ def test_a_class_of_ones_own_is_known_where_it_is_used():
     [
         ({"cuont": 3}, "unknown setting of things 'cuont'; did you mean 'count'"),
         ({"shape": {"name": "round", "sides": 3}}, "unknown setting of round 'sides'"),
-        ({"shape": {"name": "square"}}, "square: no size; expected a value"),
+        ({"shape": {"name": "square"}}, "square: size missing; expected a value"),
         ({"shape": {"size": 3}}, "unknown shape 'None'. Known: round, square"),
         ({"shape": {"name": ["round"]}}, "unknown shape"),
-        ({}, "things: no shape; expected a value"),
+        ({}, "things: shape missing; expected a value"),
     ],
 )
 def test_what_a_table_may_not_hold(table, message):

@@ -52,8 +52,8 @@ def test_by_the_iteration_from_which_each_is_played():
 @pytest.mark.parametrize(
     ("objectives", "message"),
     [
-        ({}, "begin at the iterations none; expected .* starting with 0"),
-        ({5: "minimax"}, "begin at the iterations 5; expected"),
+        ({}, "begin at iterations .none given.; expected .* starting with 0"),
+        ({5: "minimax"}, "begin at iterations 5; expected"),
         ({0: "minimax", "0": "minimax"}, "iterations 0, 0; expected distinct iterations"),
         ({0: "minimax", -1: "minimax"}, "begins at -1; expected an iteration, 0 or later"),
         ({0: "minimax", "1e3": "minimax"}, "begins at '1e3'"),
@@ -67,7 +67,7 @@ def test_by_the_iteration_from_which_each_is_played():
         (Minimax, "objective is the class Minimax; .*call the class: Minimax"),
         (Stub, "objective is the class Stub; .*call the class: Stub"),
         (Stub(), "objective '<.*Stub"),
-        (Duck(), "a game: derive Duck from scratchgan.games.Game"),
+        (Duck(), "a Game: make Duck a subclass of scratchgan.games.Game"),
         (Nameless(), "objective: name is None; expected a string"),
         (["minimax"], "objective '.'minimax'.'"),
         ({0: "minmax"}, "did you mean 'minimax'"),

@@ -15,9 +15,8 @@ WHOLE = {"imports", "layout", "notebooks", "quality"}
 # Modules that are tested through another's tests: each folder shares one interface, or one table.
 THROUGH = {
     "__init__.py": "test_api.py",
-    "backends/base.py": "backends/test_reference.py",
+    "backends/vocabulary.py": "backends/test_reference.py",
     "backends/random.py": "backends/test_philox.py",
-    "backends/host.py": "backends/test_shapes.py",
     "backends/cpu/*": "backends/test_reference.py",
     "backends/cuda/*": "backends/cuda/test_backend_simulated.py",
     "nn/*": "nn/test_layer_gradients.py",

@@ -206,6 +206,7 @@ def digits():
 
 
 class TestImages:
+    @pytest.mark.slow
     def test_a_generator_that_has_diverged(self, digits):
         """One image of 300 is NaN: no row of the table shows a figure as good as the real one's."""
         samples = digits.x[:300].copy()

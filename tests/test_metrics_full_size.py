@@ -53,6 +53,7 @@ def test_full_size(name):
 
 
 @linux
+@pytest.mark.slow
 def test_too_much_memory_is_seen():
     """Little more than one matrix of all distances, which takes 0.8 GB."""
     assert peak_of("x = np.ones((10_000, 13_000))") > GIGABYTE

@@ -186,7 +186,7 @@ def test_config_round_trip(optimizer):
         (lambda: SGD(0.1, LinearRamp(0.5, 5.0, 10)), "momentum at update 1,000,000,000,000 is 5.0"),
         (lambda: SGD(LinearRamp(0.5, 5.0, 10), Cosine(1.0, 0.1, 2)), "momentum at update 0 is 1.0"),
         (lambda: Adam(lambda t: -t), "rate at update 1,000,000,000,000 is -1000000000000"),
-        (lambda: Adam(lambda: 0.1), "Adam: rate is no function of t: .*0 positional arguments"),
+        (lambda: Adam(lambda: 0.1), "Adam: rate is not a function of t: .*0 positional arguments"),
         (lambda: Adam(print), "Adam: rate at update 0 is None; expected a number"),
         (lambda: Adam(Cosine), "rate is the class Cosine; expected a number"),
         (lambda: Adam(eps=0.0), "eps is 0.0; expected a number at least 1e-37 and at most 1e"),
@@ -202,7 +202,7 @@ def test_config_round_trip(optimizer):
         (lambda: ExponentialDecay(0.1, 0.5), "factor is 0.5; expected a number at least 1"),
         (lambda: ExponentialDecay(0.1, 1.5, -1e-9), "floor is -1e-09"),
         (lambda: ExponentialDecay(0.1, 1.01, period=0), "period is 0; expected a whole number"),
-        (lambda: Adam(lambda t: 0.1).to_plain(), "expected a schedule of scratchgan.optim"),
+        (lambda: Adam(lambda t: 0.1).to_plain(), "expected a schedule from scratchgan.optim"),
         (
             lambda: OPTIMIZER.check("", "optimizer", OPTIMIZER.from_plain("optimizer", "adam")),
             "optimizer is 'adam'; expected an optimizer, such as Adam.., or a table",

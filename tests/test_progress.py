@@ -108,6 +108,7 @@ def test_in_a_shell_of_ipython_there_is_a_terminal(game, monkeypatch, capsys):
     assert "2 / 2" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_notebook_s_outputs():
     """As Jupyter runs it: one display, no widget, nothing on stderr."""
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")

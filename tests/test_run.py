@@ -37,6 +37,7 @@ def points(tmp_path, rng):
 # -- the same as on the command line ------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_command_line_and_python_train_the_same(tmp_path):
     run = small(out=tmp_path / "python", seed=3)
     assert main(["train", "gaussian-1d", *OPTIONS, "--seed", "3", "--out", f"{tmp_path}/cli"]) == 0
@@ -62,6 +63,7 @@ def test_sampling_is_that_of_the_command_line(a_run, tmp_path):
     assert (np.load(file) == a_run.samples(7, seed=3, temperature=1.5)).all()
 
 
+@pytest.mark.slow
 def test_evaluation_is_that_of_the_command_line(a_run, capsys):
     assert main(["evaluate", str(a_run.path), "--n", "50"]) == 0
     assert str(a_run.evaluate(n=50)) in capsys.readouterr().out
@@ -86,6 +88,7 @@ def test_the_exact_game_on_the_line(tmp_path):
     assert small(out=tmp_path / "run").exact().js.value > 0
 
 
+@pytest.mark.slow
 def test_quick_and_resume_and_origin(tmp_path):
     run = small(out=tmp_path / "first")
     further = sg.train(resume=run.path, steps=8, progress=False)
@@ -113,7 +116,7 @@ def test_the_default_is_digits_in_runs(tmp_path, monkeypatch):
         ({"resume": "nowhere"}, RunError, "nowhere holds no run"),
         ({"origin": "nowhere"}, RunError, "nowhere holds no run"),
         ({"data": 3}, UnknownNameError, "unknown data set '3'"),
-        ({"recipe": "digits", "data": "ring"}, DataError, "'ring' is of points"),
+        ({"recipe": "digits", "data": "ring"}, DataError, "'ring' has points"),
         ({"labels": "labels.npy"}, ValueError, "labels is for a file of your own; 'digits'"),
     ],
 )
@@ -147,20 +150,18 @@ def test_points_of_one_s_own(points, tmp_path, capsys, monkeypatch):
     """From the command line: trained, measured, resumed from elsewhere; a change is seen."""
     monkeypatch.chdir(tmp_path)
     assert main(["train", "--data", "points.csv", *OPTIONS, "--out", "run"]) == 0
-    assert "no recipe is named: ring, which suits the data set" in capsys.readouterr().out
+    assert "no recipe given: using ring, which suits the data set" in capsys.readouterr().out
     assert sg.open_run("run").config.data == str(points)
     monkeypatch.chdir("/")
     assert main(["evaluate", f"{tmp_path}/run", "--n", "60"]) == 0
     said = capsys.readouterr().out
-    assert "real: 20, examples held out" in said
+    assert "real: 20 held-out examples" in said
     assert main(["train", "--resume", f"{tmp_path}/run", "--steps", "8"]) == 0
     points.write_text(points.read_text().replace("0", "1"))
     for command in (["evaluate"], ["train", "--steps", "9", "--resume"]):
         capsys.readouterr()
         assert main([*command, f"{tmp_path}/run"]) == 2
-        assert (
-            "the examples of data set 'points.csv' are no longer those" in capsys.readouterr().err
-        )
+        assert "the examples of data set 'points.csv' have changed" in capsys.readouterr().err
     points.unlink()
     assert main(["evaluate", f"{tmp_path}/run"]) == 2
     assert f"there is no file or folder {points}" in capsys.readouterr().err

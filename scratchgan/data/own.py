@@ -1,8 +1,8 @@
 """
-A data set of one's own files: a table of points, a folder of pictures, a NumPy array.
+Data sets from your own files: a table of points, a folder of pictures, or a NumPy array.
 
-Every sixth example of each class is held out, the same ones each time, as of digits: samples are
-measured beside examples that the training has not seen. With labels, the classes take turns.
+Every sixth example of each class is held out as a test set, always the same ones. With labels, the
+examples are ordered so that the classes alternate.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ __all__ = ["absolute", "is_path", "own"]
 
 HELD_OUT = 6
 KINDS = "a table .csv, an array .npy, or a folder of .png files of one size"
-LABELS = "labels .npy (whole numbers from 0), or .csv (a column of them, or of names)"
+LABELS = "labels .npy (whole numbers from 0), or .csv (a column of numbers or of names)"
 
 
 def is_path(name: object) -> bool:
-    """Whether what names a data set is a path: it looks like one, or is there."""
+    """Whether the name of a data set is a path: it looks like one, or the file exists."""
     if isinstance(name, str):
         seps = [sep for sep in (os.sep, os.altsep, ".") if sep]
         return any(sep in name for sep in seps) or ("\0" not in name and Path(name).exists())
@@ -41,7 +41,7 @@ def is_path(name: object) -> bool:
 
 
 def absolute(path: Any) -> Any:
-    """Return a path as an absolute one, that it is found from every folder; others as they are."""
+    """Return the absolute path, which is valid from every folder; return other values as given."""
     if not isinstance(path, str | os.PathLike):
         return path
     return os.path.abspath(os.path.expanduser(str(path)))
@@ -49,32 +49,37 @@ def absolute(path: Any) -> Any:
 
 def own(path: str | os.PathLike[str], labels: str | os.PathLike[str] | None = None) -> Dataset:
     """
-    Return a data set of one's own.
+    Return a data set from a user's files.
 
     Parameters
     ----------
     path : path
-        ``points.csv``: a line for each example and a number in each cell; a first line of names is
-        known by having no number; a column called ``label`` holds classes.
-        ``images/``: the grey PNGs of a folder, of one size, in the order of their names; scaled to
-        [0, 1]. ``array.npy``: floating point (n, features), or images (n, height, width), of which
-        bytes are scaled to [0, 1].
+        One of these:
+
+        - ``points.csv``: one line for each example, with a number in each cell. If the first line
+          has no number, it holds the names of the columns. A column named ``label`` holds classes.
+        - ``images/``: a folder of grey PNGs of one size, in the order of their names. Values are
+          scaled to [0, 1].
+        - ``array.npy``: floating point (n, features), or images (n, height, width). Images of
+          bytes are scaled to [0, 1].
     labels : path, optional
-        The class of each example, in their order: ``.npy`` with whole numbers from 0, or ``.csv``
-        with a column of such numbers, or of names, which are numbered in alphabetical order.
+        The class of each example, in the order of the examples: ``.npy`` with whole numbers from
+        0, or ``.csv`` with a column of such numbers or of names. Names are numbered in
+        alphabetical order.
 
     Returns
     -------
     Dataset
-        Its name is the file's or folder's. ``value_range`` is (0, 1) of images that lie in it.
+        Its name is that of the file or folder. ``value_range`` is (0, 1) for images with all
+        values in [0, 1].
 
     Raises
     ------
     DataError
-        If a file is missing, of another kind, or holds anything but what is expected; of a table,
-        the message names line and column.
+        If a file is missing, of another kind, or has wrong content. For a table, the message names
+        line and column.
     ValueError
-        If it takes more memory than there is.
+        If the data need more memory than there is.
     """
     where = _path("data", path)
     table_labels = None
@@ -86,16 +91,16 @@ def own(path: str | os.PathLike[str], labels: str | os.PathLike[str] | None = No
         _, rows, table_labels = read_table(_content(where), str(where))
     else:
         _content(where)
-        raise DataError(f"{where} is no data set; expected {KINDS}")
+        raise DataError(f"{where} is not a data set; expected {KINDS}")
     classes: NDArray[Any] | None = None
     names: tuple[str, ...] = ()
     if table_labels is not None:
         if labels is not None:
-            raise DataError(f"{where} has a column of labels already; leave out {labels}")
+            raise DataError(f"{where} already has a column of labels; leave out {labels}")
         classes, names = _classes(table_labels, str(where))
     elif labels is not None:
         classes, names = _read_labels(_path("labels", labels))
-    # Checked as any array is; what is held out is then taken from it.
+    # ``from_array`` checks all examples; then some are held out.
     whole = Dataset.from_array(
         rows, name=where.name, labels=classes, label_names=names, source=str(where.absolute())
     )
@@ -105,8 +110,8 @@ def own(path: str | os.PathLike[str], labels: str | os.PathLike[str] | None = No
 def _split(whole: Dataset) -> Dataset:
     low, high = whole.value_range
     unit = whole.image_shape is not None and low >= 0 and high <= 1
-    # The number of each example among those of its class. Classes take turns, so that all are there
-    # to train on where the last examples are held back from training.
+    # Number the examples of each class, and order all examples by this number. Then the classes
+    # alternate, and all of them are left if the last examples are held back from training.
     number = np.arange(whole.n)
     if whole.labels is not None:
         for k in range(whole.classes):
@@ -133,7 +138,7 @@ def _read_labels(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
     if path.suffix.lower() == ".npy":
         return _array(path), ()
     if path.suffix.lower() != ".csv":
-        raise DataError(f"{path} holds no labels; expected {LABELS}")
+        raise DataError(f"{path} is not a file of labels; expected {LABELS}")
     text = as_text(_content(path), str(path))
     cells = [line.strip().strip('"') for line in text.splitlines()]
     cells = [cell for cell in cells if cell]
@@ -143,7 +148,7 @@ def _read_labels(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
 
 
 def _classes(cells: list[str], where: str) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Return classes 0, 1, … of cells that hold them, or their names; with the names."""
+    """Return the classes 0, 1, … of cells with numbers or names, and the names of the classes."""
     try:
         return np.array([int(cell) for cell in cells], np.int64), ()
     except (ValueError, OverflowError):
@@ -154,15 +159,14 @@ def _classes(cells: list[str], where: str) -> tuple[NDArray[Any], tuple[str, ...
         except ValueError:
             continue
         raise DataError(
-            f"{where}: a label is {cell[:60]!r}; expected whole numbers from 0, or a name for each"
-            " class"
+            f"{where}: a label is {cell[:60]!r}; expected either whole numbers from 0 or names"
         )
     names, classes = np.unique(cells, return_inverse=True)
     return classes, tuple(map(str, names))
 
 
 def _array(path: Path) -> NDArray[Any]:
-    """Return what an .npy file holds; nothing is unpickled."""
+    """Return the array of an .npy file, without unpickling."""
     content = _content(path)
     stream = io.BytesIO(content)
     try:
@@ -170,15 +174,15 @@ def _array(path: Path) -> NDArray[Any]:
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, fortran, dtype = read(stream)
     except (ValueError, EOFError) as error:
-        raise DataError(f"{path} is no .npy file ({error}); write it with numpy.save") from None
-    if dtype.kind not in "biuf":  # objects among them: nothing is unpickled
+        raise DataError(f"{path} is not an .npy file ({error}); write it with numpy.save") from None
+    if dtype.kind not in "biuf":  # not objects, which would need unpickling
         raise DataError(f"{path} holds an array of {dtype}; expected one of real numbers")
     start = stream.tell()
     expected = math.prod(shape) * dtype.itemsize
     if len(content) - start != expected:
         raise DataError(
-            f"{path} is damaged: its header says that {expected:,} bytes follow, and"
-            f" {len(content) - start:,} do; write it anew"
+            f"{path} is damaged: its array has {len(content) - start:,} bytes, but its header says"
+            f" {expected:,}; write the file again"
         )
     flat = np.frombuffer(content, dtype, offset=start)
     return flat.reshape(shape, order="F" if fortran else "C")
@@ -198,10 +202,10 @@ def _path(what: str, given: object) -> Path:
 
 
 def _content(path: Path) -> bytes:
-    """Return what a file holds; ValueError where memory cannot hold it."""
+    """Return the content of a file; raise ValueError if it does not fit into memory."""
     try:
         with open_regular(path) as stream:
-            # Its numbers too: read, in float32, and those to train on and to test with.
+            # Four times: the content, its numbers, and their training and test parts.
             require_memory(4 * os.fstat(stream.fileno()).st_size, f"{path} is to be read")
             return stream.read()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""A folder of PNGs of one size, as an array of grey images."""
+"""Reading a folder of PNGs of one size as an array of grey images."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from scratchgan.limits import require_memory
 
 __all__ = ["read_pictures"]
 
-GREY_16 = ("I;16", "I;16B", "I;16L", "I")  # Pillow's names for 16 bits a pixel
+GREY_16 = ("I;16", "I;16B", "I;16L", "I")  # Pillow's modes with 16 bits per pixel
 
 
 def read_pictures(folder: Path) -> NDArray[np.float32]:
     """
     Return the PNGs of a folder, (n, height, width) in [0, 1], in the order of their names.
 
-    Other files in the folder are left alone, and so are folders within it.
+    Other files and subfolders are ignored.
 
     Raises
     ------
     DataError
-        If there is no PNG; if one cannot be read, is of another size than the first, has colours
-        or is transparent: the message names the file.
+        If there is no PNG, or if one cannot be read, differs in size from the first, has colours
+        or is transparent. The message names the file.
     ValueError
-        If they take more memory than there is.
+        If the pictures need more memory than there is.
     """
     try:
         paths = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".png")
@@ -48,7 +48,7 @@ def read_pictures(folder: Path) -> NDArray[np.float32]:
         if image.shape != images.shape[1:]:
             first, other = (f"{h} × {w}" for h, w in (images.shape[1:], image.shape))
             raise DataError(
-                f"{path} is of {other} pixels, and {paths[0].name} of {first} (height × width);"
+                f"{path} has {other} pixels, but {paths[0].name} has {first} (height × width);"
                 " expected pictures of one size"
             )
         images[i] = image
@@ -63,20 +63,20 @@ def _read(path: Path) -> NDArray[Any]:
     try:
         with open_regular(path) as stream, Image.open(stream, formats=("PNG",)) as picture:
             width, height = picture.size
-            require_memory(8 * width * height, f"{path} is of {height} × {width} pixels")
+            require_memory(8 * width * height, f"{path} has {height} × {width} pixels")
             if picture.mode in GREY_16:
                 return np.asarray(picture, np.float32) / np.float32(65535)
             if picture.mode in ("1", "L") and "transparency" not in picture.info:
                 return np.asarray(picture.convert("L"), np.float32) / np.float32(255)
             red, green, blue, alpha = np.moveaxis(np.asarray(picture.convert("RGBA")), -1, 0)
-    # SyntaxError: Pillow's for a damaged PNG. A picture of 180 million pixels is no DataError of
-    # a size, but an attack to Pillow: it raises DecompressionBombError.
+    # Pillow raises SyntaxError for a damaged PNG, and DecompressionBombError for a picture of more
+    # than about 180 million pixels.
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{path} cannot be read as a PNG: {reason}") from None
     if not (alpha == 255).all():
-        raise DataError(f"{path} is transparent in places; lay it over a background, and save that")
+        raise DataError(f"{path} has transparent pixels; save it with an opaque background")
     if not ((red == green).all() and (green == blue).all()):
-        raise DataError(f"{path} has colours; expected grey pictures (save them in shades of grey)")
+        raise DataError(f"{path} has colours; expected grey pictures (convert it to greyscale)")
     grey: NDArray[np.float32] = red.astype(np.float32) / np.float32(255)
     return grey

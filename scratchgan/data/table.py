@@ -1,4 +1,4 @@
-"""A table of numbers in a text file: CSV, with or without a line of names."""
+"""Tables of numbers in text files: CSV, with or without a line of column names."""
 
 from __future__ import annotations
 
@@ -16,37 +16,38 @@ from scratchgan.errors import DataError
 
 __all__ = ["LABEL", "Table", "as_text", "read_table"]
 
-LABEL = "label"  # the name of the column that holds classes
-DELIMITERS = ",;\t"  # the first of these that the first line has; without any, blanks
+LABEL = "label"  # name of the column with classes
+DELIMITERS = ",;\t"  # the delimiter is the first of these in the first line, or else blanks
 LARGEST = float(np.finfo(np.float32).max)
 
 
 class Table(NamedTuple):
-    """What ``read_table`` returns."""
+    """The result of ``read_table``."""
 
-    names: list[str]  # of the columns of x; empty where the file has none
+    names: list[str]  # names of the columns of x; empty if the file has none
     x: NDArray[np.float64]  # (rows, columns), finite
-    labels: list[str] | None  # the cells of the column "label", where there is one
+    labels: list[str] | None  # the cells of the column "label"; None without this column
 
 
 def read_table(content: bytes, where: str) -> Table:
     r"""
-    Read a table whose cells are numbers, but for those of a column called "label".
+    Read a table of numbers. A column named "label" may hold any text.
 
-    The first line is one of names if no cell of it is a number; blank lines are left out.
+    The first line holds the names of the columns if none of its cells is a number. Blank lines are
+    ignored.
 
     Parameters
     ----------
     content : bytes
         UTF-8 text. Cells are separated by commas, semicolons, tabs or blanks.
     where : str
-        The file, for messages.
+        The path of the file, for error messages.
 
     Raises
     ------
     DataError
-        For a cell that is no finite number, and for a line of another length than the first: the
-        message names line and column. For a file without numbers.
+        If a cell is not a finite number (the message names line and column), if a line does not
+        have as many cells as the first, or if the file has no numbers.
 
     Examples
     --------
@@ -58,22 +59,22 @@ def read_table(content: bytes, where: str) -> Table:
     number, cells = next(lines, (1, []))
     if not cells:
         raise DataError(
-            f"{where} is empty; expected a number in each cell, a line for each example"
+            f"{where} is empty; expected one line for each example, with a number in each cell"
         )
     names: list[str] = []
     if not any(_is_number(cell) for cell in cells):
         names = cells
     labelled = [i for i, name in enumerate(names) if name.lower() == LABEL]
     if len(labelled) > 1:
-        raise DataError(f"{where} has {len(labelled)} columns '{LABEL}'; expected one at most")
+        raise DataError(f"{where} has {len(labelled)} columns '{LABEL}'; expected at most one")
     width, values, labels = len(cells), array("d"), []
     if not names:
         values.extend(_numbers(cells, number, names, where))
     for number, cells in lines:
         if len(cells) != width:
             raise DataError(
-                f"{where}: line {number} has {len(cells)} cells, and the first line has {width};"
-                " expected as many in each"
+                f"{where}: line {number} has {len(cells)} cells, but the first line has {width};"
+                " expected the same number in each line"
             )
         for i in labelled:
             if not cells[i]:
@@ -83,7 +84,7 @@ def read_table(content: bytes, where: str) -> Table:
     columns = width - len(labelled)
     if not columns or not values:
         what = "lines" if columns else "columns"
-        raise DataError(f"{where} has no {what} of numbers; expected a line for each example")
+        raise DataError(f"{where} has no {what} of numbers; expected one line for each example")
     return Table(
         [name for i, name in enumerate(names) if i not in labelled],
         np.frombuffer(values, np.float64).reshape(-1, columns),
@@ -92,7 +93,7 @@ def read_table(content: bytes, where: str) -> Table:
 
 
 def _lines(content: bytes, where: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield each line's number and its cells; blank lines are left out."""
+    """Yield the number and the cells of each line that is not blank."""
     text = as_text(content, where)
     first = text.partition("\n")[0]
     delimiter = next((d for d in DELIMITERS if d in first), None)
@@ -106,7 +107,7 @@ def _lines(content: bytes, where: str) -> Iterator[tuple[int, list[str]]]:
     try:
         for number, row in rows:
             cells = [cell.strip() for cell in row]
-            if number == 1 and cells and cells[0].startswith("#"):  # as numpy.savetxt has names
+            if number == 1 and cells and cells[0].startswith("#"):  # names from numpy.savetxt
                 cells[0] = cells[0][1:].strip()
                 cells = cells if cells[0] else cells[1:]
             if any(cells):
@@ -121,8 +122,8 @@ def as_text(content: bytes, where: str) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{where} is no text in UTF-8 (byte {error.start} cannot be read); save it as CSV in"
-            " UTF-8"
+            f"{where} is not a text in UTF-8 (byte {error.start} cannot be decoded); save it as CSV"
+            " in UTF-8"
         ) from None
 
 
@@ -141,14 +142,14 @@ def _numbers(
         if but and i in but:
             continue
         try:
-            value = float(cell) if "_" not in cell else math.nan  # 1_000 is a number to Python
+            value = float(cell) if "_" not in cell else math.nan  # Python reads 1_000 as a number
         except ValueError:
             said = f"is {cell[:60]!r}" if cell else "is empty"
-            hint = "" if names else "; name that column label in the first line if it holds classes"
+            hint = "" if names else "; if the column holds classes, name it label in a first line"
             raise _wrong(where, line, i, names, f"{said}; expected a number{hint}") from None
         if not abs(value) <= LARGEST:
             raise _wrong(
-                where, line, i, names, f"is {cell[:60]!r}; expected a finite number of float32"
+                where, line, i, names, f"is {cell[:60]!r}; expected a finite float32 number"
             )
         yield value
 

@@ -1,1 +1,1 @@
-"""What is known exactly of a game being played: beside training, not in it."""
+"""Exact values of a game on the line, for evaluation; training does not use them."""

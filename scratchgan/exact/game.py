@@ -1,4 +1,4 @@
-"""A game on the line held against its exact optimum: V, D*, p_g and JSD by quadrature."""
+"""Compare a game on the line with its exact optimum: V, D*, p_g and JSD by quadrature."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ __all__ = ["ExactGame", "exact_density", "exact_game", "exact_output"]
 
 
 class ExactGame(NamedTuple):
-    """What ``exact_game`` returns; divergences in nats."""
+    """The result of ``exact_game``; divergences in nats."""
 
-    game: Game  # that D has played last
-    value: Estimate | None  # V(G, D), where the game knows it
+    game: Game  # the game that D played last
+    value: Estimate | None  # V(G, D); None if the game does not define it
     js: Estimate  # JSD(p_data‖p_g)
-    gap: DiscriminatorGap | None  # from D to D*, where the game knows both
-    js_average: Estimate | None  # JSD of the moving average of G, where there is one
+    gap: DiscriminatorGap | None  # from D to D*; None if the game does not define both
+    js_average: Estimate | None  # JSD of the moving average of G; None without one
 
     def __str__(self) -> str:
         lines = [f"JSD            {self.js}   (0 where p_g = p_data, log 2 = 0.693 where apart)"]
@@ -60,20 +60,19 @@ class ExactGame(NamedTuple):
 
 def exact_game(trainer: Trainer, p_data: Density) -> ExactGame:
     """
-    Hold a game on the line against its exact optimum.
+    Compare a game on the line with its exact optimum.
 
     Parameters
     ----------
     trainer : Trainer
-        With noise of one feature and data of one.
+        With one feature in the noise and one in the data.
     p_data : Density
-        On the line.
+        In one dimension.
 
     Raises
     ------
     ShapeError
-        If noise or data have more than one dimension: see ``theory.pushforward``
-        for what can be had in the plane.
+        If noise or data have more than one dimension. For the plane, see ``theory.pushforward``.
     """
     checks.instance("exact_game", "trainer", trainer, Trainer, "a Trainer")
     checks.instance("exact_game", "p_data", p_data, Density, "a Density on the line")
@@ -93,7 +92,7 @@ def exact_game(trainer: Trainer, p_data: Density) -> ExactGame:
 def _gap(
     game: Game, D: Output, reached: Estimate, p_data: Density, p_g: Density
 ) -> DiscriminatorGap | None:
-    """Return what D misses of V, and how far what is read from it is from that of D*."""
+    """Return V(G, D*) − V(G, D), and the mean distance of the readings of D and D*."""
     best = game.optimal_d(p_data, p_g)
     most = None if best is None else game.exact_value(best, p_data, p_g)
     if best is None or most is None:
@@ -117,7 +116,7 @@ def exact_density(G: Network, noise: Noise) -> Pushforward:
     checks.instance("exact_density", "noise", noise, Noise, "a Noise, such as Noise(1)")
     if noise.features != 1:
         raise ShapeError(
-            f"z has {noise.features} dimensions; p_g is exact on the line alone, for z of one"
+            f"z has {noise.features} dimensions; expected 1, because p_g is exact only on the line"
         )
     p_z = Normal() if noise.kind == "normal" else Uniform(noise.low, noise.high)
     low, high = (float(end) for end in p_z.landmarks()[[0, -1]])
@@ -125,6 +124,6 @@ def exact_density(G: Network, noise: Noise) -> Pushforward:
 
 
 def exact_output(D: Network) -> Output:
-    """Return D's first output as a function in float64, which quadrature needs to be smooth."""
+    """Return D's first output as a function in float64; quadrature needs this precision."""
     network = checks.instance("exact_output", "D", D, Network, "a Network").in_float64()
     return lambda x: network(x)[:, 0]

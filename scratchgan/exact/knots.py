@@ -1,8 +1,8 @@
 """
-Where a piecewise-linear network on the line bends, and G with its derivative in float64.
+Find the knots of a piecewise-linear network on the line, and compute G and G′ in float64.
 
-What ``scratchgan.theory.pushforward_1d`` needs to know of a network: theory itself
-takes functions.
+``scratchgan.theory.pushforward_1d`` takes a function and its knots; this module gives both for a
+network.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scratchgan import checks
 from scratchgan.backends import get_backend
 from scratchgan.backends.activations import Phi, phi_of
 from scratchgan.errors import ShapeError
-from scratchgan.nn.activation import Elementwise
+from scratchgan.nn.activation import ActivationLayer
 from scratchgan.nn.dropout import Dropout
 from scratchgan.nn.layer import Context, Layer, Params
 from scratchgan.nn.linear import Linear
@@ -37,28 +37,28 @@ def g_and_dg(
     network: Network, params: Params | None = None
 ) -> Callable[[ArrayLike], tuple[_Float, _Float]]:
     """
-    Return the function z ↦ (G(z), G′(z)) of a network from the line to the line.
+    Return the function z ↦ (G(z), G′(z)) of a network with one input and one output.
 
-    It runs in float64 on the reference backend, dropout off, with a copy of the
-    parameters as they are now: training on does not change it. G′ is the layers'
-    forward derivative in the direction dz = 1. At a bend it is the slope on one side.
+    The function runs in float64 on the reference backend, without dropout. It has a copy of the
+    current parameters, so further training does not change it. G′ is the layers' forward
+    derivative in the direction dz = 1. At a knot, it is the slope on one side.
 
     Parameters
     ----------
     network : Network
         One input, one output, of any dtype and backend.
     params : Params, optional
-        Another tree of the network's layout, its moving average for instance.
+        Other parameters with the network's layout, such as its moving average.
 
     Returns
     -------
     callable
-        Takes z (n,), gives G(z) and G′(z), float64 (n,) each.
+        It takes z (n,) and returns G(z) and G′(z), float64 (n,) each.
 
     Raises
     ------
     ShapeError
-        If the network has not one input and one output, or params another layout.
+        If the network does not have one input and one output, or ``params`` has another layout.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def g_and_dg(
 
     def call(z: ArrayLike) -> tuple[_Float, _Float]:
         x = checks.array("g_and_dg", "z", z)
-        if x.ndim > 1 and x.shape != (len(x), 1):  # a column is what a network takes
+        if x.ndim > 1 and x.shape != (len(x), 1):  # a column is allowed, as for a network
             raise ShapeError(f"g_and_dg: z has shape {x.shape}; expected (n,) or (n, 1)")
         x = np.ascontiguousarray(x, np.float64).reshape(-1, 1)
         if x.size == 0:
@@ -95,42 +95,42 @@ def knots_1d(
     network: Network, low: float, high: float, params: Params | None = None
 ) -> _Float | None:
     """
-    Return all z between low and high where a piecewise-linear network bends.
+    Return the knots of a piecewise-linear network: all z in (low, high) where its slope changes.
 
-    Layer by layer. Between two neighbouring nodes all values of a layer are linear
-    in z, so the places where a unit crosses its kink (relu's zero, maxout's change
-    of winner) follow from the values at the nodes; they become nodes themselves. At
-    the end a node is kept if the slope of G changes there. With n relu layers of
-    width k there are at most of order kⁿ of them (Raghu et al. 2017, arXiv
-    1606.05336, Theorem 1); a random network has far fewer.
+    The algorithm goes through the layers and keeps a list of nodes. Between two neighbouring
+    nodes, all values of a layer are linear in z. So the values at the nodes give the points where
+    a unit crosses its kink (the zero of ReLU, or a change of the largest piece of maxout). These
+    points become new nodes. At the end, the nodes where the slope of G changes are kept.
+
+    With n ReLU layers of width k, the number of knots is at most of order kⁿ (Raghu et al. 2017,
+    arXiv 1606.05336, Theorem 1). A random network has far fewer.
 
     Parameters
     ----------
     network : Network
-        One input, one output, of any dtype; its parameters are taken in float64.
+        One input and one output, any dtype. Its parameters are converted to float64.
     low, high : float
-        Finite, low < high; for a G(z) the first and the last of ``p_z.landmarks()``.
+        Finite, low < high. For a G(z), use the first and the last of ``p_z.landmarks()``.
     params : Params, optional
-        Another tree of the network's layout.
+        Other parameters with the network's layout.
 
     Returns
     -------
     float64 array (k,), increasing, strictly between low and high, or None
-        Empty for a linear network. None for a network that is not known to be
-        piecewise linear: one with a sigmoid or a tanh, for instance, or a layer of the
-        reader's own. ``pushforward_1d`` understands both.
+        Empty for a linear network. None if the network is not known to be piecewise linear, for
+        instance with a sigmoid, a tanh or a user's layer. ``pushforward_1d`` takes both.
 
     Raises
     ------
     ShapeError
-        If the network has not one input and one output.
+        If the network does not have one input and one output.
     ValueError
-        Unless low < high, both finite; or if a value of the network is not finite.
+        If low and high are not finite with low < high, or a value of the network is not finite.
 
     Notes
     -----
-    A knot is right to rounding: about 1e-16 of its size, divided by how sharply the
-    unit crosses. Bends that lie within a few units of rounding of each other are one.
+    The error of a knot is rounding: about 1e-16 of its size, divided by the slope at which the
+    unit crosses its kink. Knots closer than a few rounding errors are merged.
 
     Examples
     --------
@@ -157,22 +157,23 @@ def knots_1d(
     edges = np.concatenate([path.z[:1], knots, path.z[-1:]])
     slopes = f((edges[:-1] + edges[1:]) / 2)[1]
     left, right = slopes[:-1], slopes[1:]
-    # A unit whose bend does not reach the output leaves equal slopes on both sides.
+    # If a unit's kink does not affect the output, the slopes on both sides are equal.
     return knots[np.abs(left - right) > 4 * _EPS * np.maximum(np.abs(left), np.abs(right))]
 
 
 class _Path(NamedTuple):
-    """The values of a layer along the line: linear between neighbouring nodes."""
+    """The values of a layer along the line, which are linear between neighbouring nodes."""
 
     z: _Float  # (nodes,), increasing
-    bends: NDArray[np.bool_]  # (nodes,): some unit so far bends here
+    bends: NDArray[np.bool_]  # (nodes,): whether a unit of a layer so far has its kink here
     y: _Float  # (nodes, width)
 
 
 def _start(low: float, high: float) -> _Float:
-    """Nodes that grow with the distance from 0, so that none interpolates over a far wider range.
+    """
+    Return the first nodes: powers of 2, so that intervals near 0 are short.
 
-    Rounding at a far node then cannot blur what lies near 0.
+    With long intervals, the rounding error at a far node would be too large near 0.
     """
     powers = 2.0 ** np.arange(-10, np.ceil(np.log2(max(-low, high, 1.0))))
     nodes = np.concatenate([[low, high, 0.0], powers, -powers])
@@ -180,7 +181,7 @@ def _start(low: float, high: float) -> _Float:
 
 
 def _leaves(layer: Layer, params: Params) -> Iterator[tuple[Layer, Params]]:
-    """Layers in the order in which they act, each with its parameters."""
+    """Yield the layers in the order of the forward pass, each with its parameters."""
     if type(layer) is Sequential:
         for part, p in zip(layer.layers, params, strict=True):
             yield from _leaves(part, p)
@@ -189,15 +190,16 @@ def _leaves(layer: Layer, params: Params) -> Iterator[tuple[Layer, Params]]:
 
 
 def _through(layer: Layer, params: Params, path: _Path) -> _Path | None:
-    """Lead a path through one layer; None if the layer is not known to be piecewise linear.
+    """
+    Return the path after one layer; None if the layer is not known to be piecewise linear.
 
-    Types are compared exactly: what a reader's subclass computes is not known here. Of an
-    activation it is known if its forward pass is the package's.
+    Types are compared exactly, because a user's subclass may compute something else. A subclass
+    of an activation is allowed if it keeps the package's forward pass.
     """
     kind = type(layer)
     if kind is Dropout:
         return path
-    if isinstance(layer, Elementwise) and kind.forward is Elementwise.forward:
+    if isinstance(layer, ActivationLayer) and kind.forward is ActivationLayer.forward:
         return _bent(path, phi_of(layer.activation), layer.slope)
     if kind is Maxout:
         return _maxout(path, layer.pieces)  # type: ignore[attr-defined]
@@ -208,7 +210,7 @@ def _through(layer: Layer, params: Params, path: _Path) -> _Path | None:
 
 
 def _bent(path: _Path, phi: Phi, slope: float) -> _Path | None:
-    """Lead a path through φ, which bends where a unit crosses a kink."""
+    """Return the path after φ; there are new nodes where a unit crosses a kink of φ."""
     if not phi.linear:
         return None
     for kink in phi.kinks:
@@ -218,10 +220,10 @@ def _bent(path: _Path, phi: Phi, slope: float) -> _Path | None:
 
 
 def _maxout(path: _Path, pieces: int) -> _Path:
-    """Maxout: bends where two pieces tie, if no third stands above them."""
+    """Return the path after maxout; it has kinks where the two largest pieces are equal."""
     groups = path.y.reshape(len(path.z), -1, pieces)
     where, at, bends = [], [], path.bends.copy()
-    tolerance = 64 * _EPS * np.abs(path.y).max()  # a tie of three may look like this
+    tolerance = 64 * _EPS * np.abs(path.y).max()  # rounding, where three pieces are equal
     for p, q in combinations(range(pieces), 2):
         (i, unit), t, ties = _zeros(groups[:, :, p] - groups[:, :, q])
         there = groups[i, unit] + t[:, None] * (groups[i + 1, unit] - groups[i, unit])
@@ -238,13 +240,14 @@ def _zeros(
     a: _Float,
 ) -> tuple[tuple[NDArray[np.intp], NDArray[np.intp]], _Float, NDArray[np.bool_]]:
     """
-    Find where columns of a change sign from row to row, or are 0 in a row and do so around it.
+    Find the sign changes in the columns of a, between rows or in a row where a is 0.
 
     Returns
     -------
     (row, column), t
-        Column changes sign between row and row + 1, a fraction t of the way.
+        The column changes sign between row and row + 1, at a fraction t of the way.
     at_node : bool array, a's shape
+        Where a is 0 and the rows before and after have different signs.
     """
     sign = np.sign(a)
     row, column = np.nonzero(sign[:-1] * sign[1:] < 0)
@@ -255,13 +258,13 @@ def _zeros(
 
 
 def _insert(path: _Path, row: NDArray[np.intp], t: _Float) -> _Path:
-    """Add nodes that bend: each lies a fraction t of the way from node row to node row + 1."""
+    """Add nodes with kinks, each at a fraction t of the way from node row to node row + 1."""
     z = np.concatenate([path.z, path.z[row] + t * (path.z[row + 1] - path.z[row])])
     y = np.concatenate([path.y, path.y[row] + t[:, None] * (path.y[row + 1] - path.y[row])])
     bends = np.concatenate([path.bends, np.ones(len(row), bool)])
     order = np.argsort(z, kind="stable")
     z, y, bends = z[order], y[order], bends[order]
-    # Nodes that rounding cannot tell apart are one.
+    # Merge nodes that are equal up to rounding.
     first = np.ones(len(z), bool)
     first[1:] = np.diff(z) > 16 * _EPS * np.maximum(np.abs(z[1:]), 2.0**-10)
     bends = np.logical_or.reduceat(bends, np.flatnonzero(first))
@@ -269,7 +272,7 @@ def _insert(path: _Path, row: NDArray[np.intp], t: _Float) -> _Path:
 
 
 def _float64(network: Network, params: Params | None) -> Params:
-    """Copy a tree to the host in float64; it must be one of the network's layout."""
+    """Copy parameters to the host in float64; they must have the network's layout."""
     checks.instance("g_and_dg", "network", network, Network, "a Network")
     params = network.params if params is None else params
     network.layout.require(params)

@@ -1,4 +1,4 @@
-"""Files: read with limits, written whole or not at all, with a checksum where bits matter."""
+"""Reading and writing files: size limits, atomic writes and checksums."""
 
 from scratchgan.files.npz import read_archive, read_npz, write_archive
 from scratchgan.files.reading import open_regular, read_small_text

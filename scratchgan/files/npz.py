@@ -1,11 +1,12 @@
 """
-Arrays and their description in one .npz file: written whole, read with distrust.
+Arrays and a description in one .npz file: written atomically, checked when read.
 
-``meta`` is a JSON text beside the arrays, with the format's number and a SHA-256 over it all.
+``meta`` is a JSON text beside the arrays. It has the number of the format and a SHA-256 of the
+whole content.
 
-``numpy.savez`` stores arrays uncompressed, so a file that it wrote holds no more than it is long.
-That is looked at before anything is read: a small file that would unpack to gigabytes, and an
-array whose header promises more than there is, are refused at no cost. Nothing is unpickled.
+``numpy.savez`` stores arrays uncompressed, so their total size is at most the size of the file.
+This is checked before anything is read. A small file that would unpack to gigabytes is refused,
+and so is an array whose header gives a wrong size. Nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -36,17 +37,17 @@ def write_archive(
     explain: Callable[[OSError, Path], Exception] = explain,
 ) -> None:
     """
-    Write arrays and their description: whole or not at all, as ``write_atomically`` does.
+    Write arrays and their description with ``write_atomically``.
 
     Parameters
     ----------
     path : Path
     meta : mapping
-        Plain data with ``format``, a number. A checksum is added to it.
+        Plain data with the key ``format``, a number. A checksum is added.
     arrays : mapping of str to array
-        None of them called ``meta``.
+        The name ``meta`` is not allowed.
     explain : callable
-        As for ``write_atomically``.
+        As in ``write_atomically``.
     """
     described = json.dumps({**meta, "sha256": checksum(meta, arrays)})
     contents: dict[str, Any] = {"meta": np.array(described), **arrays}
@@ -55,14 +56,14 @@ def write_archive(
 
 def read_archive(path: Path, known: int) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """
-    Read what ``write_archive`` wrote, and check that it is whole, to the bit.
+    Read a file of ``write_archive``, and verify its checksum.
 
     Parameters
     ----------
     path : Path
     known : int
-        The format that the caller reads. In a file of another format, where the checksum may be
-        made in another way, only ``meta["format"]`` is to be trusted.
+        The format that the caller can read. Another format may have another kind of checksum, so
+        it is not verified; trust only ``meta["format"]`` then.
 
     Returns
     -------
@@ -71,9 +72,9 @@ def read_archive(path: Path, known: int) -> tuple[dict[str, Any], dict[str, NDAr
     Raises
     ------
     OSError
-        If there is no such file, or it cannot be opened.
+        If the file does not exist or cannot be opened.
     ValueError
-        If it is truncated, corrupted, or no such archive; the message says in what.
+        If the file is truncated, corrupted or of another kind; the message has the reason.
     """
     with open_regular(path) as stream:
         try:
@@ -83,13 +84,13 @@ def read_archive(path: Path, known: int) -> tuple[dict[str, Any], dict[str, NDAr
                 raise ValueError("its checksum does not fit")
         except MemoryError:
             raise
-        except Exception as error:  # a damaged file makes zipfile and NumPy fail in a dozen ways
+        except Exception as error:  # damaged files cause many kinds of error in zipfile and NumPy
             raise ValueError(str(error)) from None
     return meta, arrays
 
 
 def checksum(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
-    """Return the SHA-256 of the description, and of each array's name, dtype, shape and bytes."""
+    """Return the SHA-256 of the description and of each array's name, dtype, shape and bytes."""
     total = hashlib.sha256(json.dumps(meta, sort_keys=True).encode())
     for name in sorted(arrays):
         a = arrays[name]
@@ -100,18 +101,18 @@ def checksum(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str
 
 def read_npz(file: IO[bytes]) -> dict[str, NDArray[Any]]:
     """
-    Return the arrays of a file as ``numpy.savez`` writes it, by name.
+    Return the arrays of a file of ``numpy.savez``, by name.
 
     Raises
     ------
     OSError, ValueError, zipfile.BadZipFile, …
-        If it cannot be read, is no such file, or its arrays do not fit their sizes.
+        If the file cannot be read, is of another kind, or has arrays of the wrong size.
     """
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
         for entry in entries:
             if entry.compress_type != zipfile.ZIP_STORED:
-                raise ValueError(f"{entry.filename} is compressed, which is never done here")
+                raise ValueError(f"{entry.filename} is compressed; expected uncompressed arrays")
         if sum(entry.file_size for entry in entries) > os.fstat(file.fileno()).st_size:
             raise ValueError("its parts are larger than the file")
         arrays = {}
@@ -122,16 +123,16 @@ def read_npz(file: IO[bytes]) -> dict[str, NDArray[Any]]:
 
 
 def _array(stream: IO[bytes], size: int) -> NDArray[Any]:
-    """Return an array of the format .npy 1.0, which has ``size`` bytes with its header."""
+    """Return an array in the format .npy 1.0, which has ``size`` bytes with its header."""
     if npy.read_magic(stream) != (1, 0):
-        raise ValueError("an array is of another version of the .npy format than 1.0")
+        raise ValueError("an array does not have version 1.0 of the .npy format")
     shape, fortran, dtype = npy.read_array_header_1_0(stream)
     if dtype.hasobject:
-        raise ValueError("an array is of Python objects")
+        raise ValueError("an array holds Python objects")
     expected = math.prod(shape) * dtype.itemsize
     if expected != size - stream.tell():
         raise ValueError(
-            f"an array says that it has {expected:,} bytes, and {size - stream.tell():,} are there"
+            f"an array has {size - stream.tell():,} bytes, but its header says {expected:,}"
         )
     flat = np.frombuffer(bytearray(stream.read(expected)), dtype)
     return flat.reshape(shape, order="F" if fortran else "C")

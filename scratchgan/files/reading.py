@@ -1,4 +1,4 @@
-"""Reading files that may be anything: a pipe that waits for ever, a text of gigabytes."""
+"""Reading files safely: no pipes or devices, which may never end, and no huge texts."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import IO
 
 __all__ = ["open_regular", "read_small_text"]
 
-SMALL = 1 << 20  # bytes of a file of settings: a thousand times what it needs
+SMALL = 1 << 20  # bytes: a thousand times the size of a file of settings
 
 
 def open_regular(path: Path) -> IO[bytes]:
     """
-    Open a file for reading, if it is one: a pipe waits for its writer, a device never ends.
+    Open a regular file for reading.
 
     Raises
     ------
     OSError
-        As ``open`` does, and for a pipe, a socket or a device.
+        For the reasons of ``open``, and for a pipe, a socket or a device: reading may never end.
     """
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # open() itself refuses a folder
@@ -29,14 +29,14 @@ def open_regular(path: Path) -> IO[bytes]:
 
 def read_small_text(path: Path) -> str:
     """
-    Return a small text file, UTF-8 with or without a byte order mark.
+    Return the text of a small file, UTF-8 with or without a byte order mark.
 
     Raises
     ------
     OSError
-        As ``open_regular``, and for a file of more than a megabyte.
+        For the reasons of ``open_regular``, and for a file of more than a megabyte.
     UnicodeDecodeError
-        If it is no UTF-8.
+        If the text is not UTF-8.
     """
     with open_regular(path) as stream:
         content = stream.read(SMALL + 1)

@@ -1,4 +1,4 @@
-"""Writing files so that a kill or a full disk never leaves half of one behind."""
+"""Atomic writing: a killed process or a full disk never leaves a partly written file."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ SUFFIX_UNFINISHED = ".unfinished"
 
 
 def as_path(owner: str, value: object) -> Path:
-    """Return a path, of which a string is a form; raise ValueError for what is none."""
+    """Return a Path from a string or a path; raise ValueError for other values."""
     expected = "a path, such as 'runs/digits-001'"
     found: Any = checks.instance(owner, "path", value, (str, os.PathLike), expected)
     return Path(found)
 
 
 def explain(error: OSError, path: Path) -> RunError:
-    """Return the error for a person: what could not be written, why, and what to do."""
+    """Return an error that says what could not be written, why, and what to do."""
     reason = error.strerror or str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        remedy = "make room on that disk, then continue with `scratchgan train --resume FOLDER`"
+        remedy = "Free space on that disk, then continue with `scratchgan train --resume FOLDER`"
     else:
-        remedy = "choose a folder that can be written, with --out FOLDER"
-    return RunError(f"could not write {path}: {reason}; what was there before is kept. {remedy}")
+        remedy = "Choose a writable folder with --out FOLDER"
+    return RunError(f"could not write {path}: {reason}; an old file there is kept. {remedy}")
 
 
 def write_atomically(
@@ -54,8 +54,8 @@ def write_atomically(
     """
     Write a file under a temporary name, force it to the disk, then rename it.
 
-    A reader sees the old file or the new one, never a part. The temporary name is one that no
-    file has yet.
+    A reader sees the old file or the new one, never a part. The temporary name is new, so that no
+    other file is overwritten.
 
     Parameters
     ----------
@@ -63,15 +63,14 @@ def write_atomically(
     write : callable
         ``write(stream)`` writes the contents to a binary stream.
     exclusive : bool
-        Whether a file that is there already is an error; of two that write it at once, one
-        fails.
+        Whether an existing file is an error. If two processes write at once, one of them fails.
     explain : callable
-        ``explain(error, path)`` makes the error that a person reads.
+        ``explain(error, path)`` returns the error to raise instead of an OSError.
 
     Raises
     ------
-    RunError, or whatever ``explain`` returns
-        If the disk is full or the folder cannot be written; what was there is still there.
+    RunError, or the error of ``explain``
+        If the disk is full or the folder is not writable. An old file is kept.
     """
     unfinished: Path | None = None
     try:
@@ -90,19 +89,19 @@ def write_atomically(
     except OSError as error:
         raise explain(error, path) from error
     finally:
-        if unfinished is not None:  # something went wrong, or there was an interrupt
+        if unfinished is not None:  # after an error or an interrupt
             with suppress(OSError):
                 unfinished.unlink()
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write plain data as JSON for people to read, as ``write_atomically`` does."""
+    """Write plain data as indented JSON, with ``write_atomically``."""
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     write_atomically(path, lambda stream: stream.write(text.encode()))
 
 
 def _new_beside(path: Path) -> tuple[Path, IO[bytes]]:
-    """Create NAME.unfinished, or NAME.1.unfinished, … where such a file is there already."""
+    """Create NAME.unfinished, or NAME.1.unfinished and so on if this file exists."""
     for number in count():
         beside = path.with_name(f"{path.name}{f'.{number}' if number else ''}{SUFFIX_UNFINISHED}")
         with suppress(FileExistsError):
@@ -111,7 +110,7 @@ def _new_beside(path: Path) -> tuple[Path, IO[bytes]]:
 
 
 def _rename_to_new(unfinished: Path, path: Path) -> None:
-    """Rename a file unless there is one of that name."""
+    """Rename a file; raise FileExistsError if the new name is taken."""
     try:
         os.link(unfinished, path)
         unfinished.unlink()
@@ -124,7 +123,7 @@ def _rename_to_new(unfinished: Path, path: Path) -> None:
 
 
 def make_folders(path: Path) -> None:
-    """Make a folder and those above it, where they are missing, and force that to the disk."""
+    """Make a folder and its missing parents, and force their names to the disk."""
     if not path.is_dir():
         make_folders(path.parent)
         path.mkdir(exist_ok=True)
@@ -132,9 +131,9 @@ def make_folders(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Force a file that was written, or the names in a folder, to the disk."""
+    """Force the content of a file, or the names in a folder, to the disk."""
     if path.is_dir() and os.name != "posix":
-        return  # where folders cannot be opened, renames need no such care
+        return  # Windows cannot open folders, and does not need this for renames
     descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""The games: each by its name, or several by the iteration from which each is played."""
+"""The games: one by its name, or several by the iteration at which each begins."""
 
 from __future__ import annotations
 
@@ -30,46 +30,46 @@ GAMES: dict[str, Game] = {game.name: game for game in (Minimax(), NonSaturating(
 
 GameOrName: TypeAlias = str | Game
 Games: TypeAlias = GameOrName | Mapping[Any, GameOrName]
-"""The setting ``objective``: a game for the whole run, or several by iteration."""
+"""The type of ``objective``: one game for the whole run, or several by first iteration."""
 
 
 def get_game(name: str) -> Game:
-    """Return a game by its name; raise UnknownNameError, listing the known ones."""
+    """Return a game by its name; raise UnknownNameError with the known names if there is none."""
     return GAMES[checks.one_of("objective", name, GAMES)]
 
 
 def objectives_by_start(objective: Games) -> dict[int, Game]:
     """
-    Return the games by the iteration from which each is played, in that order.
+    Return the games by the iteration at which each begins, in increasing order.
 
     Parameters
     ----------
     objective : str, Game or mapping
-        ``{0: "non_saturating", 10_000: "minimax"}`` has G descend −log D(G(z)) for 10,000
-        iterations and log(1 − D(G(z))) from then on. The iterations may be texts of digits,
+        With ``{0: "non_saturating", 10_000: "minimax"}``, G descends −log D(G(z)) for 10,000
+        iterations, and log(1 − D(G(z))) after that. The iterations may be strings of digits,
         as in JSON and TOML.
 
     Raises
     ------
     UnknownNameError
-        If a name is none of a game.
+        If there is no game of this name.
     ValueError
-        If an iteration is no whole number, or none of them is 0; or if a value is no game, such
-        as the class of one, which has to be called.
+        If an iteration is not a whole number, if no game begins at 0, or if a value is not a game
+        (a class of games must be called to make a game).
     """
     if not isinstance(objective, Mapping):
         objective = {0: objective}
     found = {_start(key): _game(value) for key, value in objective.items()}
     if 0 not in found or len(found) < len(objective):
         raise ValueError(
-            f"objectives begin at the iterations {', '.join(map(str, objective)) or 'none'};"
+            f"objectives begin at iterations {', '.join(map(str, objective)) or '(none given)'};"
             " expected distinct iterations, starting with 0"
         )
     return dict(sorted(found.items()))
 
 
 def game_at(games: Mapping[int, Game], iteration: int) -> Game:
-    """Return which of ``objectives_by_start``'s games is played at an iteration."""
+    """Return the game that is played at an iteration."""
     return [game for start, game in games.items() if start <= iteration][-1]
 
 
@@ -79,19 +79,19 @@ def _game(value: object) -> Game:
         return value
     if isinstance(value, type):
         raise ValueError(
-            f"objective is {checks.shown(value)}; expected a name, or a game itself (call the"
-            f" class: {value.__name__}())"
+            f"objective is {checks.shown(value)}; expected a name or a Game object (call the class:"
+            f" {value.__name__}())"
         )
     if callable(getattr(value, "d", None)) and callable(getattr(value, "g", None)):
         raise ValueError(
-            f"objective is {checks.shown(value)}; expected a name or a game: derive"
-            f" {type(value).__name__} from scratchgan.games.Game"
+            f"objective is {checks.shown(value)}; expected a name or a Game: make"
+            f" {type(value).__name__} a subclass of scratchgan.games.Game"
         )
     return get_game(value)  # type: ignore[arg-type]
 
 
 def _start(key: Any) -> int:
-    """Return an iteration that may be written as a text."""
+    """Return an iteration, which may be given as a string of digits."""
     written = isinstance(key, str) and key.isascii() and key.isdigit()
     try:
         return checks.whole("", "iteration", int(key) if written else key, 0, 2**32 - 1)

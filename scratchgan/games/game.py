@@ -1,10 +1,10 @@
 """
-What a game is: whoever trains, records, prints or draws one asks it.
+The base class of games. Training, records, prints and figures ask it for all that is the game's.
 
-D and G are networks; D's outputs on a minibatch are an array (batch, outputs). A game
-says what these outputs are worth to each player. A game of one's own is a name and two
-functions, written in the vocabulary of operations (``backends.Backend``) so that a step can
-be recorded; everything else has a default:
+D and G are networks. D's outputs on a minibatch are an array (batch, outputs), and a game turns
+them into a value for each player. To write your own game, give it a name and two functions. Use
+the operations of ``backends.Backend`` in them, so that a step can be recorded. Everything else has
+a default:
 
 >>> from scratchgan.backends import default_backend
 >>> class Wasserstein(Game):  # Arjovsky et al. 2017, without its constraint on D
@@ -50,17 +50,17 @@ __all__ = ["PROBABILITY", "SCORE", "Game", "Labels", "Optimum", "Reading"]
 
 
 class Reading(NamedTuple):
-    """What is reported of D's outputs, and under which names."""
+    """A number for each example that is computed from D's outputs and reported, with its names."""
 
-    of: Callable[[Array, Backend], Array]  # D's outputs (batch, outputs) → one number an example
-    keys: tuple[str, str]  # of the means on real and on generated examples, in a record
-    labels: tuple[str, str]  # of these, where they are printed and drawn
-    axis: str  # what the numbers are, at an axis
-    limits: tuple[float, float] | None  # between which they lie, if between any
-    form: str  # how they are printed
+    of: Callable[[Array, Backend], Array]  # D's outputs (batch, outputs) → one number per example
+    keys: tuple[str, str]  # keys of the means on real and on generated examples, in a record
+    labels: tuple[str, str]  # labels of these means, printed and in figures
+    axis: str  # label of an axis
+    limits: tuple[float, float] | None  # smallest and largest possible number, if there are any
+    form: str  # format specification
 
     def said(self, record: Mapping[str, float]) -> str:
-        """Return the two means of a record in words."""
+        """Return the two means of a record, with labels, as text."""
         pairs = zip(self.labels, self.keys, strict=True)
         return "  ".join(f"{label} {record[key]:{self.form}}" for label, key in pairs)
 
@@ -76,7 +76,7 @@ def _sigmoid_of_first(outputs: Array, ops: Backend) -> Array:
 SCORE = Reading(
     _first, ("score_real", "score_fake"), ("score of x", "score of G(z)"), "D's score", None, "+.3g"
 )
-"""D's first output as it is."""
+"""D's first output, unchanged."""
 
 PROBABILITY = Reading(
     _sigmoid_of_first,
@@ -86,19 +86,19 @@ PROBABILITY = Reading(
     (0.0, 1.0),
     ".2f",
 )
-"""D's first output is a logit l; reported is D(x) = σ(l)."""
+"""The probability D(x) = σ(l), where D's first output is a logit l."""
 
 
 class Optimum(NamedTuple):
-    """Where the game ends if p_g = p_data and D is as good as can be."""
+    """The game's values at its optimum, where p_g = p_data and D = D*."""
 
     value: float  # V
-    reading: float | None = None  # what is then read from D's outputs, where that is one number
-    value_name: str = ""  # how people write the number, such as "−log 4"
+    reading: float | None = None  # the game's ``reading``; None if it is not one number
+    value_name: str = ""  # a formula for the value, such as "−log 4"
     reading_name: str = ""
 
     def names(self) -> tuple[str, str]:
-        """Return value and reading for a person."""
+        """Return value and reading as text."""
         value = self.value_name or _shown(self.value)
         return value, self.reading_name or ("" if self.reading is None else _shown(self.reading))
 
@@ -110,36 +110,37 @@ def _shown(number: float) -> str:
 class Labels(NamedTuple):
     """Labels of a minibatch, one-hot (batch, classes)."""
 
-    real: Array | None  # of the real examples; None where a step of G has none
-    fake: Array  # those that G was asked for
+    real: Array | None  # labels of the real examples; None in a step of G without real examples
+    fake: Array  # labels that were given to G
 
 
 class Game(ABC):
     """
-    A game: what D ascends, what G descends, and what is to be said of it.
+    A game: what D ascends, what G descends, and what is reported.
 
     Attributes
     ----------
     name : str
-        What a setting, a record and a message call it.
+        The game's name in settings, records and messages.
     outputs : tuple of str
-        What D's outputs are, one name a column. The first says what D makes of an example;
-        others are the game's own (classes, codes).
+        Names of D's outputs, one for each column. The first output is D's score or logit for an
+        example; a game may have others (classes, codes).
     reading : Reading
-        What is reported of D's outputs: ``SCORE`` as they are, or ``PROBABILITY`` for logits.
+        The number that is reported for each example: ``SCORE`` (D's first output) or
+        ``PROBABILITY`` (its sigmoid).
     optimum : Optimum or None
-        Where one is known.
+        The values at the optimum; None if it is not known.
     divergence : str or None
-        What G's gradient descends while D = D*, as a formula of p = p_data, q = p_g and
-        m = (p + q)/2, where it is known.
+        The divergence that G's gradient descends while D = D*, as a formula of p = p_data,
+        q = p_g and m = (p + q)/2; None if it is not known.
     unit : str
-        Of ``d``'s and ``g``'s values: "nats" where they are logarithms of probabilities.
+        Unit of the values of ``d`` and ``g``: "nats" for logarithms of probabilities.
     needs_real : bool
-        Whether ``g`` asks for D's outputs on real examples (relativistic games). Then G's step
-        gets the minibatch that D has seen last.
+        Whether ``g`` needs D's outputs on real examples (relativistic games). If so, G's step
+        gets the latest minibatch of D.
     needs_labels : bool
-        Whether ``d`` and ``g`` ask for the labels (auxiliary classifiers). Then D sees the
-        examples without them, and both functions get an argument ``labels``, a ``Labels``.
+        Whether ``d`` and ``g`` need the labels (auxiliary classifiers). If so, D gets the
+        examples without labels, and both functions get an argument ``labels``, a ``Labels``.
     """
 
     name: str
@@ -161,7 +162,7 @@ class Game(ABC):
         real, fake : Array (batch, outputs)
             D's outputs on real and on generated examples.
         ops : Backend, optional
-            By default the fastest one here.
+            Default: the fastest that works here.
 
         Returns
         -------
@@ -176,18 +177,18 @@ class Game(ABC):
         """
         Return the loss that G descends, and its gradients by ``fake`` and by ``real``.
 
-        ``real`` is given where the game ``needs_real``. The gradient by ``real`` may be None:
+        ``real`` is given if the game ``needs_real``. The gradient by ``real`` may be None, because
         G does not change the real examples.
         """
 
     def exact_value(self, D: Output, p_data: Density, p_g: Density) -> Estimate | None:
         """
-        Return V(G, D) by quadrature, where ``d`` has means over minibatches; None if not known.
+        Return V(G, D), with integrals instead of the means in ``d``; None if not known.
 
-        D is a function of points (n, dim) to its first output (n,).
+        ``D`` is a function from points (n, dim) to D's first output (n,).
         """
         return None
 
     def optimal_d(self, p_data: Density, p_g: Density) -> Output | None:
-        """Return D*, a function of points (n, dim) to its first output (n,); None if not known."""
+        """Return D*, a function from points (n, dim) to D*'s first output; None if not known."""
         return None

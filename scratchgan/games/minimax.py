@@ -17,13 +17,15 @@ __all__ = ["Minimax"]
 
 class Minimax(Game):
     """
-    Algorithm 1 of Goodfellow et al. 2014: one V, which D ascends and G descends.
+    The game of Goodfellow et al. 2014, Algorithm 1: D ascends V, and G descends it.
 
-    V = (1/m) Σ log D(x) + (1/m) Σ log(1 − D(G(z))); G sees its second term alone.
+    V = (1/m) Σ log D(x) + (1/m) Σ log(1 − D(G(z))). Only the second term depends on G.
 
-    D ends in a logit l, and D(x) = σ(l): so log D(x) = log σ(l) and
-    log(1 − D(x)) = log σ(−l) are exact however sure D is (1 − D itself rounds to 0).
-    D* = p/(p + q) (Proposition 1), against which G descends 2 JSD(p‖q) − log 4 (Theorem 1).
+    D ends in a logit l, and D(x) = σ(l). The formulas log D(x) = log σ(l) and
+    log(1 − D(x)) = log σ(−l) are accurate for any l, while 1 − D(x) can round to 0.
+
+    The optimal discriminator is D* = p/(p + q) (Proposition 1). With it, G descends
+    2 JSD(p‖q) − log 4 (Theorem 1).
 
     Examples
     --------
@@ -54,13 +56,13 @@ class Minimax(Game):
     def g(
         self, fake: Array, real: Array | None = None, ops: Backend | None = None
     ) -> tuple[Array, Array, Array | None]:
-        """Return (1/m) Σ log(1 − D(G(z))) and its gradient, which vanishes where D(G(z)) → 0."""
+        """Return (1/m) Σ log(1 − D(G(z))) and its gradient, which vanishes as D(G(z)) → 0."""
         ops = ops or default_backend()
         value, d_fake = ops.log_sigmoid_mean(fake, -1.0)
         return value, d_fake, None
 
     def exact_value(self, D: Output, p_data: Density, p_g: Density) -> Estimate:
-        """Return V(G, D) for D's logit; nats."""
+        """Return V(G, D) in nats, for a D that gives logits."""
         from scratchgan.theory import value
 
         return value(D, p_data, p_g)

@@ -1,4 +1,4 @@
-"""The game that the 2014 paper recommends, whose G keeps a gradient while D wins."""
+"""The game that the 2014 paper recommends: G's gradient does not vanish when D is confident."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ["NonSaturating"]
 
 class NonSaturating(Minimax):
     """
-    The loss that the 2014 paper recommends for G: descend −(1/m) Σ log D(G(z)).
+    G descends −(1/m) Σ log D(G(z)), as the 2014 paper recommends. D plays as in ``Minimax``.
 
-    D's part is ``Minimax``'s. Same fixed point, but where D(G(z)) → 0 the
-    gradient by the logit goes to −1/m instead of 0. Against D*, G's gradient is that of
-    KL(q‖p) − 2 JSD(p‖q) = 2 KL(m‖p) (Arjovsky & Bottou 2017, Theorem 2.5).
+    The fixed point is that of ``Minimax``. But as D(G(z)) → 0, the gradient by the logit tends to
+    −1/m instead of 0. With D*, G's gradient is that of KL(q‖p) − 2 JSD(p‖q) = 2 KL(m‖p)
+    (Arjovsky & Bottou 2017, Theorem 2.5).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Whether the parts of a game fit together: asked once, before the first step."""
+"""The check that networks, noise, data and games fit together, before the first step."""
 
 from __future__ import annotations
 
@@ -17,45 +17,45 @@ __all__ = ["require_fit"]
 def require_fit(
     G: Network, D: Network, noise: Noise, data: Minibatches, games: Mapping[int, Game]
 ) -> None:
-    """Refuse networks that do not fit each other, noise, data or a game, before any step."""
+    """Raise ShapeError or DataError if networks, noise, data and games do not fit together."""
     if G.ops is not D.ops or G.dtype != D.dtype:
         raise ShapeError(
             f"G is {G.dtype} on '{G.ops.name}' and D is {D.dtype} on '{D.ops.name}';"
-            " expected one dtype and one backend"
+            " expected the same dtype and backend"
         )
     z_width = (noise.features, data.classes) if data.classes else noise.features
     width = _width("G", G, z_width, "noise")
     if width != data.features:
-        raise ShapeError(f"G gives {width} features, but the data have {data.features} features")
+        raise ShapeError(f"G returns {width} features, but the data have {data.features} features")
     _require_outputs(D, data, games)
 
 
 def _require_outputs(D: Network, data: Minibatches, games: Mapping[int, Game]) -> None:
-    """Refuse a game that cannot be played with this D on these data."""
+    """Raise an error if a game cannot be played with this D on these data."""
     for game in games.values():
         if game.needs_labels and not data.classes:
-            raise DataError(f"the game '{game.name}' needs labels, and the data have none")
-        pairs = data.classes and not game.needs_labels  # D judges a sample with its label
+            raise DataError(f"the game '{game.name}' needs labels, but the data have none")
+        pairs = data.classes and not game.needs_labels  # D gets a sample with its label
         width = _width("D", D, (data.features, data.classes) if pairs else data.features, "data")
         if width != len(game.outputs):
             raise ShapeError(
-                f"D gives {width} features, but the game '{game.name}' reads"
+                f"D returns {width} features, but the game '{game.name}' needs"
                 f" {len(game.outputs)} ({', '.join(game.outputs)})"
             )
 
 
 def _width(name: str, network: Network, given: Any, source: str) -> int:
-    """Return how many features a network gives for what it is given."""
+    """Return the number of a network's outputs; raise ShapeError if its input does not fit."""
     if not _fits(network.layer.in_features, given):
         raise ShapeError(
-            f"{name} takes {network.layer.in_features} features and the {source} give {given}"
+            f"{name} takes {network.layer.in_features} features, but gets {given} from the {source}"
         )
     width: int = network.layer.output_width(given)
     return width
 
 
 def _fits(expected: Any, given: Any) -> bool:
-    """Whether widths agree; None takes any width, and a pair only a pair."""
+    """Whether widths agree: None fits any width, and a pair fits only a pair."""
     if isinstance(expected, tuple) or isinstance(given, tuple):
         return (
             isinstance(expected, tuple)

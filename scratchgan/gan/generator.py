@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan import checks
-from scratchgan.backends import Array, Stream
+from scratchgan.backends import Array, Purpose, Stream
 from scratchgan.errors import ShapeError
 from scratchgan.gan.noise import Noise
 from scratchgan.limits import require_memory
 from scratchgan.nn import Network
 from scratchgan.nn.layer import Params
 
-__all__ = ["Generator", "checked_stream"]
+__all__ = ["Generator", "stream_of"]
 
 MOST = 2**32 - 1  # samples of one stream, because row numbers have 32 bits
 
@@ -59,15 +59,16 @@ class Generator:
         self.params = params
         self.temperature = checks.number("", "temperature", temperature, 0, 1e6, above=True)
 
-    def sample(self, n: int, stream: Stream, label: int | None = None) -> NDArray[Any]:
+    def sample(self, n: int, stream: Stream | int = 0, label: int | None = None) -> NDArray[Any]:
         """
-        Return G(z) for n draws of z from ``stream``, (n, features), on the host.
+        Return G(z) for n draws of z, (n, features), on the host.
 
+        z is drawn from ``stream``, or from a seed: the same seed gives the same samples.
         Dropout in G that is always on draws its masks from this stream too. A conditional G gets
         the labels 0, 1, … in turn, or ``label`` for all samples.
         """
         n = checks.whole("sample", "n", n, 1, MOST)
-        stream = checked_stream("sample", stream)
+        stream = stream_of("sample", stream)
         require_memory(self._bytes(n), f"{n:,} samples at once")
         labels = self.labels_for(n, label)
         z = self.draw_noise(n, stream)
@@ -154,9 +155,11 @@ class Generator:
         return samples
 
 
-def checked_stream(owner: str, stream: object) -> Stream:
-    """Return a stream with its parts checked and converted to plain whole numbers."""
-    address = checks.instance(owner, "stream", stream, Stream, "a Stream, such as Stream(seed)")
+def stream_of(owner: str, stream: object) -> Stream:
+    """Return the stream of a seed, or a stream with its parts checked and made plain integers."""
+    if isinstance(stream, int | np.integer) and not isinstance(stream, bool):
+        return Stream(checks.seed(owner, "stream", stream)).purpose(Purpose.USER)
+    address = checks.instance(owner, "stream", stream, Stream, "a seed, or a Stream")
     bits = {"seed": 64, "step": 32, "substep": 16, "operation": 16, "row": 32}
     return Stream(**{
         name: checks.whole(f"{owner}: stream", name, getattr(address, name), 0, 2**size - 1)

@@ -9,13 +9,17 @@ from numpy.typing import NDArray
 
 from scratchgan import checks
 from scratchgan.backends import Stream
-from scratchgan.gan.generator import MOST, Generator, checked_stream
+from scratchgan.gan.generator import MOST, Generator, stream_of
 
 __all__ = ["interpolate"]
 
 
 def interpolate(
-    generator: Generator, n_pairs: int, steps: int, stream: Stream, label: int | None = None
+    generator: Generator,
+    n_pairs: int,
+    steps: int,
+    stream: Stream | int = 0,
+    label: int | None = None,
 ) -> NDArray[Any]:
     """
     Return G along straight lines between pairs of z, as in Fig. 3 of Goodfellow et al. 2014.
@@ -33,8 +37,8 @@ def interpolate(
     n_pairs : int
     steps : int
         Number of samples along each line, including both ends; at least 2.
-    stream : Stream
-        z₀ of line i is row 2i of its noise, and z₁ is row 2i + 1.
+    stream : Stream or int
+        A seed, or a stream of your own. z₀ of line i is row 2i of its noise, and z₁ is row 2i + 1.
     label : int, optional
         The label of all lines, for a conditional G. By default the lines have the labels 0, 1,
         … in turn.
@@ -52,7 +56,7 @@ def interpolate(
     checks.instance("interpolate", "generator", generator, Generator, "a Generator")
     n_pairs = checks.whole("interpolate", "n_pairs", n_pairs, 1, MOST // 2)
     steps = checks.whole("interpolate", "steps", steps, 2, MOST)
-    stream = checked_stream("interpolate", stream)
+    stream = stream_of("interpolate", stream)
     network = generator.network
     z = network.ops.to_numpy(generator.draw_noise(2 * n_pairs, stream))
     start, end = z[0::2, None, :], z[1::2, None, :]

@@ -1,4 +1,4 @@
-"""What a trainer says of itself: the numbers of its latest updates, and whether they are finite."""
+"""Reports of a trainer: numbers of its latest updates, and the check that all is finite."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["check_finite", "line", "record", "standing"]
 
 
 def record(trainer: Trainer) -> dict[str, float]:
-    """Return what ``Trainer.record`` describes."""
+    """Return the record that ``Trainer.record`` describes."""
     epoch = trainer.minibatch / trainer.data.per_epoch
     d, g = trainer.last
     found: dict[str, float] = {"step": trainer.iteration, "epoch": round(epoch, 4)}
@@ -38,7 +38,7 @@ def _number(trainer: Trainer, value: Array) -> float:
 
 
 def line(trainer: Trainer) -> str:
-    """Return V and what the game reads from D's outputs, for a line of progress."""
+    """Return V and the game's reading of D's outputs, as text for a line of progress."""
     d, _ = trainer.last
     if d is None:
         return ""
@@ -47,7 +47,7 @@ def line(trainer: Trainer) -> str:
 
 
 def standing(trainer: Trainer) -> dict[str, Any]:
-    """Return what ``Trainer.state`` describes."""
+    """Return the data that ``Trainer.state`` describes."""
     return {
         **record(trainer),
         "updates_d": trainer.D.t,
@@ -61,7 +61,7 @@ def standing(trainer: Trainer) -> dict[str, Any]:
 
 
 def check_finite(trainer: Trainer) -> None:
-    """Raise NonFiniteError, naming the first value, parameter or moment that is not finite."""
+    """Raise NonFiniteError with the name of the first value or array that is not finite."""
     for name, value in record(trainer).items():
         if not np.isfinite(value):
             raise NonFiniteError(_not_finite(trainer, name))
@@ -72,6 +72,6 @@ def check_finite(trainer: Trainer) -> None:
 
 def _not_finite(trainer: Trainer, what: str) -> str:
     return (
-        f"{what} is no longer finite at iteration {trainer.iteration} (looked at every"
-        f" {trainer.log_every}); lower the learning rates, or look at the data's range"
+        f"{what} is no longer finite at iteration {trainer.iteration} (checked every"
+        f" {trainer.log_every}); lower the learning rates, or check the range of the data"
     )

@@ -1,4 +1,4 @@
-"""The settings of a training: each is declared here, once."""
+"""The settings of a training. Each is declared once, here."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from scratchgan.optim import OPTIMIZER, Optimizer
 
 __all__ = ["Settings"]
 
-MOST_UPDATES = 0xFFFF  # of D in an iteration: a stream numbers them by 16 bits
+MOST_UPDATES = 0xFFFF  # of D in an iteration: a stream numbers them with 16 bits
 COUNT = Whole(1)
 
 
 class Objective(Kind):
-    """A game, its name, or several by the iteration from which each is played."""
+    """A game, its name, or several games, each by the iteration at which it begins."""
 
     metavar = "NAME"
 
@@ -44,14 +44,14 @@ class Objective(Kind):
         return dict(sorted((int(start), each) for start, each in value.items()))
 
     def to_plain(self, name: str, value: Any) -> Any:
-        if isinstance(value, Mapping):  # JSON's keys are texts
+        if isinstance(value, Mapping):  # keys in JSON are strings
             return {str(start): self.to_plain(name, each) for start, each in value.items()}
         if isinstance(value, str):
             return value
         if value.name in GAMES and type(value) is not type(GAMES[value.name]):
             raise ValueError(
-                f"objective is {checks.shown(value)} and has the name of another game,"
-                f" '{value.name}'; give its class a name of its own"
+                f"objective is {checks.shown(value)}, and its name '{value.name}' belongs to a"
+                " built-in game; give its class a different name"
             )
         return value.name
 
@@ -59,11 +59,11 @@ class Objective(Kind):
 @dataclass(frozen=True, kw_only=True)
 class Settings(Checked):
     """
-    All settings of a training, checked when they are made.
+    All settings of a training, checked when the object is made.
 
-    A recipe fills them, a run keeps them in config.json, a ``Trainer`` takes them, and the options
-    of the command line are made of them. ``replace`` (of ``dataclasses``) and ``changed`` return
-    other settings.
+    A recipe holds them, a run saves them in config.json, a ``Trainer`` takes them, and the command
+    line has an option for most of them. ``changed`` and ``dataclasses.replace`` return changed
+    settings.
 
     Parameters
     ----------
@@ -72,44 +72,45 @@ class Settings(Checked):
 
     data: str = setting(
         Text(), "digits", run=True,
-        help="a data set by name, or your own: points.csv, array.npy, a folder of PNGs",
+        help="name of a data set, or your own data: points.csv, array.npy or a folder of PNGs",
     )  # fmt: skip
     labels: str | None = setting(
-        Text(), None, help="a file with the labels of your own data, .npy or .csv", run=True
+        Text(), None, help="file with the labels of your own data, .npy or .csv", run=True
     )
     backend: str | None = setting(
-        OneOf("backend", backend_names), None, help="where arithmetic happens", run=True
-    )
+        OneOf("backend", backend_names), None, run=True,
+        help="backend for all arithmetic; without one, the fastest that works here",
+    )  # fmt: skip
     dtype: str = setting(
-        OneOf("dtype", ("float32", "float64")), "float32", help="of all numbers", run=True
+        OneOf("dtype", ("float32", "float64")), "float32", help="dtype of all arrays", run=True
     )
-    seed: int = setting(Seed(), 0, help="for everything random")
-    steps: int = setting(COUNT, 10_000, help="iterations", bits=False, run=True)
+    seed: int = setting(Seed(), 0, help="seed of all random numbers")
+    steps: int = setting(COUNT, 10_000, help="number of iterations", bits=False, run=True)
     batch_size: int = setting(COUNT, 64, help="examples in a minibatch")
-    k: int = setting(Whole(1, MOST_UPDATES), 1, help="updates of D for each of G")
+    k: int = setting(Whole(1, MOST_UPDATES), 1, help="updates of D for each update of G")
     objective: Games = setting(
-        Objective(), "non_saturating", help=f"the game that is played: {' or '.join(GAMES)}"
+        Objective(), "non_saturating", help=f"game to play: {' or '.join(GAMES)}"
     )
     updates: str = setting(
         OneOf("kind of updates", ("alternating", "simultaneous")),
         "alternating",
-        help="alternating (Algorithm 1), or simultaneous (the 2014 code; k = 1)",
+        help="alternating (Algorithm 1) or simultaneous (the 2014 paper's code; needs k = 1)",
     )
     ema: float | None = setting(
         Number(0, 1, below=True),
         None,
-        help="decay of a moving average of G, from which samples are then drawn",
+        help="decay of a moving average of G; with it, samples are drawn from the average",
     )
-    conditional: bool = setting(Flag(), False, help="the labels go into G and D", run=True)
+    conditional: bool = setting(Flag(), False, help="give the labels to G and D", run=True)
     noise: Noise = setting(
         Part(Noise, "a Noise, such as Noise(16), or a table"),
-        help="p_z, as wide as what G takes",
+        help="p_z, with as many features as G takes",
         option=False,
     )
-    optimizer_g: Optimizer = setting(OPTIMIZER, help="of G", option=False)
-    optimizer_d: Optimizer = setting(OPTIMIZER, help="of D", option=False)
+    optimizer_g: Optimizer = setting(OPTIMIZER, help="optimizer of G", option=False)
+    optimizer_d: Optimizer = setting(OPTIMIZER, help="optimizer of D", option=False)
     log_every: int = setting(
-        COUNT, 100, help="iterations between records; each looks for NaN, too", bits=False
+        COUNT, 100, help="iterations between records, each with a check for NaN", bits=False
     )
     sample_every: int = setting(
         COUNT, 200, help="iterations between sample grids", bits=False, run=True
@@ -118,12 +119,12 @@ class Settings(Checked):
         COUNT, 500, help="iterations between checkpoints", bits=False, run=True
     )
     validation: int = setting(
-        Whole(0), 0, help="training examples, the last ones, that are held back", run=True
+        Whole(0), 0, help="number of training examples to hold back, from the end", run=True
     )
     measure: str | None = setting(
-        OneOf("measure", ("parzen",)),  # what each is, scratchgan.runs.measures says
+        OneOf("measure", ("parzen",)),  # defined in scratchgan.runs.measures
         None,
-        help="what is measured on the examples held back",
+        help="measure of the samples against the held-back examples",
         bits=False,
         run=True,
     )
@@ -131,8 +132,9 @@ class Settings(Checked):
         COUNT, 1000, help="iterations between measurements", bits=False, run=True
     )
     keep_best: bool = setting(
-        Flag(), True, help="use the G that measured best, not the last one", bits=False, run=True
-    )
+        Flag(), True, bits=False, run=True,
+        help="sample from the G with the best measurement, not from the last G",
+    )  # fmt: skip
 
     def _owner(self) -> str:
         return ""
@@ -142,21 +144,21 @@ class Settings(Checked):
             raise ValueError(f"k is {self.k}; simultaneous updates need k = 1")
         if self.measure is not None and not self.validation:
             raise ValueError(
-                f"measure is '{self.measure}' and validation is 0; expected examples that are held"
-                " back to measure on"
+                f"measure is '{self.measure}' and validation is 0; expected validation > 0, because"
+                " the measure needs held-back examples"
             )
 
     def changed(self, **changes: Any) -> Self:
         """
-        Return the same settings with changes in their place.
+        Return these settings with changes.
 
-        A table (a dict, as JSON and TOML have it) in the place of ``noise`` or an optimizer
-        changes what it names; ``optimizer_g={"rate": 1e-4}`` leaves the rest as it is.
+        A dict for ``noise`` or an optimizer changes only what it names:
+        ``optimizer_g={"rate": 1e-4}`` keeps the optimizer's other settings.
         """
         return type(self).from_plain(changes, self)
 
     def quick(self, steps: int = 200) -> Self:
-        """Return the quick form: the same game, just long enough to see whether all works."""
+        """Return a short form: the same game, long enough to check that all works."""
         part = max(1, steps // 2)
         return replace(
             self, steps=steps, log_every=max(1, steps // 10), sample_every=part,

@@ -1,8 +1,8 @@
 """
-The state of a training: named arrays and five counters, from which its next iteration follows.
+The state of a training: named arrays and five counters, which decide its next iteration.
 
-Noise, masks and minibatches follow from the counters and the seed. The trainer's checkpoints and
-the recorder's trials read and write the state here; so may a view, or another machine.
+Noise, masks and minibatches follow from the counters and the seed. Checkpoints and the recorder's
+trials read and write the state with these functions.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["COUNTERS", "Moment", "counters", "named_arrays", "put_arrays", "put_counters"]
 
 COUNTERS = ("iteration", "substep", "minibatch", "d_updates", "g_updates")
-"""Iterations, D's updates in this one, minibatches drawn, and the updates of each player."""
+"""Iterations, updates of D in this iteration, minibatches drawn, and updates of each player."""
 
 
 def named_arrays(trainer: Trainer) -> dict[str, Array]:
-    """Return the flat arrays of both players, not copied: ``D.params`` and so on."""
+    """Return the flat arrays of both players (``D.params`` and so on), not copies."""
     named: dict[str, Array] = {}
     for name, player in (("D", trainer.D), ("G", trainer.G)):
         named[f"{name}.params"] = player.network.flat
@@ -36,7 +36,7 @@ def named_arrays(trainer: Trainer) -> dict[str, Array]:
 
 
 def put_arrays(trainer: Trainer, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Copy values of the host into all arrays that ``named_arrays`` names."""
+    """Copy values from the host into all arrays of ``named_arrays``."""
     for name, a in named_arrays(trainer).items():
         trainer.ops.copy_(a, trainer.ops.asarray(arrays[name], a.dtype))
 
@@ -57,7 +57,7 @@ def put_counters(trainer: Trainer, values: Mapping[str, int]) -> None:
 
 
 class Moment:
-    """Copies of everything that an iteration changes, to try one and go back."""
+    """A copy of everything that an iteration changes, to try an iteration and undo it."""
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
@@ -66,12 +66,12 @@ class Moment:
         self._arrays = [trainer.ops.to_numpy(a) for a in self._changing()]
 
     def _changing(self) -> list[Array]:
-        """The state's arrays, and what the latest updates saw: a replay writes over both."""
+        """Return the state's arrays and the latest steps' arrays: a replay overwrites both."""
         seen = [a for step in self._trainer.last if step is not None for a in step.arrays()]
         return [*named_arrays(self._trainer).values(), *seen]
 
     def restore(self) -> None:
-        """Go back to this moment."""
+        """Set the trainer back to this state."""
         trainer = self._trainer
         put_counters(trainer, self._counters)
         trainer.last = self._last
@@ -79,7 +79,7 @@ class Moment:
             trainer.ops.copy_(a, trainer.ops.asarray(values))
 
     def same_as(self, other: Moment) -> bool:
-        """Whether the counters agree, and all arrays have the same bits, NaN included."""
+        """Whether all counters are equal and all arrays have the same bits, even for NaN."""
         return self._counters == other._counters and all(
             a.tobytes() == b.tobytes() for a, b in zip(self._arrays, other._arrays, strict=True)
         )

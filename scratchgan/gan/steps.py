@@ -1,10 +1,10 @@
 """
-Algorithm 1 of Goodfellow et al. 2014, one function a step.
+Algorithm 1 of Goodfellow et al. 2014, with one function for each step.
 
-x is a minibatch of examples (batch, features), z one of noise (batch, noise).
-In a conditional network both carry their labels: x = (x, y), z = (z, y), with y
-one-hot (batch, classes), and D judges a sample together with its label, unless the game
-needs the labels itself. The formulas below are the minimax game's.
+x is a minibatch of examples (batch, features), and z a minibatch of noise (batch, noise). In a
+conditional game, both are pairs with labels: x = (x, y) and z = (z, y), with y one-hot (batch,
+classes). D then gets a sample with its label, unless the game needs the labels itself. The
+formulas below are those of the minimax game.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ __all__ = ["DStep", "GStep", "discriminator_step", "generator_step", "simultaneo
 
 
 class DStep(NamedTuple):
-    """What D's step saw, before its update."""
+    """Value and outputs of a step of D, before its update."""
 
     value: Array  # V, (1,)
     real_outputs: Array  # (batch, outputs)
     fake_outputs: Array  # (batch, outputs)
-    game: Game  # that was played
+    game: Game  # the game of this step
 
     def arrays(self) -> tuple[Array, ...]:
-        """Return all but the game."""
+        """Return all fields except the game."""
         return self[:-1]
 
 
 class GStep(NamedTuple):
-    """What G's step saw, before its update."""
+    """Loss and outputs of a step of G, before its update."""
 
     loss: Array  # (1,)
     fake_outputs: Array  # (batch, outputs)
-    game: Game  # that was played
+    game: Game  # the game of this step
 
     def arrays(self) -> tuple[Array, ...]:
-        """Return all but the game."""
+        """Return all fields except the game."""
         return self[:-1]
 
 
 class _Contexts:
-    """Each pass of a step draws from a place of its own, so no two share a dropout mask."""
+    """The contexts of a step's passes, each with its own stream, so that dropout masks differ."""
 
     def __init__(self, ops: Backend, stream: Stream) -> None:
         self.g = Context(ops, True, stream.purpose(Purpose.GENERATOR))
@@ -62,7 +62,7 @@ def discriminator_step(D: Player, G: Player, x: Any, z: Any, game: Game, stream:
     fake_outputs, fake_cache = D.forward(_as_d_sees(fake, game, z), on.fake)
     value, d_real, d_fake = game.d(real_outputs, fake_outputs, ops, **_labels(x, z, game))
     D.zero_grads()
-    D.backward(real_cache, d_real, on.real)  # both passes add into one gradient
+    D.backward(real_cache, d_real, on.real)  # both passes add to the same gradient
     D.backward(fake_cache, d_fake, on.fake)
     D.ascend()
     return DStep(value, real_outputs, fake_outputs, game)
@@ -72,9 +72,9 @@ def generator_step(
     D: Player, G: Player, z: Any, game: Game, stream: Stream, x: Any = None
 ) -> GStep:
     """
-    Descend ∇_θg (1/m) Σ log(1 − D(G(z))), or what the game has instead. Only G changes.
+    Descend ∇_θg (1/m) Σ log(1 − D(G(z))), or the gradient of another game's loss. Only G changes.
 
-    x is for games that compare samples with real examples (``needs_real``).
+    Only games that compare samples with real examples (``needs_real``) need x.
     """
     ops = G.network.ops
     on = _Contexts(ops, stream)
@@ -93,10 +93,10 @@ def simultaneous_step(
     D: Player, G: Player, x: Any, z: Any, game: Game, stream: Stream
 ) -> tuple[DStep, GStep]:
     """
-    Take both gradients at the same point, from one z and one dropout mask; then update both.
+    Compute both gradients at the same point, with the same z and dropout masks; then update both.
 
-    So did the code that the 2014 paper's figures come from; its Algorithm 1
-    alternates. One pass forward serves both players.
+    The code of the 2014 paper updates in this way, while its Algorithm 1 alternates. Both players
+    use the same forward pass.
     """
     ops = D.network.ops
     on = _Contexts(ops, stream)
@@ -119,14 +119,14 @@ def simultaneous_step(
 
 
 def _as_d_sees(x: Any, game: Game, z: Any = None) -> Any:
-    """Return x with its label, that of z where x is G(z); alone where the game takes the label."""
+    """Return D's input: x with its label (of z if x is G(z)), or only x for ``needs_labels``."""
     if isinstance(z, tuple):
         x = (x, z[1])
     return _sample(x) if game.needs_labels else x
 
 
 def _sample(value: Any) -> Array:
-    """Return what is the sample's of a pair (sample, label)."""
+    """Return the sample of a pair (sample, label); a sample without label is returned as it is."""
     return value[0] if isinstance(value, tuple) else value
 
 
@@ -138,11 +138,12 @@ def _labels(x: Any, z: Any, game: Game) -> dict[str, Labels]:
 
 
 def _real_outputs(D: Player, x: Any, game: Game, on: _Contexts) -> Array | None:
-    """Return D's outputs on x for a game whose ``g`` compares with them."""
+    """Return D's outputs on x if the game ``needs_real``, or else None."""
     if not game.needs_real:
         return None
     if x is None:
         raise ValueError(
-            f"generator_step: the game '{game.name}' compares samples with real examples; give x"
+            f"generator_step: x is missing; the game '{game.name}' compares samples with real"
+            " examples"
         )
     return D.forward(_as_d_sees(x, game), on.real)[0]

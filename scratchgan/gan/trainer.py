@@ -1,4 +1,4 @@
-"""The trainer: Algorithm 1's loop, which can also be driven step by step."""
+"""The trainer: the loop of Algorithm 1, which can also be run step by step."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from scratchgan.nn import Network
 
 __all__ = ["Trainer"]
 
-G_TURN = MOST_UPDATES  # the substep of G's update; D's updates of an iteration are 0, 1, …
-LONGEST = 2**32 - 1  # iterations: a stream numbers them by 32 bits
-NEVER = 2**63 - 1  # iterations between two records, or two calls of a callback
+G_TURN = MOST_UPDATES  # the substep of G's update; the updates of D have substeps 0, 1, …
+LONGEST = 2**32 - 1  # most iterations: a stream numbers them with 32 bits
+NEVER = 2**63 - 1  # longest interval between records or calls of a callback, in iterations
 
 
 class _Attribute:
-    """A setting that is an attribute of the trainer, too; to set it is to ``change`` it."""
+    """A setting as an attribute of the trainer. An assignment calls ``change``."""
 
     def __set_name__(self, owner: type[Trainer], name: str) -> None:
         self._name = name
@@ -53,22 +53,23 @@ class _Attribute:
 
 class Trainer:
     """
-    Play the game: k updates of D, then one of G, again and again.
+    Play the game: repeat k updates of D and one of G.
 
     Parameters
     ----------
     G, D : Network
-        G ends in a sample, D in the outputs that the game reads. On one backend and of one dtype.
+        G returns samples, and D the outputs that the game needs. Both have the same backend and
+        dtype.
     x : array (examples, features)
         The data.
     settings : Settings, optional
-        Those of a recipe, for instance; what is of a run alone (``data``, ``steps``, …) is not
-        looked at.
+        For instance those of a recipe. Settings that belong to a run (``data``, ``steps``, …) are
+        ignored.
     labels : integer array (examples,), optional
-        Classes 0, 1, … with an example of each. With them the game is conditional: G takes
-        (z, y), D takes (x, y), y one-hot. G is asked for all labels equally often, whatever
-        p(y) of the data is; that shifts D's logit by log p(y)/q(y), and leaves G's optimum
-        where it is (notebook 07).
+        Classes 0, 1, …, each with at least one example. With labels the game is conditional: G
+        takes (z, y) and D takes (x, y), with y one-hot. G gets all labels equally often, for any
+        p(y) of the data. This shifts D's logit by log p(y)/q(y), but does not change G's optimum
+        (notebook 07).
     callbacks : iterable of callable
         Each is called as ``callback(trainer)`` after every iteration; see also
         ``call_every``.
@@ -77,31 +78,31 @@ class Trainer:
     Attributes
     ----------
     settings : Settings
-        What is played now; ``change`` puts others in their place.
+        The current settings; ``change`` changes them.
     games : dict
-        The games by the iteration from which each is played; ``objective`` is this iteration's.
+        The games by the iteration at which each begins; ``objective`` is the current one.
     iteration : int
-        Updates of G so far.
+        Number of updates of G so far.
     recorder : StepRecorder
-        Where iterations are recorded and replayed: ``recorder.program`` can be printed,
-        ``recorder.refusal`` says why it is not done.
+        It records iterations and replays them. Print ``recorder.program`` to see the recording;
+        ``recorder.refusal`` says why there is none.
     history : list of dict
-        One record every ``log_every`` iterations: see ``record``.
+        One record every ``log_every`` iterations; see ``record``.
 
     Raises
     ------
     ShapeError, DataError, ValueError
-        If the parts do not fit together; the message says which.
+        If the arguments do not fit together. The message says which ones.
 
     Notes
     -----
-    Stepping, looking and saving take one lock, so a view may call ``state`` and
-    ``samples``, or drive the steps, from another thread.
+    Steps, ``record``, ``state``, ``samples`` and saving share one lock, so another thread may call
+    them at any time.
 
-    Ctrl-C, and whatever else a signal's handler does, waits until the iteration that it comes
-    in is whole, with its record and its callbacks (``gan/interrupts.py``): a training that was
-    interrupted and goes on has the bits, the history and the callbacks of one that was not. What
-    a callback itself raises ends the training after the other callbacks that are due.
+    Signal handlers, such as that of Ctrl-C, run after the current iteration, its record and its
+    callbacks are complete (``gan/interrupts.py``). So a training that is interrupted and continued
+    has the same bits, history and callbacks as one without interruption. If a callback raises an
+    error, the other callbacks that are due are still called, and then the training ends.
     """
 
     def __init__(
@@ -118,7 +119,7 @@ class Trainer:
         for name, network in (("G", G), ("D", D)):
             checks.instance("Trainer", name, network, Network, "a Network, such as Network(layer)")
         if G is D:
-            raise ValueError("G and D are one network; expected two, each with its parameters")
+            raise ValueError("G and D are the same network; expected two different networks")
         self.settings = _changed(settings, changes)
         self.games = objectives_by_start(self.settings.objective)
         lists = (Sequence, Iterator)
@@ -135,10 +136,10 @@ class Trainer:
         self.G = Player(G, self.settings.optimizer_g, self.settings.ema)
         self.D = Player(D, self.settings.optimizer_d)
         self.iteration = 0
-        self.minibatch = 0  # drawn so far
+        self.minibatch = 0  # number of minibatches drawn so far
         self.history: list[dict[str, float]] = []
-        self.substep = 0  # updates of D in this iteration
-        self.last: tuple[DStep | None, GStep | None] = (None, None)  # what the latest ones saw
+        self.substep = 0  # number of updates of D in this iteration
+        self.last: tuple[DStep | None, GStep | None] = (None, None)  # results of the latest steps
         self.recorder = StepRecorder(self, self._play)
         self._lock = threading.RLock()
         self._stop = False
@@ -153,7 +154,7 @@ class Trainer:
 
     @property
     def objective(self) -> Game:
-        """What is played at this iteration; what it is set to is played from now on."""
+        """The game of the current iteration. An assignment calls ``change``."""
         return game_at(self.games, self.iteration)
 
     @objective.setter
@@ -162,21 +163,23 @@ class Trainer:
 
     def change(self, **changes: Any) -> None:
         """
-        Play on with other settings, such as ``change(k=2, optimizer_g={"rate": 1e-4})``.
+        Change settings of the training, for example ``change(k=2, optimizer_g={"rate": 1e-4})``.
 
-        An optimizer of another kind begins with its schedules and moments of 0, a moving average
-        that is new begins at G, and another ``batch_size`` or ``seed`` begins the epoch anew.
+        An optimizer of another kind begins with moments of 0 and at the start of its schedules. A
+        new moving average begins at G. A new ``batch_size`` or ``seed`` restarts the epoch.
 
         Raises
         ------
         ShapeError, DataError, ValueError
-            If a setting cannot be, or does not fit the networks or the data; nothing is changed
+            If a setting is wrong, or does not fit the networks or the data. Nothing is changed
             then.
         """
         with SignalsWait() as signals, self._turn(signals):
             new = _changed(self.settings, changes)
             if self.substep and new.updates != "alternating":
-                raise ValueError("D has moved in this iteration; call step_g() before updates")
+                raise ValueError(
+                    "D has been updated in this iteration; call step_g() before you change updates"
+                )
             games = objectives_by_start(new.objective)
             require_fit(self.G.network, self.D.network, new.noise, self.data, games)
             epoch = self.minibatch // self.data.per_epoch
@@ -188,7 +191,7 @@ class Trainer:
 
     @property
     def played(self) -> Game:
-        """The game that D has played last; before its first update, the one that it will play."""
+        """The game of D's latest update, or of its first update if there was none yet."""
         d, _ = self.last
         return game_at(self.games, max(self.iteration - 1, 0)) if d is None else d.game
 
@@ -200,15 +203,15 @@ class Trainer:
         """
         Run ``iterations`` iterations, or fewer if ``stop`` is called; return ``history``.
 
-        ``until()`` is asked now and then, at least every tenth of a second where an
-        iteration takes less; the training ends when it says yes.
+        ``until()`` is called between iterations, at least every tenth of a second (unless an
+        iteration takes longer). The training ends when it returns a true value.
         """
         iterations = checks.whole("train", "iterations", iterations, 0, LONGEST)
         if until is not None:
             checks.function("train", "until", until)
         with SignalsWait() as signals:
             self._stop = False
-            done = 0  # by this call; another thread may drive the same trainer
+            done = 0  # by this call, because another thread may train too
             while done < iterations:
                 done += self._advance(iterations - done, signals)
                 signals.honour()
@@ -217,21 +220,21 @@ class Trainer:
         return self.history
 
     def stop(self) -> None:
-        """Let ``train`` return after the iteration that it is in."""
+        """Let ``train`` return after the current iteration."""
         self._stop = True
 
     def call_every(self, iterations: int, callback: Callable[[Trainer], object]) -> None:
         """
-        Call ``callback(trainer)`` after every so many iterations.
+        Call ``callback(trainer)`` once every ``iterations`` iterations.
 
-        The longer the interval, the more iterations can be run in one go.
+        With a longer interval, more iterations can run in one compiled call.
         """
         every = checks.whole("call_every", "iterations", iterations, 1, NEVER)
         checks.function("call_every", "callback", callback, "a function of the trainer")
         self.callbacks.append((every, callback))
 
     def step(self) -> None:
-        """Run one iteration: the rest of D's k updates, then G's."""
+        """Run one iteration: the remaining updates of D, then the update of G."""
         with SignalsWait() as signals:
             self._advance(1, signals)
 
@@ -240,11 +243,11 @@ class Trainer:
         with SignalsWait() as signals, self._turn(signals):
             self._require_alternating()
             if self.substep >= G_TURN:
-                raise ValueError(f"{G_TURN} updates of D without one of G; call step_g()")
+                raise ValueError(f"D has had {G_TURN} updates in this iteration; call step_g()")
             self._update_d()
 
     def step_g(self) -> None:
-        """Update G once, on a fresh z. This ends the iteration: records and callbacks are due."""
+        """Update G once, on a fresh z. This ends the iteration, with its record and callbacks."""
         with SignalsWait() as signals, self._turn(signals):
             self._require_alternating()
             self._update_g()
@@ -260,9 +263,9 @@ class Trainer:
             self._lock.release()
 
     def _advance(self, most: int, signals: SignalsWait) -> int:
-        """Run one iteration or, where they are replayed, as many as until something is due."""
+        """Run one iteration or, if they are replayed, several until a record or call is due."""
         with self._turn(signals):
-            if self.substep:  # D has moved already
+            if self.substep:  # D has been updated already
                 self._play()
                 self._end_iterations()
                 return 1
@@ -295,7 +298,7 @@ class Trainer:
         stream = self._stream(G_TURN)
         game, z, x = self.objective, self._next_z(stream), None
         if game.needs_real:
-            x = self.data[max(self.minibatch - 1, 0)]  # what D has seen last
+            x = self.data[max(self.minibatch - 1, 0)]  # the latest minibatch of D
         g = generator_step(self.D, self.G, z, game, stream, x)
         self.last = (self.last[0], g)
         self.iteration, self.substep = self.iteration + 1, 0
@@ -311,17 +314,17 @@ class Trainer:
 
     def _require_alternating(self) -> None:
         if self.updates != "alternating":
-            raise ValueError("simultaneous updates cannot be taken one by one; call step()")
+            raise ValueError("simultaneous updates cannot be made one by one; call step()")
 
     def _end_iterations(self) -> None:
-        """Do what is due after the iteration that has just been counted."""
+        """Make the record and the calls that are due after an iteration."""
         if self.iteration % self.log_every == 0:
             self.history.append(self.record())
             self.check_finite()
         self._call_back(iter(self.callbacks))
 
     def _call_back(self, callbacks: Iterator[tuple[int, Callable[[Trainer], object]]]) -> None:
-        """Call those that are due, all of them, whatever one of them raises."""
+        """Call all callbacks that are due, even if one of them raises an error."""
         for every, callback in callbacks:
             if self.iteration % every == 0:
                 try:
@@ -342,27 +345,30 @@ class Trainer:
 
     def record(self) -> dict[str, float]:
         """
-        Return the numbers of the latest updates, as plain floats.
+        Return numbers of the latest updates, as plain floats.
 
-        ``step``, ``epoch``; ``value`` (V) and ``loss_g``; the means over x and over G(z) of what
-        the game reads from D's outputs, under its names (``d_real`` and ``d_fake``, D(x) and
-        D(G(z)), for games of logits); ``rate_d`` and ``rate_g``. Those of a player that has not
-        moved yet are left out.
+        - ``step`` and ``epoch``;
+        - ``value`` (V) and ``loss_g``;
+        - the means of the game's reading over x and over G(z). For games with logits they are
+          ``d_real`` and ``d_fake``, the means of D(x) and D(G(z));
+        - the learning rates ``rate_d`` and ``rate_g``.
+
+        Numbers of a player without an update yet are missing.
         """
         with self._lock:
             return report.record(self)
 
     def state(self) -> dict[str, Any]:
-        """Return where the game stands, as plain data (numbers, strings, lists)."""
+        """Return the current record, counters and main settings, as plain data."""
         with self._lock:
             return report.standing(self)
 
     def samples(self, n: int = 100, label: int | None = None) -> NDArray[Any]:
         """
-        Return G(z) for a fixed z, (n, features): the same z at every call, so grids compare.
+        Return G(z) for a fixed z, (n, features). The same z makes grids comparable.
 
-        The moving average of G is used where there is one. A conditional G is
-        asked for labels 0, 1, … in turn, or for ``label`` alone.
+        If there is a moving average of G, it is used. A conditional G gets labels 0, 1, … in
+        turn, or only ``label`` if that is given.
         """
         with self._lock:
             stream = Stream(self.seed).purpose(Purpose.SAMPLE)
@@ -370,9 +376,9 @@ class Trainer:
 
     def generator(self) -> Generator:
         """
-        Return G for drawing samples, with its moving average where there is one.
+        Return G for drawing samples, with its moving average if there is one.
 
-        It sees the parameters as they are when it draws.
+        It shares the trainer's parameters, so its samples change as training goes on.
         """
         return Generator(self.G.network, self.noise, self.data.classes, self.G.average)
 
@@ -384,37 +390,37 @@ class Trainer:
     # -- saving ---------------------------------------------------------------------------------
 
     def snapshot(self) -> tuple[dict[str, NDArray[Any]], dict[str, int]]:
-        """Return arrays and counters of one moment, checked to be finite."""
+        """Return arrays and counters together; raise NonFiniteError if a value is not finite."""
         with self._lock:
             self.check_finite()
             return self.arrays(), self.counters()
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return copies of all arrays that the training rests on, by name."""
+        """Return copies of all arrays that the next iterations depend on, by name."""
         with self._lock:
             return {name: self.ops.to_numpy(a) for name, a in state.named_arrays(self).items()}
 
     def counters(self) -> dict[str, int]:
-        """Return the integers from which noise, masks and minibatches follow."""
+        """Return the integers that, with the seed, decide noise, masks and minibatches."""
         with self._lock:
             return state.counters(self)
 
     def restore(self, arrays: dict[str, NDArray[Any]], counters: dict[str, int]) -> None:
         """
-        Continue from what ``arrays`` and ``counters`` returned.
+        Set the training to a state that ``arrays`` and ``counters`` returned.
 
         Raises
         ------
         ShapeError, DataError, ValueError
-            If an array or a counter is missing, or is none that this training could have;
-            nothing is changed then.
+            If an array or a counter is missing, or does not fit this training. Nothing is changed
+            then.
         """
-        with SignalsWait() as signals, self._turn(signals):  # it is whole, or not at all
-            for name, a in state.named_arrays(
-                self
-            ).items():  # all of them, before the first is changed
+        with SignalsWait() as signals, self._turn(signals):  # no signal in between
+            for name, a in state.named_arrays(self).items():  # check all before the first change
                 if name not in arrays:
-                    raise ShapeError(f"restore: '{name}' is missing; expected what arrays() gave")
+                    raise ShapeError(
+                        f"restore: '{name}' is missing; expected the arrays of arrays()"
+                    )
                 checks.array("restore", name, arrays[name], a.shape, finite=True)
             found = {
                 name: checks.whole("restore", name, counters.get(name), 0, NEVER)
@@ -426,11 +432,11 @@ class Trainer:
             self.history = [r for r in self.history if r["step"] <= self.iteration]
 
 
-GAME = [each for each in settings_in(Settings).values() if not each.run]  # not of a run alone
+GAME = [each for each in settings_in(Settings).values() if not each.run]  # of a trainer
 
 
 def _changed(settings: Settings | None, changes: dict[str, Any]) -> Settings:
-    """Return settings with those that a trainer's keywords give in their place."""
+    """Return settings with the changes that the trainer's keywords give."""
     for name in changes:
         checks.one_of("setting of a Trainer", name, [each.name for each in GAME])
     if settings is None:

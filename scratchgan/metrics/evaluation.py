@@ -1,4 +1,4 @@
-"""One table of measures for a run: generated samples, real held-out ones, and a control."""
+"""One table of measures for a run: generated samples, real held-out examples, and a control."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from scratchgan.theory import Density, GaussianMixture
 
 __all__ = ["Evaluation", "EvaluationLine", "evaluate"]
 
-WIDEST = 8  # features of points whose moments are written out
-BALLS = 3  # neighbours that a ball reaches to: the k of precision and recall
+WIDEST = 8  # most features of points for which means and standard deviations are shown
+BALLS = 3  # the k-th neighbour gives the radius of a ball, in precision and recall
 
 
 class EvaluationLine(NamedTuple):
-    """One row: the same measure of three sets of samples."""
+    """One row of the table: the same measure of three sets of samples."""
 
     name: str
     generated: str
@@ -35,14 +35,12 @@ class EvaluationLine(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """What ``evaluate`` returns."""
+    """The result of ``evaluate``."""
 
     samples: int
     measures: list[EvaluationLine]
-    note: str  # what the columns hold, for a person
-    figures: dict[str, Any] | None = (
-        None  # of images: the same as plain data, by column and measure
-    )
+    note: str  # an explanation of the columns
+    figures: dict[str, Any] | None = None  # for images: plain data, by column and measure
 
     def __str__(self) -> str:
         rows = [("", "generated", "real", "control"), *(tuple(m) for m in self.measures)]
@@ -62,37 +60,38 @@ def evaluate(
     validation: int = 0,
 ) -> Evaluation:
     """
-    Measure samples in the way that suits the data, beside real ones.
+    Measure samples, and real examples beside them.
 
-    Labelled images with some held out: all of ``image_figures``, by a classifier that is trained
-    once and kept in the cache. Mixtures of normals: mode coverage. Other known densities: mean and
-    standard deviation. Otherwise, distances between the examples themselves: precision, recall,
-    the nearest training example, and of points mean, standard deviation and Fréchet distance.
+    The measures depend on the data:
+
+    - labelled images with a test set: all measures of ``image_figures``, with a classifier that
+      is trained once and kept in the cache;
+    - mixtures of normals: mode coverage;
+    - other known densities: mean and standard deviation;
+    - all other data: precision, recall and the distance to the nearest training example; for
+      points also mean, standard deviation and Fréchet distance.
 
     Parameters
     ----------
     samples : array (n, features)
     data : Dataset
     seed : int
-        For the control and fresh real samples.
+        Seed of the control and of fresh real samples.
     asked, validation
         As in ``image_figures``.
 
     Raises
     ------
     ShapeError
-        If the samples are no matrix of the data's width.
+        If the samples are not a matrix with the data's number of features.
     ValueError
-        If an argument is of another kind.
+        If an argument is wrong.
     """
     checks.instance("evaluate", "data", data, Dataset, "a Dataset, such as load('ring')")
     samples = checks.array("evaluate", "samples", samples, (None, data.features), rows=1)
     seed = checks.seed("evaluate", "seed", seed)
     if data.density is not None:
-        real = _fresh(data.density, len(samples), seed)
-        if isinstance(data.density, GaussianMixture):
-            return _evaluate_modes(samples, real, data.density)
-        return _evaluate_moments(samples, real)
+        return _evaluate_density(samples, data.density, seed)
     held_out = 0 if data.x_test is None else len(data.x_test)
     if data.labels is not None and data.image_shape is not None and held_out >= FEWEST:
         return _evaluate_images(samples, data, seed, asked, validation)
@@ -138,13 +137,13 @@ def _evaluate_images(
     return Evaluation(
         len(samples),
         rows,
-        f"{len(samples):,} generated samples, {len(data.x_test):,} real held-out images; control:"
-        " every pixel taken from another real image.\n"
+        f"{len(samples):,} generated samples, {len(data.x_test):,} real held-out images. Control:"
+        " each pixel comes from another real image.\n"
         f"Sure samples by class ({names[0]} … {names[-1]}): generated {counts[0]};"
         f" real {counts[1]}.\n"
-        "Sure: scikit-learn's MLP, trained on the real training images. Score, distances, precision"
-        f" and recall: {classifier}; {images:,} images of each beside training images."
-        " Nearest: median L2 distance of pixels. Parzen:"
+        "Classifier for the sure samples: scikit-learn's MLP, trained on the real training images."
+        f" Score, distances, precision and recall: {classifier}; {images:,} images of each set,"
+        " compared with training images. Nearest: median L2 distance of pixels. Parzen:"
         f" σ {found.generated['parzen']['sigma']:.3f}, {len(samples):,} centres"
         f" (real: σ {found.real['parzen']['sigma']:.3f}, {found.real['parzen']['samples']:,}"
         " training images).",
@@ -153,7 +152,7 @@ def _evaluate_images(
 
 
 def _untuned(data: Dataset) -> ClassifierSettings:
-    """Return settings for images that none were chosen for."""
+    """Return default settings, for data sets without tuned ones."""
     return ClassifierSettings(
         data.name, hidden=(256, 256), keep=0.7, epochs=30, batch_size=min(128, data.n // 12 or 1),
         rate=1e-3, shift=0 if data.image_shape is None else 1, validation=data.n // 6 or 1,
@@ -161,33 +160,30 @@ def _untuned(data: Dataset) -> ClassifierSettings:
 
 
 def _fresh(density: Density, n: int, seed: int) -> NDArray[Any]:
-    """Real samples that the training has not seen."""
+    """Return new real samples, which the training has not seen."""
     return density.sample(n, np.random.default_rng([seed, 1]))
 
 
-def _evaluate_modes(
-    samples: NDArray[Any], real: NDArray[Any], density: GaussianMixture
-) -> Evaluation:
-    both = [mode_coverage(x, density.means, density.std, density.weights) for x in (samples, real)]
+def _evaluate_density(samples: NDArray[Any], density: Density, seed: int) -> Evaluation:
+    real = _fresh(density, len(samples), seed)
+    if isinstance(density, GaussianMixture):
+        rows = _modes(density, samples, real)
+    else:
+        rows = _moments(samples, real)
     return Evaluation(
         len(samples),
-        [
-            EvaluationLine("modes captured", *(f"{c.captured} of {c.modes}" for c in both)),
-            EvaluationLine(
-                "within 3 σ of a mode", *(f"{100 * c.high_quality:.1f} %" for c in both)
-            ),
-            EvaluationLine("reverse KL (nats)", *(f"{c.reverse_kl:.4f}" for c in both)),
-        ],
+        rows,
         f"{len(samples):,} samples each; the real ones are fresh draws from the density.",
     )
 
 
-def _evaluate_moments(samples: NDArray[Any], real: NDArray[Any]) -> Evaluation:
-    return Evaluation(
-        len(samples),
-        _moments(samples, real),
-        f"{len(samples):,} samples each; the real ones are fresh draws from the density.",
-    )
+def _modes(density: GaussianMixture, *sets: NDArray[Any]) -> list[EvaluationLine]:
+    found = [mode_coverage(x, density.means, density.std, density.weights) for x in sets]
+    return [
+        EvaluationLine("modes captured", *(f"{c.captured} of {c.modes}" for c in found)),
+        EvaluationLine("within 3 σ of a mode", *(f"{100 * c.high_quality:.1f} %" for c in found)),
+        EvaluationLine("reverse KL (nats)", *(f"{c.reverse_kl:.4f}" for c in found)),
+    ]
 
 
 def _moments(*sets: NDArray[Any]) -> list[EvaluationLine]:
@@ -200,15 +196,15 @@ def _moments(*sets: NDArray[Any]) -> list[EvaluationLine]:
 
 
 def _evaluate_examples(samples: NDArray[Any], data: Dataset, seed: int) -> Evaluation:
-    """Where neither the density nor a classifier is known: by how near examples are to others."""
+    """Measure by distances between examples, if there is neither a density nor a classifier."""
     rng = np.random.default_rng(seed)
     if data.x_test is None:
         first, second = np.array_split(rng.permutation(data.n), 2)
         reference, real = data.x[first], data.x[second if len(second) else first]
-        of_real = "the other half of the training examples: one half is what both are held against"
+        of_real = "examples, half of the training set; both are compared with the other half"
     else:
         reference, real = data.x[rng.permutation(data.n)], data.x_test
-        of_real = "examples held out; both are held against training examples"
+        of_real = "held-out examples; both are compared with training examples"
     images = data.image_shape is not None
     count = min(len(samples), len(real), len(reference), REFERENCE)
     sets = samples, real
@@ -226,12 +222,12 @@ def _evaluate_examples(samples: NDArray[Any], data: Dataset, seed: int) -> Evalu
         near = "nearest training image" if images else "nearest training example"
         row(near, lambda x: float(np.median(nearest(x[:NEAREST], reference).distances)))
     note = (
-        f"{len(samples):,} generated samples; real: {len(real):,}, {of_real}. Precision and recall"
-        f" are of {count:,} of each. Nearest: median L2 distance."
+        f"{len(samples):,} generated samples; real: {len(real):,} {of_real}. Precision and recall"
+        f" use {count:,} of each. Nearest: median L2 distance."
     )
     if images:
         note += (
-            "\nAll by pixels, where nearness is not likeness; with labels and ten examples held out"
-            " of them, a classifier would judge."
+            "\nAll distances are between pixels, and images can look alike but differ in pixels."
+            " With labels and at least ten held-out examples, a classifier is used instead."
         )
     return Evaluation(len(samples), rows, note)

@@ -15,7 +15,7 @@ from scratchgan.backends.activations import phi_of
 from scratchgan.nn.layer import Context, Layer, Params
 
 __all__ = [
-    "Activation", "ActivationCache", "Elementwise", "LeakyReLU", "ReLU", "Sigmoid", "Softplus",
+    "Activation", "ActivationCache", "ActivationLayer", "LeakyReLU", "ReLU", "Sigmoid", "Softplus",
     "Tanh",
 ]  # fmt: skip
 
@@ -26,7 +26,7 @@ class ActivationCache(NamedTuple):
     y: Array  # (batch, features)
 
 
-class Elementwise(Layer):
+class ActivationLayer(Layer):
     """A layer y = φ(x); each subclass names its φ and shows it in NumPy."""
 
     activation: str
@@ -61,7 +61,7 @@ class Elementwise(Layer):
         return phi_of(self.activation).margin(ctx.ops.to_numpy(x))
 
 
-class Activation(Elementwise):
+class Activation(ActivationLayer):
     """
     Any φ by its name; the common ones also have their own classes.
 
@@ -82,7 +82,7 @@ class Activation(Elementwise):
         return f"Activation({self.activation}{slope})"
 
 
-class ReLU(Elementwise):
+class ReLU(ActivationLayer):
     """
     y = max(x, 0) (Nair & Hinton 2010); φ′(x) = 1 for x > 0, else 0.
 
@@ -105,7 +105,7 @@ class ReLU(Elementwise):
     activation = "relu"
 
 
-class LeakyReLU(Elementwise):
+class LeakyReLU(ActivationLayer):
     """
     y = x for x > 0, else slope · x (Maas et al. 2013); φ′(x) = 1, else slope.
 
@@ -136,7 +136,7 @@ class LeakyReLU(Elementwise):
         self.slope = checks.number("LeakyReLU", "slope", slope, 0, 1, below=True)
 
 
-class Sigmoid(Elementwise):
+class Sigmoid(ActivationLayer):
     """
     y = σ(x) = 1 / (1 + e^(−x)); φ′(x) = y (1 − y). It is computed so that no e^x overflows.
 
@@ -159,7 +159,7 @@ class Sigmoid(Elementwise):
     activation = "sigmoid"
 
 
-class Tanh(Elementwise):
+class Tanh(ActivationLayer):
     """
     y = tanh(x); φ′(x) = 1 − y².
 
@@ -182,7 +182,7 @@ class Tanh(Elementwise):
     activation = "tanh"
 
 
-class Softplus(Elementwise):
+class Softplus(ActivationLayer):
     """
     y = log(1 + e^x) (Dugas et al. 2001); φ′(x) = σ(x) = 1 − e^(−y).
 

@@ -1,4 +1,4 @@
-"""The recipes: one readable file each, loaded when asked for."""
+"""The recipes: one readable file each, imported at first use."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["Recipe", "Sizes", "get_recipe", "recipe_for", "recipe_names"]
 
 def get_recipe(name: str) -> Recipe:
     """
-    Return a recipe by its name, or that of a Python file with an object named ``recipe``.
+    Return a recipe by its name, or from a Python file that defines ``recipe``.
 
     Raises
     ------
     UnknownNameError
-        For another name; the known ones are listed.
+        If there is no recipe of this name. The message lists the known names.
     RecipeError
-        If there is no such file, or it cannot be used.
+        If the file does not exist, or it cannot be used.
     """
     if is_file(name):
         return read_recipe(name)

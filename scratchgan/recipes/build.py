@@ -1,4 +1,4 @@
-"""From a recipe, its settings and the data to networks and a trainer."""
+"""Build networks and a trainer from a recipe, settings and data."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ def build_networks(
     recipe: Recipe, settings: Settings, features: int, classes: int, data: Dataset | None = None
 ) -> tuple[Network, Network]:
     """
-    Return G and D with their initial parameters; without data, only their shapes count.
+    Return G and D with initial parameters; without data, only their shapes are right.
 
-    ``features`` is the width of x, ``classes`` that of y: 0 where the game is not conditional.
+    ``features`` is the width of x. ``classes`` is the width of y, or 0 if the game is not
+    conditional.
     """
     bounded = data is not None and data.value_range == (0.0, 1.0)
     seen = None if data is None else data.split(settings.validation)[0].x
@@ -49,7 +50,7 @@ def build_trainer(recipe: Recipe, settings: Settings, data: Dataset) -> Trainer:
     Raises
     ------
     DataError, ValueError
-        If recipe, settings and data do not fit together, or memory does not hold the networks.
+        If recipe, settings and data do not fit together, or the networks do not fit into memory.
     """
     checks.instance("trainer", "data", data, Dataset, "a Dataset, such as load('digits')")
     require_data(settings, data)

@@ -1,4 +1,4 @@
-"""digits: real handwritten digits of 8 × 8 pixels, in under two minutes and without a download."""
+"""digits: real handwritten digits, 8 × 8 pixels; less than two minutes, and no download."""
 
 from scratchgan.gan.noise import Noise
 from scratchgan.gan.settings import Settings
@@ -12,7 +12,7 @@ STEPS = 12_000
 
 
 def networks(sizes: Sizes) -> tuple[Layer, Layer]:
-    """Plain MLPs of width 192, small enough not to learn 1,500 images by heart at once."""
+    """Plain MLPs of width 192, small enough not to memorise the 1,500 images quickly."""
     z_first, z_width = joined(sizes.noise, sizes.classes)
     x_first, x_width = joined(sizes.features, sizes.classes)
     G = Sequential(

@@ -1,4 +1,4 @@
-"""What fits together, asked before anything is begun: recipe and data, networks and memory."""
+"""Checks before a training: does the recipe fit the data, do the networks fit into memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scratchgan.data.toy import TOYS
 from scratchgan.errors import DataError
 from scratchgan.limits import require_memory
 from scratchgan.nn import Concat, Layer, Linear, Sequential
-from scratchgan.nn.activation import Elementwise
+from scratchgan.nn.activation import ActivationLayer
 from scratchgan.recipes.names import recipe_for
 
 if TYPE_CHECKING:
@@ -25,34 +25,34 @@ __all__ = ["require_data", "require_fit", "require_room"]
 
 
 def require_data(settings: Settings, data: Dataset) -> None:
-    """Raise DataError where data have no labels to play with, or too few examples to hold back."""
+    """Raise DataError if the data lack the labels or the held-back examples that are needed."""
     if settings.conditional and not data.classes:
         raise DataError(
-            f"data set '{data.name}' has no labels, which a conditional game needs;"
-            " choose another with --data"
+            f"data set '{data.name}' has no labels, but a conditional game needs them;"
+            " choose another data set with --data"
         )
     if settings.validation >= data.n:
         raise DataError(
-            f"validation is {settings.validation:,}, and data set '{data.name}' has {data.n:,}"
-            " examples; hold back fewer, to leave some to train on (validation = … in a file that"
-            " --config names)"
+            f"validation is {settings.validation:,}, but data set '{data.name}' has only"
+            f" {data.n:,} examples; hold back fewer with --validation, so that some are left for"
+            " training"
         )
 
 
 def require_fit(recipe: Recipe, data: Dataset, G: Layer) -> None:
     """
-    Raise DataError where a recipe cannot learn a data set, with the recipe that can.
+    Raise DataError if a recipe cannot learn a data set. The message names a recipe that can.
 
-    A G whose outputs end in a sigmoid reaches [0, 1] and no further. And a recipe for points in
-    the plane makes no images, nor one for images points.
+    A recipe for points cannot make images, and a recipe for images cannot make points. A G that
+    ends in a sigmoid makes only values in [0, 1].
     """
     suits = recipe_for(data)
-    instead = f"take recipe '{suits}', or leave the recipe out"
+    instead = f"use recipe '{suits}', or leave the recipe out"
     images = data.image_shape is not None
     if images == (recipe.settings.data in TOYS) and not recipe.file:
         kinds = ("images", "points") if images else ("points", "images")
         raise DataError(
-            f"data set '{data.name}' is of {kinds[0]}, and recipe '{recipe.name}' is for"
+            f"data set '{data.name}' has {kinds[0]}, but recipe '{recipe.name}' is for"
             f" {kinds[1]}; {instead}"
         )
     low, high = _reach(G)
@@ -61,16 +61,16 @@ def require_fit(recipe: Recipe, data: Dataset, G: Layer) -> None:
         if suits == recipe.name or recipe.file:
             instead = "scale the values"
         raise DataError(
-            f"data set '{data.name}' has values from {first:.3g} to {last:.3g}, and the generator"
-            f" of recipe '{recipe.name}' makes none but from {low:g} to {high:g}; {instead}"
+            f"data set '{data.name}' has values from {first:.3g} to {last:.3g}, but the generator"
+            f" of recipe '{recipe.name}' makes only values from {low:g} to {high:g}; {instead}"
         )
 
 
 def _reach(layer: Layer) -> tuple[float, float]:
-    """Between which values all outputs of a layer lie, whatever comes in."""
+    """Return the lower and upper bound of a layer's outputs, for any input."""
     if isinstance(layer, Sequential) and layer.layers:
         return _reach(layer.layers[-1])
-    if isinstance(layer, Linear | Elementwise):
+    if isinstance(layer, Linear | ActivationLayer):
         return phi_of(layer.activation).range
     return -math.inf, math.inf
 
@@ -79,11 +79,11 @@ def require_room(
     recipe: Recipe, settings: Settings, features: int, *players: Layer, training: bool
 ) -> None:
     """
-    Raise ValueError where the networks of a run take more memory than there is.
+    Raise ValueError if the networks of a run need more memory than there is.
 
-    Counted are the parameters, as they are drawn in float64, and in training what goes with
-    them (gradients, moments, average, a copy for the checkpoint), and the minibatches between
-    the layers; the data themselves are there already.
+    The count has the parameters and their initial values in float64. For training it also has
+    gradients, moments, the moving average, a copy for the checkpoint, and the layers' inputs and
+    outputs for a minibatch. It does not have the data, which are already in memory.
     """
     itemsize = np.dtype(settings.dtype).itemsize
     linear = [layer for player in players for layer in _linear(player)]
@@ -100,7 +100,7 @@ def require_room(
 
 
 def _linear(layer: Layer) -> Iterator[Linear]:
-    """All Linear layers of a tree; the others have no parameters."""
+    """Yield all Linear layers of a tree; no other layer has parameters."""
     parts: tuple[Layer, ...] = ()
     if isinstance(layer, Linear):
         yield layer

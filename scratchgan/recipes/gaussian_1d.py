@@ -1,4 +1,4 @@
-"""gaussian-1d: the smallest game, whose optimum is known in closed form."""
+"""gaussian-1d: the smallest game; its optimum is known in closed form."""
 
 from scratchgan.gan.noise import Noise
 from scratchgan.gan.settings import Settings
@@ -11,7 +11,7 @@ STEPS = 4000
 
 
 def networks(sizes: Sizes) -> tuple[Layer, Layer]:
-    """Two small networks with smooth activations: p_g then has a density everywhere."""
+    """Two small networks with smooth activations, so that p_g has a density everywhere."""
     G = Sequential(
         Linear(sizes.noise, 32, "softplus"),
         Linear(32, sizes.features),

@@ -1,4 +1,4 @@
-"""grid: 25 narrow modes; the plain game finds most of them, seldom all."""
+"""grid: 25 narrow modes; the plain game finds most of them, rarely all."""
 
 from dataclasses import replace
 

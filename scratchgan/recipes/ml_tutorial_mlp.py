@@ -10,7 +10,7 @@ from scratchgan.recipes.sizes import Sizes, joined
 
 
 def networks(sizes: Sizes) -> tuple[Layer, Layer]:
-    """One hidden layer of 128 in each."""
+    """G and D with one hidden layer of 128 units each."""
     z_first, z_width = joined(sizes.noise, sizes.classes)
     x_first, x_width = joined(sizes.features, sizes.classes)
     G = Sequential(

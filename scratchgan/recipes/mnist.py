@@ -14,9 +14,9 @@ STEPS = 150 * EPOCH
 
 def networks(sizes: Sizes) -> tuple[Layer, Layer]:
     """
-    G widens towards the image; D is that of paper-mnist, with larger first weights.
+    G's layers widen towards the image. D is the one of paper-mnist with larger initial weights.
 
-    With two hidden layers instead of three, more of G's images lay between two digits.
+    With two hidden layers in G instead of three, more images were mixtures of two digits.
     """
     z_first, z_width = joined(sizes.noise, sizes.classes)
     x_first, x_width = joined(sizes.features, sizes.classes)
@@ -41,7 +41,7 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
     return G, D
 
 
-# β₁ = ½: with Adam's usual 0.9 the players overshoot each other.
+# β₁ = ½, because with Adam's usual 0.9 the players overshoot.
 _adam = Adam(Cosine(1e-3, 3e-4, STEPS), beta1=0.5, beta2=0.99)
 
 recipe = Recipe(
@@ -56,13 +56,14 @@ recipe = Recipe(
         steps=STEPS,
         updates="simultaneous",
         batch_size=100,
-        # Over some 10 epochs of a G that goes on moving: the last rate is not 0.
+        # An average over about 10 epochs. G still moves then: the last rate is not 0.
         ema=0.9998,
         log_every=EPOCH,
         sample_every=5 * EPOCH,
         checkpoint_every=5 * EPOCH,
         validation=10_000,
-        # Parzen's figure is best before the digits are: it is kept, and chooses nothing.
+        # The Parzen measure peaks before the digits are at their best. It is recorded, but does
+        # not choose the generator.
         measure="parzen",
         keep_best=False,
         measure_every=10 * EPOCH,

@@ -1,4 +1,4 @@
-"""The recipes by name, and which of them suits a data set."""
+"""The names of the recipes, and the recipe that suits a data set."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ MODULES = {
     "paper-cgan": "paper_cgan",
     "ml-tutorial-mlp": "ml_tutorial_mlp",
 }
-"""In which file each is."""
+"""The file of each recipe."""
 
-# Data sets without a recipe of their name, and the one for the data that are most like them.
+# For data sets without a recipe of the same name: the recipe for the most similar data.
 _ALIKE = {
     "mixture-1d": "gaussian-1d",
     "swiss-roll": "ring",
@@ -34,7 +34,7 @@ def recipe_names() -> tuple[str, ...]:
 
 
 def recipe_for(data: Dataset) -> str:
-    """Return the recipe that suits a data set: for one's own points "ring", for images "digits"."""
+    """Return the recipe that suits a data set; for a user's data, "digits" or "ring" (points)."""
     name = _ALIKE.get(data.name, data.name)
     images = data.image_shape is not None
     if name in MODULES and images != (data.density is not None):

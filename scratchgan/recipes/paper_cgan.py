@@ -13,14 +13,16 @@ EPOCH = 500  # minibatches of 100 from the first 50,000 training images
 
 def networks(sizes: Sizes) -> tuple[Layer, Layer]:
     """
-    In both networks the label has a hidden layer of its own, which joins the other's.
+    Both networks have a hidden layer for the label and one for z or x; then they join the two.
 
-    G's dropout stays on when samples are drawn. The paper does not say; but G learns to pass z
-    by, and what makes its digits differ are these masks: without them, one image for each label.
+    G's dropout stays on when samples are drawn; the paper does not say whether it should. G learns
+    to ignore z, and its digits differ only through the dropout masks. Without masks, G makes one
+    image for each label.
     """
     if not sizes.classes:
-        raise ValueError("paper-cgan is conditional; for a game without labels take paper-mnist")
-    # The paper does not say how it begins: as Goodfellow et al. 2014, whose code it used.
+        raise ValueError("paper-cgan is conditional; for a game without labels use paper-mnist")
+    # The paper does not give its initial weights. These are those of Goodfellow et al. 2014,
+    # because the paper used their code.
     wide, narrow = uniform(0.05), uniform(0.005)
     G = Sequential(
         Concat(
@@ -47,7 +49,7 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
 
 
 def _sgd(factor: float = 1.0) -> SGD:
-    """The published schedules; ``factor`` ½ is the one in front of D's loss, as in paper_mnist."""
+    """SGD with the published schedules; ``factor`` is explained in ``paper_mnist``."""
     rate = ExponentialDecay(factor * 0.1, 1.00004, floor=factor * 1e-6)
     return SGD(rate, momentum=LinearRamp(0.5, 0.7, 249 * EPOCH))
 

@@ -14,7 +14,7 @@ EPOCH = 500  # minibatches of 100 from the first 50,000 training images
 
 
 def networks(sizes: Sizes) -> tuple[Layer, Layer]:
-    """G of two rectified layers; D of two maxout layers behind dropout."""
+    """G with two ReLU layers; D with two maxout layers, each after dropout."""
     z_first, z_width = joined(sizes.noise, sizes.classes)
     x_first, x_width = joined(sizes.features, sizes.classes)
     wide, narrow = uniform(0.05), uniform(0.005)
@@ -40,13 +40,14 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
 
 def published_sgd(factor: float = 1.0) -> SGD:
     """
-    SGD with the paper's schedules: the rate falls with every minibatch, momentum rises by epochs.
+    SGD with the paper's schedules: the rate falls and the momentum rises with each minibatch.
 
-    D's loss has a factor ½ in front in the paper's code. With SGD that halves D's steps, so
-    here it is a factor of D's rate, and the game stays the formula's.
+    The paper's code multiplies D's loss by ½. With SGD, this halves D's updates. Here ``factor``
+    multiplies D's rate instead, so that V keeps the formula of the paper.
     """
     rate = ExponentialDecay(factor * 0.1, 1.000004, floor=factor * 1e-6)
-    # From epoch 1 to epoch 250 is over 249 epochs; the code went up once an epoch.
+    # From epoch 1 to epoch 250 there are 249 epochs; in the paper's code, the momentum rose once
+    # per epoch.
     return SGD(rate, momentum=LinearRamp(0.5, 0.7, 249 * EPOCH))
 
 

@@ -1,4 +1,4 @@
-"""What a recipe is: a training, readable in one place."""
+"""The class of recipes: named trainings, each readable in one place."""
 
 from __future__ import annotations
 
@@ -22,19 +22,21 @@ __all__ = ["Recipe"]
 @dataclass(frozen=True)
 class Recipe:
     """
-    A named training: networks, and the settings of the game that they play.
+    A named training: networks and settings.
 
     Parameters
     ----------
-    name, about : str
-        Its name, of which its runs' folders are called, and one line about it.
+    name : str
+        The recipe's name, also used for the folders of its runs.
+    about : str
+        A description in one line.
     networks : callable
         ``networks(sizes) -> (G, D)``, layer trees.
     settings : Settings
     file : str
-        The file that it was read from, where it is a user's own.
+        The path of a user's recipe file; empty for the package's recipes.
     sha256 : str
-        Of that file.
+        The SHA-256 of this file.
     """
 
     name: str
@@ -48,8 +50,8 @@ class Recipe:
         checks.text("Recipe", "name", self.name)
         if not re.fullmatch(r"[\w.-]+", self.name):
             raise ValueError(
-                f"Recipe: name is {self.name!r}; expected letters, digits and hyphens, for it names"
-                " the folders of its runs"
+                f"Recipe: name is {self.name!r}; expected letters, digits and hyphens, because the"
+                " folders of its runs get this name"
             )
         checks.text("Recipe", "about", self.about)
         checks.function("Recipe", "networks", self.networks, "a function of sizes")
@@ -58,21 +60,22 @@ class Recipe:
 
     def trainer(self, data: Dataset | None = None, **changes: Any) -> Trainer:
         """
-        Return a trainer of this recipe, at iteration 0: nothing is written to the disk.
+        Return a trainer of this recipe at iteration 0. Nothing is written to the disk.
 
         Parameters
         ----------
         data : Dataset, optional
-            The recipe's own unless given.
+            Default: the recipe's data set.
         **changes
-            Settings in the place of the recipe's: ``batch_size=32``, ``noise={"features": 8}``.
+            Settings to use instead of the recipe's, such as ``batch_size=32`` or
+            ``noise={"features": 8}``.
 
         Raises
         ------
         UnknownNameError
-            For what is no setting.
+            If there is no setting of this name.
         DataError, ValueError
-            If a setting cannot be, or the data do not fit the recipe.
+            If a setting is wrong, or the data do not fit the recipe.
 
         Examples
         --------

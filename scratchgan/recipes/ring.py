@@ -1,4 +1,4 @@
-"""ring: eight narrow modes on a circle, where generators are known to collapse onto a few."""
+"""ring: eight narrow modes on a circle, a known test for mode collapse."""
 
 from scratchgan.gan.noise import Noise
 from scratchgan.gan.settings import Settings
@@ -26,8 +26,8 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
     return G, D
 
 
-# z of 2 dimensions and no momentum (beta1 = 0) matter: with z of 64 and beta1 = 0.5, the same
-# networks ended on one mode.
+# A z of 2 dimensions and no momentum (beta1 = 0) are important: with 64 dimensions and
+# beta1 = 0.5, the same networks collapsed to one mode.
 recipe = Recipe(
     name="ring",
     about="8 Gaussians on a circle",

@@ -1,4 +1,4 @@
-"""What a recipe builds its networks from."""
+"""The sizes from which a recipe builds its networks."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ __all__ = ["Sizes", "joined"]
 
 
 class Sizes(NamedTuple):
-    """What networks are built from."""
+    """The sizes of networks."""
 
     noise: int  # width of z
     features: int  # width of x
     classes: int  # width of the one-hot y; 0 without labels
-    marginals: Initializer  # output bias at which a sigmoid G gives the mean image; else zeros
+    marginals: Initializer  # output bias for which a sigmoid G gives the mean image; else zeros
 
 
 def joined(width: int, classes: int) -> tuple[tuple[Layer, ...], int]:
     """
-    Return the first layers of a network that may be conditional, and the width behind them.
+    Return the first layers of a network that may be conditional, and their output width.
 
-    With labels they join x and its one-hot y; without, there is nothing to join.
+    With classes, the layers join x and the one-hot y. Without, there are no layers.
     """
     if not classes:
         return (), width

@@ -1,4 +1,4 @@
-"""Begin a run or continue one: what `scratchgan train` does, for Python."""
+"""Start or continue a run, for `scratchgan train` and for Python."""
 
 from __future__ import annotations
 
@@ -30,17 +30,18 @@ def choose_settings(
     Parameters
     ----------
     recipe : str, optional
-        A recipe's name or file. Without it, the settings are ``origin``'s, or those of digits.
+        A recipe's name or file. Default: the settings of ``origin``, or the recipe digits.
     quick : bool
-        Whether it is the recipe's quick form, a minute at most.
+        Whether to train briefly, for a minute at most.
     origin : Config, optional
-        The settings of the run from which the new one begins.
+        The settings of the run from which the new run starts.
     **changes
-        Settings that take the place of others; a table changes what it names.
+        Changes, as in ``Settings.changed``.
     """
     if quick and origin is not None:
         raise ValueError(
-            "a run that begins from another counts its iterations on from there; leave out quick"
+            "a run that starts from another continues its count of iterations, so it cannot be"
+            " quick; leave out quick"
         )
     if recipe is None and origin is not None:
         return Config.of(get_recipe(origin.recipe), origin.changed(**changes))
@@ -59,11 +60,11 @@ def begin_run(
     **changes: Any,
 ) -> Session:
     """
-    Begin a run in a folder of its own, runs/RECIPE-001 or the like unless ``out`` names it.
+    Start a run in the new folder ``out``; default: runs/RECIPE-001, or the next free number.
 
-    ``data`` takes the place of the recipe's, and alone decides on a recipe: the one that suits
-    it. Where ``origin`` is another run's folder, the new one begins from its newest checkpoint.
-    The other arguments are those of ``choose_settings``.
+    ``data`` replaces the recipe's data set. With ``data`` and no recipe, the recipe is the one
+    that suits the data. ``origin`` is the folder of another run; the new run starts from its
+    newest checkpoint. The other arguments are those of ``choose_settings``.
     """
     before = None if origin is None else RunFolder.open(origin)
     if changes.get("labels") is not None:
@@ -88,18 +89,18 @@ def resume_run(
     folder: Path | str, steps: int | None = None, *, data: Data | None = None, **others: Any
 ) -> Session:
     """
-    Continue the run in a folder, with its own settings; ``steps`` gives it another number.
+    Continue the run in a folder with its own settings; only the number of ``steps`` may change.
 
-    ``data`` is what it was trained on, where that was an array of your own. ``others`` are what
-    else was asked for: all of it is refused, but for None and False.
+    ``data`` is needed only if the run was trained on a user's ``Dataset``. All ``others`` must be
+    None or False.
     """
     if not isinstance(data, Dataset):
         others, data = {"data": data, **others}, None
     also = [name for name, value in others.items() if value is not None and value is not False]
     if also:
         raise ValueError(
-            f"to resume a run is to continue it with its own settings; leave out {', '.join(also)}"
-            " (steps alone may change)"
+            f"a resumed run keeps its own settings; leave out {', '.join(also)}"
+            " (only steps may change)"
         )
     opened = RunFolder.open(folder)
     if data is None:

@@ -1,7 +1,7 @@
 """
-What the bits of a run rest on: its settings and its data.
+The settings and data that decide the bits of a run.
 
-A checkpoint keeps both beside its arrays, so that it is never used with others unnoticed.
+A checkpoint keeps both, so that its use with other settings or data is noticed.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ __all__ = ["data_digest", "differences", "settings_of"]
 
 def settings_of(config: Config) -> dict[str, Any]:
     """
-    Return the settings that the bits follow from, as plain data.
+    Return the settings that decide the bits of a run, as plain data.
 
-    The others may change in a run that goes on: how long it is, what is written down and when.
+    The other settings may change when a run is continued: its length, and what is saved and when.
     """
     free = {name for name, each in settings_in(config).items() if not each.bits}
     found = {name: value for name, value in config.to_plain().items() if name not in free}
@@ -33,7 +33,7 @@ def settings_of(config: Config) -> dict[str, Any]:
 
 
 def data_digest(data: Dataset, conditional: bool) -> dict[str, str]:
-    """Return a SHA-256 of the examples, and one of the labels where they are played with."""
+    """Return a SHA-256 of the examples and, for a conditional game, one of the labels."""
     digests = {"x": _sha256(data.x)}
     if conditional and data.labels is not None:
         digests["labels"] = _sha256(data.labels)
@@ -50,10 +50,10 @@ def differences(
     saved: Mapping[str, Any], now: Mapping[str, Any], beside: Collection[str] = ()
 ) -> list[tuple[str, Any, Any]]:
     """
-    Return (name, saved, now) for each setting that differs; one of a table is TABLE.NAME.
+    Return (name, saved, now) for each setting that differs; TABLE.NAME in a table.
 
-    What only one of the two knows was made by another version, and is no difference; neither is
-    what ``beside`` names.
+    Two kinds of settings are not compared: those in only one of the two, because they come from
+    another version, and those that ``beside`` names.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""From settings to networks, trainer and generator."""
+"""Build networks, trainer and generator from the settings of a run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FOLDER = "a run's folder, such as RunFolder.open('runs/digits-001')"
 
 
 def describe_data(config: Config, data: Dataset) -> Config:
-    """Return the settings with what they keep of the data: widths and image shape."""
+    """Return the settings with facts of the data: features, classes and image shape."""
     return replace(
         config,
         features=data.features,
@@ -36,18 +36,18 @@ def describe_data(config: Config, data: Dataset) -> Config:
 
 
 def build_networks(config: Config, data: Dataset | None = None) -> tuple[Network, Network]:
-    """Return G and D with their initial parameters; without data, only their shapes count."""
+    """Return G and D with initial parameters; without data, only their shapes are right."""
     recipe = _recipe(config)
     return recipes.build_networks(recipe, config, config.features, config.classes, data)
 
 
 def _recipe(config: Config) -> Recipe:
-    """Return the recipe of a run; one in a user's file has to be what it was."""
+    """Return the recipe of a run; raise RunError if a user's recipe file has changed."""
     recipe = get_recipe(config.recipe)
     if config.recipe_sha256 not in (None, recipe.sha256):
         raise RunError(
-            f"recipe file {recipe.file} has changed since the run began. Put back what it was, or"
-            " begin another run there: `scratchgan train --from FOLDER`"
+            f"recipe file {recipe.file} has changed since the run began. Restore the old file, or"
+            " start a new run from this one with `scratchgan train --from FOLDER`"
         )
     return recipe
 
@@ -59,20 +59,19 @@ def build_trainer(config: Config, data: Dataset) -> Trainer:
     if (config.features, config.classes) != (data.features, data.classes * config.conditional):
         raise RunError(
             f"the run was made with data of {config.features} features and {config.classes}"
-            f" classes; '{data.name}' has {data.features} and {data.classes}. Use the"
-            " data that it was made with"
+            f" classes; '{data.name}' has {data.features} and {data.classes}. Use the run's data"
         )
     return recipes.build_trainer(_recipe(config), config, data)
 
 
 def load_trainer(folder: RunFolder, data: Dataset) -> Trainer:
     """
-    Return the trainer as its newest checkpoint has it.
+    Return a trainer in the state of the run's newest checkpoint.
 
     Raises
     ------
     RunError
-        If there is none, or if it was made with other settings or data.
+        If there is no checkpoint, or if it was made with other settings or data.
     """
     checks.instance("load_trainer", "folder", folder, RunFolder, FOLDER)
     checks.instance("load_trainer", "data", data, Dataset, "a Dataset, such as load('digits')")
@@ -85,10 +84,10 @@ def load_trainer(folder: RunFolder, data: Dataset) -> Trainer:
 
 def load_generator(folder: RunFolder, temperature: float = 1.0) -> Generator:
     """
-    Return the generator of the best checkpoint, or else of the newest.
+    Return the generator of the best checkpoint if one is kept, or else of the newest.
 
-    The data are not needed; ``temperature`` is ``Generator``'s. On another backend than it was
-    trained on, it gives the same samples to rounding.
+    The data are not needed. ``temperature`` is described in ``Generator``. On different backends,
+    samples are equal up to rounding.
 
     Raises
     ------

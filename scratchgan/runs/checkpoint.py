@@ -1,10 +1,10 @@
 """
-A checkpoint: the arrays of both players, and the integers from which the rest follows.
+A checkpoint: the arrays of both players and the training's counters.
 
-One .npz file without pickle: ``D.params``, ``D.m``, …, ``G.average``, each flat,
-and ``meta``, a JSON text with the format, the counters, the layouts, the settings and the
-data's digest that it was made with, and a SHA-256 over it all. Rates, epoch orders, noise
-and masks follow from the counters and the seed.
+It is one .npz file without pickle. It holds the flat arrays ``D.params``, ``D.m``, …,
+``G.average``, and ``meta``, a JSON text. ``meta`` has the format, the counters, the layouts, the
+run's settings, the data's digest, and a SHA-256 of the whole content. Learning rates, the order of
+examples, noise and dropout masks follow from the counters and the seed.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ __all__ = [
 ]
 
 FORMAT = 1
-SHOWN = 5  # differences in a message
+SHOWN = 5  # differences in an error message
 
 
 class Checkpoint(NamedTuple):
-    """What a checkpoint file holds."""
+    """The content of a checkpoint file."""
 
     arrays: dict[str, NDArray[Any]]
     counters: dict[str, int]
     layouts: dict[str, list[Any]]  # "G" and "D": [path, offset, shape] of each parameter
     dtype: str
     path: Path
-    made_with: dict[str, Any] | None = None  # None in files from before it was kept
+    made_with: dict[str, Any] | None = None  # None in files of old versions
 
 
 def made_with(config: Config, data: Dataset) -> dict[str, Any]:
-    """Return what the bits of a run follow from, for its checkpoints."""
+    """Return all that decides the bits of a run, to be saved in its checkpoints."""
     return {"settings": settings_of(config), "data": data_digest(data, config.conditional)}
 
 
@@ -61,14 +61,14 @@ def write_checkpoint(
     path: Path | str, trainer: Trainer, made_with: Mapping[str, Any] | None = None
 ) -> None:
     """
-    Write the state of ``trainer``, and what it was made with.
+    Write the state of ``trainer``, with ``made_with(config, data)`` if it is given.
 
     Raises
     ------
     NonFiniteError
-        If a value is not finite: a checkpoint is one that training can go on from.
+        If a value is not finite, because training could not continue from it.
     RunError
-        If the disk does not take it.
+        If the file cannot be written.
     """
     path = as_path("write_checkpoint", path)
     checks.instance("write_checkpoint", "trainer", trainer, Trainer, "a Trainer")
@@ -86,14 +86,14 @@ def write_checkpoint(
 
 def read_checkpoint(path: Path | str) -> Checkpoint:
     """
-    Read a checkpoint and check that it is whole, to the bit.
+    Read a checkpoint and verify its checksum.
 
-    Whether its content is what a run needs, ``require_sound`` says.
+    ``require_sound`` checks whether the content fits a run.
 
     Raises
     ------
     RunError
-        If it is missing, no file, truncated, corrupted or of another format.
+        If the file is missing, truncated, corrupted or of another format, or is not a file.
     """
     path = as_path("read_checkpoint", path)
     try:
@@ -103,13 +103,15 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
             raise ValueError("its description is of the wrong kind")
     except FileNotFoundError:
         raise RunError(
-            f"there is no checkpoint {path}; see the folder for those there are"
+            f"there is no checkpoint {path}; give one of the files in its folder"
         ) from None
     except OSError as error:
         raise RunError(f"checkpoint {path} cannot be read: {error.strerror}") from None
     except MemoryError:
-        raise RunError(f"checkpoint {path} is larger than the memory that is left") from None
-    except Exception as error:  # a description of another shape lacks any of its parts
+        raise RunError(
+            f"checkpoint {path} is larger than the free memory; close other programs"
+        ) from None
+    except Exception as error:  # a malformed meta can raise many kinds of error
         raise RunError(
             f"checkpoint {path} is truncated or corrupted ({error}); remove it to continue from"
             " the checkpoint before it, or from the start if there is none"
@@ -124,7 +126,7 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
 
 
 def _well_formed(meta: dict[str, Any]) -> bool:
-    """Whether the parts of a description are of the kinds that the readers take for granted."""
+    """Whether the parts of ``meta`` have the types that the rest of this file expects."""
     made = meta.get("made_with", {"settings": {}, "data": {}})
     tables = (meta["counters"], meta["layouts"], made, made["settings"], made["data"])
     if not all(isinstance(table, dict) for table in tables):
@@ -145,12 +147,14 @@ def require_made_with(
     beside: Collection[str] = (),
 ) -> None:
     """
-    Refuse a checkpoint that was made with other settings, or with other data where they are given.
+    Refuse a checkpoint that was made with other settings or, if ``data`` is given, other data.
+
+    ``beside`` names settings that may differ.
 
     Raises
     ------
     RunError
-        It says what differs. ``beside`` names settings that do not matter to the caller.
+        With the differences.
     """
     if checkpoint.made_with is None:
         return
@@ -162,7 +166,7 @@ def require_made_with(
     if data is not None and not found:
         now = data_digest(data, config.conditional)
         found = [
-            f"the {what} of data set '{data.name}' are no longer those that it was trained on"
+            f"the {what} of data set '{data.name}' have changed"
             for key, what in (("x", "examples"), ("labels", "labels"))
             if checkpoint.made_with["data"].get(key) != now.get(key)
         ]
@@ -170,7 +174,7 @@ def require_made_with(
         more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise RunError(
             f"{checkpoint.path} was made with other settings or data: {'; '.join(found[:SHOWN])}"
-            f"{more}. Put back what it was made with, or begin another run there:"
+            f"{more}. Restore the old settings and data, or start a new run from this one with"
             " `scratchgan train --from FOLDER`"
         )
 
@@ -179,23 +183,23 @@ def require_sound(
     checkpoint: Checkpoint, networks: Mapping[str, Network], names: Collection[str], dtype: str
 ) -> None:
     """
-    Refuse a checkpoint whose content is not what these networks need: the one check of it.
+    Refuse a checkpoint whose content does not fit these networks.
 
     Parameters
     ----------
     checkpoint : Checkpoint
     networks : mapping
-        ``"G"`` and ``"D"``: each array of theirs is flat and as long as all parameters.
+        ``"G"`` and ``"D"``. Each array of a network is flat, with one value for each parameter.
     names : collection of str
-        Arrays that must be there, such as ``"G.params"``.
+        Arrays that the checkpoint must have, such as ``"G.params"``.
     dtype : str
-        Of every array.
+        The dtype of every array.
 
     Raises
     ------
     RunError
-        If it is of other networks; if an array is missing or of another shape or dtype, or holds
-        NaN or an infinity; if a counter is no whole number from 0.
+        If the checkpoint is of other networks; if an array is missing, has another shape or dtype,
+        or holds NaN or infinity; or if a counter is not a whole number from 0.
     """
     _require_same_networks(checkpoint, networks)
     where = f"checkpoint {checkpoint.path}"
@@ -203,21 +207,21 @@ def require_sound(
     if missing:
         raise RunError(
             f"{where} holds {sorted(checkpoint.arrays)}, but not {missing}"
-            " (another optimiser, or an average of G switched on or off)"
+            " (was it made with another optimiser, or without the moving average of G?)"
         )
     if checkpoint.dtype != dtype:
-        raise RunError(f"{where} is of {checkpoint.dtype}; expected {dtype}")
+        raise RunError(f"{where} has dtype {checkpoint.dtype}; expected {dtype}")
     for name, a in checkpoint.arrays.items():
         player = networks.get(name.partition(".")[0])
         if player is None:
-            raise RunError(f"{where} holds '{name}', which is of neither G nor D")
+            raise RunError(f"{where} holds '{name}'; expected only arrays of G and D")
         if a.shape != (player.layout.size,) or a.dtype != np.dtype(dtype):
             raise RunError(
-                f"{where}: {name} has shape {a.shape} and is {a.dtype}; expected"
+                f"{where}: {name} has shape {a.shape} and dtype {a.dtype}; expected"
                 f" ({player.layout.size},) and {dtype}"
             )
         if not np.isfinite(a).all():
-            raise RunError(f"{where}: {name} has values that are NaN or infinite; expected none")
+            raise RunError(f"{where}: {name} has values that are NaN or infinite; expected finite")
     for name in COUNTERS:
         counter = checkpoint.counters.get(name)
         if type(counter) is not int or not 0 <= counter < 2**63:
@@ -228,39 +232,41 @@ def require_sound(
 
 def load_into(trainer: Trainer, checkpoint: Checkpoint) -> None:
     """
-    Put a checkpoint's state into ``trainer``.
+    Set ``trainer`` to the state of a checkpoint.
 
     Raises
     ------
     RunError
-        If it is a checkpoint of other networks or of another optimiser, or is not sound.
+        If the checkpoint is of other networks or another optimiser, or fails ``require_sound``.
     """
     expected = trainer.arrays().keys()
     require_sound(checkpoint, _networks(trainer), expected, str(trainer.dtype))
     if checkpoint.arrays.keys() != expected:
         raise RunError(
             f"checkpoint {checkpoint.path} holds {sorted(checkpoint.arrays)}; expected"
-            f" {sorted(expected)} (another optimiser, or an average of G switched on or off)"
+            f" {sorted(expected)} (was it made with another optimiser, or with a moving average of"
+            " G?)"
         )
     trainer.restore(checkpoint.arrays, checkpoint.counters)
 
 
 def begin_from(trainer: Trainer, checkpoint: Checkpoint) -> None:
     """
-    Let ``trainer`` begin where another run stands, with settings of its own.
+    Set ``trainer`` to the state of another run, and keep its own settings.
 
-    Parameters and counters are taken over. So is what belongs to an optimiser or to the moving
-    average, where both runs have it: an average that is new begins at G, and a player with
-    another kind of optimiser begins with its schedules, and moments of 0.
+    Parameters and counters come from the checkpoint. The arrays of optimisers and of the moving
+    average do too, if both runs have them. A new moving average begins at G. A player with another
+    kind of optimiser begins with moments of 0 and at the start of its schedules.
 
     Raises
     ------
     RunError
-        If it is a checkpoint of other networks, or is not sound.
+        If the checkpoint is of other networks, or fails ``require_sound``.
     """
     if checkpoint.dtype not in ("float32", "float64"):
         raise RunError(
-            f"checkpoint {checkpoint.path} is of {checkpoint.dtype}; expected float32 or float64"
+            f"checkpoint {checkpoint.path} has dtype {checkpoint.dtype}; expected float32 or"
+            " float64"
         )
     require_sound(checkpoint, _networks(trainer), ("G.params", "D.params"), checkpoint.dtype)
     saved = {"G.average": checkpoint.arrays["G.params"], **checkpoint.arrays}
@@ -282,7 +288,7 @@ def _require_same_networks(checkpoint: Checkpoint, networks: Mapping[str, Networ
         if saved != layout:
             raise RunError(
                 f"checkpoint {checkpoint.path} is of another architecture: its {player} has"
-                f" {_difference(saved, layout)}; use the recipe and data that it was made with"
+                f" {_difference(saved, layout)}; use the recipe and data of the checkpoint's run"
             )
 
 
@@ -291,8 +297,8 @@ def _layouts(networks: Mapping[str, Network]) -> dict[str, list[Any]]:
 
 
 def _difference(saved: list[Any], expected: list[Any]) -> str:
-    """Say the first parameter in which two layouts differ."""
+    """Describe the first difference between two layouts."""
     for a, b in zip(saved, expected, strict=False):
         if a != b:
-            return f"parameter {a[0]} of shape {tuple(a[2])} where {b[0]} {tuple(b[2])} is expected"
-    return f"{len(saved)} parameters where {len(expected)} are expected"
+            return f"parameter {a[0]} of shape {tuple(a[2])}, expected {b[0]} of {tuple(b[2])}"
+    return f"{len(saved)} parameters, expected {len(expected)}"

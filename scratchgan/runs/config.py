@@ -1,4 +1,4 @@
-"""The settings of a run, and what its folder keeps beside them: config.json."""
+"""The content of config.json: a run's settings, its recipe and facts of its data."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RecipeName(Kind):
 
 
 class ImageShape(Kind):
-    """Height and width, as JSON has them."""
+    """Height and width, as a list."""
 
     def check(self, owner: str, name: str, value: Any) -> list[int]:
         shape = checks.instance(owner, name, value, (list, tuple), "[height, width]")
@@ -39,7 +39,7 @@ class ImageShape(Kind):
 
 
 class Origin(Kind):
-    """The run and the iteration that a run began from."""
+    """The run and the iteration from which a run started."""
 
     def check(self, owner: str, name: str, value: Any) -> dict[str, Any]:
         origin = checks.instance(owner, name, value, dict, "a table")
@@ -52,35 +52,37 @@ class Origin(Kind):
 @dataclass(frozen=True, kw_only=True)
 class Config(Settings):
     """
-    The settings of a run, its recipe, and what samples need of the data and is not at hand later.
+    The settings of a run, its recipe, and facts of the data that drawing samples needs.
 
-    Make one with ``from_recipe``; ``changed`` returns another.
+    ``from_recipe`` makes a Config; ``changed`` returns a changed one.
 
     Raises
     ------
     ValueError
-        For a setting that cannot be: its name, its value, what is expected.
+        If a setting is wrong. The message has its name, its value and what is expected.
     """
 
-    recipe: str = setting(RecipeName(), help="a name, or the path of a user's file")
-    recipe_sha256: str | None = setting(Text(), None, help="of a user's file")
-    features: int = setting(Whole(0), 0, help="of the data")
-    classes: int = setting(Whole(0), 0, help="of the data, where the game is conditional")
-    image_shape: list[int] | None = setting(ImageShape(), None, help="of the data")
+    recipe: str = setting(RecipeName(), help="name, or path of a user's recipe file")
+    recipe_sha256: str | None = setting(Text(), None, help="SHA-256 of a user's recipe file")
+    features: int = setting(Whole(0), 0, help="features of the data")
+    classes: int = setting(Whole(0), 0, help="classes of the data; 0 if not conditional")
+    image_shape: list[int] | None = setting(ImageShape(), None, help="image shape of the data")
     origin: dict[str, Any] | None = setting(
-        Origin(), None, help="the run and iteration that it began from", bits=False
+        Origin(), None, help="the run and iteration from which it started", bits=False
     )
-    scratchgan: str = setting(Text(), __version__, help="the version that began it", bits=False)
+    scratchgan: str = setting(
+        Text(), __version__, help="version of scratchgan that started the run", bits=False
+    )
 
     @classmethod
     def from_recipe(cls, name: str, changes: Mapping[str, Any] | None = None) -> Config:
-        """Return the settings of a recipe, with changes in their place: ``Settings.changed``."""
+        """Return the settings of a recipe, with changes as in ``Settings.changed``."""
         recipe = get_recipe(name)
         return cls.of(recipe, recipe.settings.changed(**(changes or {})))
 
     @classmethod
     def of(cls, recipe: Recipe, settings: Settings) -> Config:
-        """Return the settings of a run of a recipe; those of another run may be given."""
+        """Return the settings of a run of ``recipe``, given as ``Settings`` or another Config."""
         own: dict[str, Any] = {name: getattr(settings, name) for name in settings_in(Settings)}
         own["backend"] = settings.backend or default_backend().name
         return cls(recipe=recipe.file or recipe.name, recipe_sha256=recipe.sha256 or None, **own)
@@ -92,7 +94,7 @@ class Config(Settings):
             content = json.loads(read_small_text(path))
         except FileNotFoundError:
             raise RunError(
-                f"{path.parent} holds no run: there is no {path.name} in it;"
+                f"{path.parent} holds no run: it has no {path.name};"
                 " give the folder that `scratchgan train` printed"
             ) from None
         except (OSError, ValueError, RecursionError) as error:
@@ -108,7 +110,7 @@ class Config(Settings):
 
     @classmethod
     def _of_content(cls, content: dict[str, Any]) -> Self:
-        """Return what a config.json says; what another version says beside it is passed over."""
+        """Return the content of a config.json; unknown keys, from other versions, are ignored."""
         known = {key: value for key, value in content.items() if key in settings_in(cls)}
         return cls.from_plain(known | _own_objects(known))
 
@@ -119,28 +121,29 @@ class Config(Settings):
         Raises
         ------
         ValueError
-            For an object of one's own that is not the recipe's: the text could not be read.
+            For a user's object that is not part of the recipe, because it could not be read back.
         """
         plain = self.to_plain()
         try:
             self._of_content(plain)
         except ValueError as error:
             raise ValueError(
-                f"{error}. A run can be resumed where settings have names: put a game or an"
-                " optimizer of your own into a recipe file, `scratchgan train my_recipe.py`"
+                f"{error}. The run could not be resumed, because config.json holds names, not"
+                " objects: put your own game or optimizer into a recipe file and use"
+                " `scratchgan train my_recipe.py`"
             ) from None
         return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
 
     def to_plain(self) -> dict[str, Any]:
-        """Return the settings as JSON has them, the recipe first."""
+        """Return the settings in a form that JSON can hold, beginning with the recipe."""
         return {"recipe": self.recipe} | super().to_plain()
 
 
 def _own_objects(content: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return the recipe's objects for the settings that are as the recipe has them.
+    Return the recipe's objects for those settings that have the recipe's values.
 
-    A user's recipe may have a game or an optimizer of its own, which no other file can name.
+    A user's recipe file may define a game or an optimizer. Its name alone does not find it.
     """
     settings = get_recipe(content.get("recipe", "")).settings
     return {
@@ -152,12 +155,12 @@ def _own_objects(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read a user's settings; raise RunError, naming the file, if that cannot be done."""
+    """Read a user's settings file; raise RunError with its path if it cannot be read."""
     try:
         return tomllib.loads(read_small_text(path))
     except FileNotFoundError:
-        raise RunError(f"there is no settings file {path}") from None
-    # TOML's and Unicode's errors are ValueErrors; a thousand brackets are too many for its reader.
+        raise RunError(f"there is no settings file {path}; check the path") from None
+    # Errors of TOML and Unicode are ValueErrors; a thousand nested brackets: RecursionError.
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"settings file {path} cannot be read: {_reason(error)}") from None
 

@@ -31,7 +31,7 @@ from scratchgan.runs.lock import LOCK, FolderLock
 __all__ = ["MEASURED", "METRICS", "SECONDS", "RunFolder", "environment", "next_free_folder"]
 
 METRICS, MEASURED, SECONDS = "metrics.jsonl", "measured.jsonl", "seconds.jsonl"
-KEEP = 3  # checkpoints; the older ones are removed
+KEEP = 3  # number of checkpoints; older ones are removed
 STEP = re.compile(r"step_(\d{6,})\.(npz|png)")  # a checkpoint or a sample grid
 FILES = (
     r"config\.json|env\.json|metrics\.jsonl|measured\.jsonl|seconds\.jsonl|samples\.png"
@@ -58,25 +58,25 @@ class RunFolder:
     @classmethod
     def create(cls, path: Path | str, config: Config) -> RunFolder:
         """
-        Start a run in a folder that is new or empty, and hold it: see ``hold``.
+        Start a run in a new or empty folder, and lock it as ``hold`` does.
 
         Raises
         ------
         RunError
-            If something is in the folder, or another process begins a run there.
+            If the folder is not empty, or another process starts a run there.
         """
         path = as_path("RunFolder.create", path)
         checks.instance("RunFolder.create", "config", config, Config, "a Config")
         try:
             make_folders(path)
-            left = _left_by_a_start(path)
-            _require_empty(path, left)  # before anything is written there
+            left = (path / LOCK).exists()  # by a start that was killed, with its files
+            _require_empty(path, left)  # before anything is written
         except OSError as error:
             raise explain(error, path) from error
         folder = cls(path, config)
         folder.hold()
         try:
-            _require_empty(path, left)  # once more, now that nobody else begins here
+            _require_empty(path, left)  # again, because the folder is locked only now
         except RunError:
             folder.release()
             raise
@@ -88,19 +88,19 @@ class RunFolder:
                 path / "config.json", lambda stream: stream.write(text), exclusive=True
             )
         except BaseException:
-            folder.release(remove=False)  # what is there already is ours, the next start sees
+            folder.release(remove=False)  # the lock file tells the next start whose files these are
             raise
         return folder
 
     @classmethod
     def create_next(cls, parent: Path | str, config: Config) -> RunFolder:
-        """Start a run in PARENT/RECIPE-001, or the first number after it that is free."""
+        """Start a run in PARENT/RECIPE-001, or the next free number."""
         parent = as_path("RunFolder.create_next", parent)
         try:
             make_folders(parent)
             while True:
                 path = next_free_folder(parent, get_recipe(config.recipe).name)
-                with suppress(FileExistsError):  # another start was faster: the next number
+                with suppress(FileExistsError):  # another process was faster: try the next number
                     path.mkdir()
                     break
         except OSError as error:
@@ -109,32 +109,32 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path | str) -> RunFolder:
-        """Open the folder of an earlier run; raise RunError if it holds none."""
+        """Open the folder of an earlier run; raise RunError if it does not hold a run."""
         path = as_path("RunFolder.open", path)
         return cls(path, Config.read(path / "config.json"))
 
     def hold(self) -> None:
-        """Let no other process write here until ``release``; raise RunError if one does."""
+        """Lock the folder until ``release``; raise RunError if another process has locked it."""
         if self._lock is None:
             self._lock = FolderLock(self.path)
 
     def release(self, remove: bool = True) -> None:
-        """End ``hold``; ``remove`` takes its file away."""
+        """Unlock the folder, and remove the lock file if ``remove``."""
         if self._lock is not None:
             self._lock.release(remove)
             self._lock = None
 
     def change_steps(self, steps: int) -> None:
-        """Give the run another number of iterations."""
+        """Change the run's number of iterations."""
         self.config = replace(self.config, steps=steps)
         self.write_text("config.json", self.config.to_json())
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a small file whole."""
+        """Write a small file, completely or not at all."""
         write_atomically(self.path / name, lambda stream: stream.write(text.encode()))
 
     def read_environment(self) -> dict[str, Any]:
-        """Return what env.json says; nothing where it is gone or damaged."""
+        """Return the content of env.json; an empty dict if it is missing or damaged."""
         try:
             found = json.loads(read_small_text(self.path / "env.json"))
         except (OSError, ValueError):
@@ -142,8 +142,8 @@ class RunFolder:
         return found if isinstance(found, dict) else {}
 
     # -- metrics --------------------------------------------------------------------------------
-    # metrics.jsonl: values of the game; measured.jsonl: figures on held-back examples;
-    # seconds.jsonl: how long it took, which two runs alike in all else do not share.
+    # metrics.jsonl: values of the game. measured.jsonl: measures against held-back examples.
+    # seconds.jsonl: training time, in a file of its own because it differs between equal runs.
 
     def append_metrics(self, record: dict[str, float], name: str = METRICS) -> None:
         """Append one line to metrics.jsonl, or to ``name``."""
@@ -155,7 +155,7 @@ class RunFolder:
             raise explain(error, path) from error
 
     def sync_metrics(self) -> None:
-        """Force what was appended to the disk: a checkpoint relies on it."""
+        """Force the appended lines to the disk, before a checkpoint is written."""
         for path in (self.path / name for name in (METRICS, MEASURED, SECONDS)):
             if path.exists():
                 try:
@@ -165,7 +165,7 @@ class RunFolder:
                     raise explain(error, path) from error
 
     def read_metrics(self, name: str = METRICS) -> list[dict[str, float]]:
-        """Return the records of a file, without a last line that was cut short."""
+        """Return the records of a file; incomplete lines are ignored."""
         path = self.path / name
         try:
             with open_regular(path) as stream:
@@ -176,30 +176,30 @@ class RunFolder:
             raise RunError(f"{path} cannot be read: {error.strerror}") from None
         records = []
         for line in lines:
-            with suppress(ValueError):  # a kill may have cut the last line short
+            with suppress(ValueError):  # the last line is incomplete if the process was killed
                 record = json.loads(line)
                 if isinstance(record, dict) and isinstance(record.get("step"), int):
                     records.append(record)
         return records
 
     def cut_metrics(self, step: int, name: str = METRICS) -> list[dict[str, float]]:
-        """Cut a file back to ``step`` and return what is left."""
+        """Remove the records after iteration ``step``; return the others."""
         records = [r for r in self.read_metrics(name) if r["step"] <= step]
         self.write_text(name, "".join(json.dumps(r) + "\n" for r in records))
         return records
 
     def seconds(self) -> float | None:
         """
-        Return how long the run has been trained so far, without the time between resumptions.
+        Return the training time in seconds, without the time between interruption and resumption.
 
-        None where it was not written down, which is not the same as no time at all.
+        None if it was not recorded.
         """
         records = [r for r in self.read_metrics(SECONDS) if "seconds" in r]
         return records[-1]["seconds"] if records else None
 
     def best_measured(self) -> dict[str, float] | None:
-        """Return the record of measured.jsonl with the highest score, the first of equals."""
-        # A NaN is above nothing, and nothing is above it: it is left out.
+        """Return the record of measured.jsonl with the highest score, the first if several do."""
+        # Comparisons with NaN are false, so NaN must be left out.
         records = [r for r in self.read_metrics(MEASURED) if r["score"] == r["score"]]
         return max(records, key=lambda r: r["score"], default=None)
 
@@ -210,7 +210,7 @@ class RunFolder:
                 frame.unlink(missing_ok=True)
 
     def remove_unfinished(self) -> None:
-        """Remove what a kill left half written of the run's own files; others' are left alone."""
+        """Remove the run's own files that were only partly written when a process was killed."""
         for folder in (self.path, self.path / "samples", self.path / "checkpoints"):
             for path in folder.glob(f"*{SUFFIX_UNFINISHED}"):
                 if UNFINISHED.fullmatch(path.name):
@@ -219,15 +219,15 @@ class RunFolder:
     # -- checkpoints and samples ----------------------------------------------------------------
 
     def checkpoint_path(self, step: int) -> Path:
-        """Where the checkpoint of an iteration lies."""
+        """Return the path of the checkpoint of an iteration."""
         return self.path / "checkpoints" / f"step_{step:06d}.npz"
 
     def sample_path(self, step: int) -> Path:
-        """Where the sample grid of an iteration lies."""
+        """Return the path of the sample grid of an iteration."""
         return self.path / "samples" / f"step_{step:06d}.png"
 
     def checkpoints(self) -> list[Path]:
-        """Return all checkpoints, the newest last."""
+        """Return the paths of all checkpoints, the newest last."""
         return self._numbered("checkpoints", ".npz")
 
     def newest_step(self) -> int | None:
@@ -237,11 +237,11 @@ class RunFolder:
 
     @property
     def best_path(self) -> Path:
-        """Where the checkpoint with the best figure on held-back examples lies, if one is kept."""
+        """The path of the checkpoint with the best measurement, if one is kept."""
         return self.path / "best.npz"
 
     def chosen_checkpoint(self) -> Path:
-        """Return the best checkpoint where one is kept, or else the newest."""
+        """Return the best checkpoint if one is kept, or else the newest."""
         return self.best_path if self.best_path.exists() else self.newest_checkpoint()
 
     def newest_checkpoint(self) -> Path:
@@ -255,16 +255,16 @@ class RunFolder:
         return found[-1]
 
     def remove_old_checkpoints(self) -> None:
-        """Keep the newest few."""
+        """Remove all checkpoints except the newest ``KEEP``."""
         for path in self.checkpoints()[:-KEEP]:
             path.unlink(missing_ok=True)
 
     def frames(self) -> list[Path]:
-        """Return all sample grids in the order of their iterations."""
+        """Return the paths of all sample grids, ordered by iteration."""
         return self._numbered("samples", ".png")
 
     def _numbered(self, name: str, suffix: str) -> list[Path]:
-        """Return the files step_NUMBER in their order, and none that has a name of another kind."""
+        """Return the files named step_NUMBER, ordered by number."""
         found = (self.path / name).glob(f"step_*{suffix}")
         return sorted((path for path in found if STEP.fullmatch(path.name)), key=_step_of)
 
@@ -273,17 +273,12 @@ def _step_of(path: Path) -> int:
     return int(path.stem.removeprefix("step_"))
 
 
-def _left_by_a_start(path: Path) -> bool:
-    """Whether a start of ours that was killed left what is there: its lock lies beside."""
-    return (path / LOCK).exists()
-
-
 def _require_empty(path: Path, left: bool) -> None:
-    """Refuse a folder with anything in it but a lock and, with ``left``, what a start leaves."""
+    """Refuse a folder that is not empty; allow a lock and, if ``left``, files of a killed start."""
     found = {p.name for p in path.iterdir()} - {LOCK}
     if "config.json" in found:
         raise RunError(
-            f"{path} already holds a run; continue it with `scratchgan train --resume {path}`"
+            f"{path} already holds a run; continue it with `scratchgan train --resume {path}`,"
             " or choose another folder with --out"
         )
     if left:
@@ -295,17 +290,17 @@ def _require_empty(path: Path, left: bool) -> None:
 
 
 def next_free_folder(parent: Path | str, name: str) -> Path:
-    """Return parent/name-001, or the first number after it that is free."""
+    """Return parent/name-001, or the next free number."""
     parent = as_path("next_free_folder", parent)
     for number in range(1, 10_000):
         path = parent / f"{name}-{number:03d}"
         if not os.path.lexists(path):
             return path
-    raise RunError(f"{parent} is full of runs of '{name}'; give a folder with --out")
+    raise RunError(f"{parent} has 9,999 runs of '{name}'; give a folder with --out")
 
 
 def environment() -> dict[str, Any]:
-    """Return what the run ran on: versions, machine and threads."""
+    """Return versions, machine and numbers of threads, for env.json and `scratchgan info`."""
     from importlib.metadata import PackageNotFoundError, version
 
     import numpy

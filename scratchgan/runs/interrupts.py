@@ -1,4 +1,4 @@
-"""What asks a run to end: Ctrl-C, a terminal that is closed, a machine that goes down."""
+"""Signals that end a run: Ctrl-C, a closed terminal, a shutdown of the machine."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 @contextmanager
 def interrupts() -> Iterator[list[int]]:
     """
-    Let the first signal end the training after its iteration; the list then holds its number.
+    Note the first signal in a list, so that the training can end after its iteration.
 
-    A second one does at once what it would have done. A signal that is ignored (``nohup``, jobs
-    in the background of a script) stays so. Only the main thread may handle signals: in another
-    one the list stays empty.
+    A second signal has its usual effect at once. A signal that the process ignores (``nohup``,
+    background jobs of a script) is still ignored. Only the main thread can handle signals: in
+    another thread, the list stays empty.
     """
     seen: list[int] = []
     if threading.current_thread() is not threading.main_thread():
@@ -40,7 +40,7 @@ def interrupts() -> Iterator[list[int]]:
 
     numbers = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
     found = {number: signal.getsignal(number) for number in numbers}
-    # None is a handler that is not Python's, and is left alone too.
+    # None stands for a handler that was not set from Python. It is not replaced either.
     before = {n: h for n, h in found.items() if h is not None and h != signal.SIG_IGN}
     try:
         for number in before:

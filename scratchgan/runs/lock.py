@@ -1,9 +1,9 @@
 """
-One writer at a time for a run's folder.
+A lock that lets only one process write into a run's folder.
 
-The lock is the operating system's own, on the file ``scratchgan.lock``: it ends with the process
-that holds it, however that ends, so a file that a killed process left locks nothing. The file
-names that process. Where a file system has no locks, a warning says so.
+The operating system locks the file ``scratchgan.lock``, and releases it when the process ends,
+even if the process is killed. A file that is left over therefore locks nothing. The file holds
+the process's number and host. If the file system has no locks, there is a warning.
 """
 
 from __future__ import annotations
@@ -32,12 +32,13 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 class FolderLock:
     """
-    A lock on a folder, held from when it is made until ``release`` or the end of the process.
+    A lock on a folder. It is held until ``release`` or the end of the process.
 
     Raises
     ------
     RunError
-        If another holds it, with the number of that process; or if the folder cannot be written.
+        If another process holds the lock (the message has its number), or if the folder cannot be
+        written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -48,7 +49,7 @@ class FolderLock:
             pass
 
     def _taken(self) -> bool:
-        """Open and lock the file; say no if its last holder has removed it meanwhile."""
+        """Open and lock the file; return False if another process has removed it meanwhile."""
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
         try:
             descriptor = os.open(self._path, flags, 0o666)
@@ -66,7 +67,7 @@ class FolderLock:
         except (BlockingIOError, PermissionError):
             raise RunError(
                 f"{self._path.parent} is being written by {_holder(descriptor)}; wait until that"
-                " is done, or choose another folder with --out"
+                " process ends, or choose another folder with --out"
             ) from None
         except OSError as error:
             raise explain(error, self._path) from error
@@ -75,16 +76,16 @@ class FolderLock:
                 os.close(descriptor)
 
     def release(self, remove: bool = True) -> None:
-        """Let others have it; ``remove`` takes the file away. A second time does nothing."""
+        """Release the lock, and remove its file if ``remove``. A second call does nothing."""
         if self._descriptor is None:
             return
         descriptor, self._descriptor = self._descriptor, None
-        remove = remove and os.getpid() == self._process  # and not in a fork of it
-        if remove and os.name == "posix":  # while it is locked: nobody else can have locked it
+        remove = remove and os.getpid() == self._process  # not in a forked process
+        if remove and os.name == "posix":  # while it is locked, so no other process has locked it
             with suppress(OSError):
                 self._path.unlink()
         os.close(descriptor)
-        if remove and os.name != "posix":  # an open file cannot be removed there
+        if remove and os.name != "posix":  # Windows cannot remove an open file
             with suppress(OSError):
                 self._path.unlink()
 
@@ -93,10 +94,10 @@ class FolderLock:
 
 
 def _lock(descriptor: int) -> None:
-    """Lock a file, or raise BlockingIOError or PermissionError if another has."""
+    """Lock a file; raise BlockingIOError or PermissionError if another process has locked it."""
     try:
         if sys.platform == "win32":
-            os.lseek(descriptor, 1 << 30, os.SEEK_SET)  # what is locked cannot be read there
+            os.lseek(descriptor, 1 << 30, os.SEEK_SET)  # Windows cannot read locked bytes
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         else:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -104,8 +105,8 @@ def _lock(descriptor: int) -> None:
         if error.errno not in NO_LOCKS:
             raise
         warnings.warn(
-            f"this file system has no locks ({error.strerror}): take care that no two processes"
-            " write one run at once",
+            f"this file system has no locks ({error.strerror}): take care that only one process"
+            " at a time writes into a run's folder",
             stacklevel=2,
         )
 
@@ -117,11 +118,11 @@ def _write(descriptor: int, text: str) -> None:
 
 
 def _holder(descriptor: int) -> str:
-    """Name the process that holds the lock, by what it wrote into the file."""
+    """Return a description of the process that holds the lock, as it stands in the file."""
     os.lseek(descriptor, 0, os.SEEK_SET)
     number, _, host = os.read(descriptor, 300).decode(errors="replace").strip().partition(" ")
     if not number:
         return "another process"
     if number == str(os.getpid()) and host == socket.gethostname():
-        return f"process {number}, which is this one: another session of it; close() it"
+        return f"process {number} (this process, in another Session: call its close())"
     return f"process {number} on {host}"

@@ -1,4 +1,4 @@
-"""What a run can measure on held-back examples as it trains, to choose its best generator by."""
+"""Measures of samples against held-back examples, by which a run chooses its best generator."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ __all__ = ["MEASURES", "Measure"]
 
 class Measure(NamedTuple):
     """
-    A measure of samples beside examples that the training has not seen.
+    A measure of samples against examples that the training does not see.
 
     Attributes
     ----------
     samples : int
-        How many are drawn.
+        Number of samples to draw.
     of : callable
-        ``of(samples, held_back)`` returns plain numbers, of which ``score`` is the one to
-        choose by: more is better.
+        ``of(samples, held_back)`` returns a dict of numbers. The generator with the highest
+        ``score`` is the best.
     """
 
     samples: int
@@ -28,7 +28,7 @@ class Measure(NamedTuple):
 
 
 def _parzen(samples: NDArray[Any], held_back: NDArray[Any]) -> dict[str, float]:
-    """The papers' own figure; σ by the first 1,000 of the examples, the mean over them all."""
+    """The papers' measure: σ from the first 1,000 examples, the mean over all of them."""
     from scratchgan.metrics.parzen import parzen_log_likelihood
 
     found = parzen_log_likelihood(samples, held_back, held_back)
@@ -36,4 +36,4 @@ def _parzen(samples: NDArray[Any], held_back: NDArray[Any]) -> dict[str, float]:
 
 
 MEASURES = {"parzen": Measure(10_000, _parzen)}
-"""All of them, by the names that a recipe's ``measure`` may have."""
+"""All measures, by the names that the setting ``measure`` may have."""

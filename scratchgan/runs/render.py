@@ -1,4 +1,4 @@
-"""The pictures of a run: sample grids, the loss figure, the animation."""
+"""The pictures of a run: sample grids, loss figure and animation."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ __all__ = [
 ]
 
 COLUMNS = 10
-LONGEST = 2**16 - 1  # pixels of a side, beyond which Matplotlib draws no picture
+LONGEST = 2**16 - 1  # pixels: the largest width or height that Matplotlib draws
 
 
 class Renderer:
-    """Draws what G makes of the fixed noise, in the way that suits the data."""
+    """Draws G's samples for the fixed noise, as images, points or a density."""
 
     def __init__(self, trainer: Trainer, data: Dataset) -> None:
         self._trainer = trainer
         self._data = data
 
     def write(self, path: Path) -> None:
-        """Write the sample grid of this moment as a PNG."""
+        """Write the current sample grid as a PNG."""
         trainer, data = self._trainer, self._data
         title = f"iteration {trainer.iteration:,}"
         if data.image_shape is not None:
@@ -56,7 +56,7 @@ class Renderer:
         save_figure(path, figure)
 
     def _read(self, x: NDArray[Any]) -> NDArray[Any]:
-        """What the game reads from D's outputs at points (n,)."""
+        """Return the game's reading of D's outputs at points (n,)."""
         D = self._trainer.D.network
         outputs = D(x.reshape(-1, 1).astype(D.dtype)).astype(np.float64)
         reading = self._trainer.played.reading
@@ -64,19 +64,19 @@ class Renderer:
 
 
 def visible_zoom(image_shape: Sequence[int]) -> int:
-    """Return how many screen pixels show a pixel of images, for these to be large enough."""
+    """Return the number of screen pixels along each side of an image pixel."""
     return max(2, 48 // image_shape[0])
 
 
 def sample_figure(samples: NDArray[Any], image_shape: Sequence[int]) -> Figure:
-    """Return a grid of images, ten in a row, large enough to be seen; ValueError for too many."""
+    """Return a grid of enlarged images, ten in a row; raise ValueError for too many images."""
     height, width = image_shape
     zoom = visible_zoom(image_shape)
     most = COLUMNS * (LONGEST // ((height + 1) * zoom) - 1)
     if len(samples) > most:
         raise ValueError(
-            f"a picture holds at most {most:,} images of this size, and there are"
-            f" {len(samples):,}; write them as numbers, with --out FILE.npy"
+            f"there are {len(samples):,} samples, and a picture holds at most {most:,} images of"
+            " this size; save them as an array with --out FILE.npy"
         )
     return plots.image_grid(samples, (height, width), COLUMNS, zoom)
 
@@ -84,24 +84,24 @@ def sample_figure(samples: NDArray[Any], image_shape: Sequence[int]) -> Figure:
 def samples_in_plane(
     samples: NDArray[Any], data: NDArray[Any] | None = None, title: str = ""
 ) -> Figure:
-    """Return a picture of samples: a scatter of the first two features, or a histogram."""
+    """Return a scatter plot of the samples' first two features, or a histogram of one feature."""
     if samples.shape[1] == 1:
         return plots.histogram(samples, data, title)
     return plots.sample_scatter(samples[:, :2], None if data is None else data[:, :2], title)
 
 
 def save_figure(path: Path, figure: Figure) -> None:
-    """Write a figure as a PNG, whole or not at all."""
+    """Write a figure as a PNG, completely or not at all."""
     write_atomically(path, lambda stream: figure.savefig(stream, format="png"))
 
 
 def write_losses(path: Path, trainer: Trainer) -> None:
-    """Write the figure of values over iterations."""
+    """Write the figure of losses over iterations."""
     save_figure(path, plots.losses(trainer.history, trainer.games))
 
 
 def write_animation(path: Path, frames: Sequence[Path], seconds: float = 6.0) -> None:
-    """Join the sample grids into a GIF that lasts about ``seconds`` and rests on the last."""
+    """Join the sample grids into a GIF of about ``seconds``, with a pause on the last one."""
     from PIL import Image
 
     images = []
@@ -112,7 +112,7 @@ def write_animation(path: Path, frames: Sequence[Path], seconds: float = 6.0) ->
             raise RunError(f"sample grid {frame} cannot be read ({error}); remove it") from None
     if not images:
         return
-    each = max(40, round(1000 * seconds / len(images)))  # ms; browsers slow down shorter ones
+    each = max(40, round(1000 * seconds / len(images)))  # ms; browsers slow down shorter times
     durations = [each] * (len(images) - 1) + [1500]
     write_atomically(
         path,

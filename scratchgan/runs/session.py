@@ -1,4 +1,4 @@
-"""A training from start, or from its last checkpoint, to its end, with everything written down."""
+"""Run a training in its folder, from the start or from a checkpoint, and save its results."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Progress = Callable[[Trainer], object]
 
 
 class Outcome(NamedTuple):
-    """What a run left behind."""
+    """The end of a run: its last iteration and its files."""
 
     interrupted: bool
     iteration: int
@@ -37,15 +37,15 @@ class Outcome(NamedTuple):
     samples: Path
     losses: Path
     animation: Path
-    signal: int = 0  # what interrupted it: SIGINT, SIGTERM or SIGHUP
+    signal: int = 0  # the signal that interrupted the run: SIGINT, SIGTERM or SIGHUP
 
 
 class Session:
     """
-    A run in its folder: a trainer, and a callback that writes down what it does.
+    A run in its folder: a trainer, and a callback that saves its results.
 
-    Make one with ``start`` or ``resume``, then call ``run``. From then to the end of ``run``, or
-    to ``close``, no other process can write into the folder.
+    Make one with ``start`` or ``resume``, then call ``run``. Until ``run`` ends, or ``close`` is
+    called, no other process can write into the folder.
     """
 
     def __init__(self, folder: RunFolder, data: Dataset, trainer: Trainer) -> None:
@@ -65,23 +65,22 @@ class Session:
         origin: Path | str | None = None,
     ) -> Session:
         """
-        Begin a run in a folder that holds none.
+        Start a run in a new folder.
 
-        Without a path that is runs/RECIPE-001, or the first number after it that is free. With
-        ``origin``, a checkpoint, the run begins where that one stands: see ``begin_from``.
+        The default path is runs/RECIPE-001, or the next free number. ``origin`` is the checkpoint
+        of another run from which this run starts, as in ``begin_from``.
         """
         checks.instance("Session.start", "config", config, Config, "a Config")
         checks.instance("Session.start", "data", data, Dataset, "a Dataset")
         config = describe_data(config, data)
-        # What does not fit is refused before anything is written.
-        trainer = build_trainer(config, data)
+        trainer = build_trainer(config, data)  # raises errors before anything is written
         if origin is not None:
             origin = as_path("Session.start", origin)
             begin_from(trainer, read_checkpoint(origin))
             config = replace(
                 config, origin={"run": origin.parents[1].name, "iteration": trainer.iteration}
             )
-        config.to_json()  # refused here, where it has no such form
+        config.to_json()  # also raises errors before anything is written
         if path is None:
             folder = RunFolder.create_next(Path("runs"), config)
         else:
@@ -89,7 +88,7 @@ class Session:
         try:
             session = cls(folder, data, trainer)
             if origin is not None:
-                session._write_checkpoint()  # what it is resumed from
+                session._write_checkpoint()  # ``resume`` needs it
         except BaseException:
             folder.release()
             raise
@@ -98,15 +97,15 @@ class Session:
     @classmethod
     def resume(cls, folder: RunFolder, data: Dataset, steps: int | None = None) -> Session:
         """
-        Continue a run from its newest checkpoint, or from its start if it has none.
+        Continue a run from its newest checkpoint, or from iteration 0 if it has none.
 
-        ``steps`` gives it another number of iterations; what is done stays done.
+        ``steps`` changes the total number of iterations.
 
         Raises
         ------
         RunError
-            If another process writes it; if its settings or data are no longer those of the
-            checkpoint; if the checkpoint is damaged.
+            If another process writes into the folder, if the settings or data have changed since
+            the checkpoint, or if the checkpoint is damaged.
         """
         checks.instance("Session.resume", "folder", folder, RunFolder, FOLDER)
         if steps is not None:
@@ -124,16 +123,16 @@ class Session:
             trainer = load_trainer(folder, data)
         elif folder.config.origin is not None:
             raise RunError(
-                f"{folder.path} was to begin from {folder.config.origin['run']}, and has no"
-                " checkpoint; begin it again with `scratchgan train --from` in another folder"
+                f"{folder.path} should start from run {folder.config.origin['run']}, but has no"
+                " checkpoint; start it again with `scratchgan train --from` in another folder"
             )
         else:
             trainer = build_trainer(folder.config, data)
         if steps is not None:
             if steps < trainer.iteration:
                 raise ValueError(
-                    f"steps is {steps}, and {folder.path} is already at iteration"
-                    f" {trainer.iteration}; expected at least that"
+                    f"steps is {steps}, but {folder.path} is already at iteration"
+                    f" {trainer.iteration}; expected at least {trainer.iteration}"
                 )
             folder.change_steps(steps)
         trainer.history[:] = folder.cut_metrics(trainer.iteration)
@@ -145,25 +144,26 @@ class Session:
         return cls(folder, data, trainer)
 
     def close(self) -> None:
-        """Let others write into the folder, where ``run`` is not to be called; ``run`` does so."""
+        """Release the folder, if ``run`` will not be called; ``run`` also releases it."""
         self.folder.release()
 
     def run(self, progress: Progress | None = None) -> Outcome:
         """
-        Train to the last iteration, and draw the pictures of the whole run.
+        Train to the last iteration, and draw the pictures of the run.
 
-        ``progress(trainer)`` is called now and then; once it raises OSError (the reader of a
-        pipe is gone, a disk is full) the run goes on without it. Ctrl-C, SIGTERM and SIGHUP let
-        the iteration end, write a checkpoint and the pictures so far, and return; a second one
-        interrupts at once.
+        ``progress(trainer)`` is called every ``log_every`` iterations. If it raises OSError (a
+        closed pipe, a full disk), the run continues without it.
+
+        After Ctrl-C, SIGTERM or SIGHUP, the current iteration is completed, a checkpoint and the
+        pictures are saved, and ``run`` returns. A second signal interrupts at once.
 
         Raises
         ------
         NonFiniteError
-            If a value is no longer finite; the last good checkpoint is kept.
+            If a value becomes NaN or infinite; the last good checkpoint is kept.
         RunError
-            If the disk does not take a file, or another process writes into the folder or has
-            gone on with the run.
+            If a file cannot be written, or if another process writes into the folder or has
+            continued the run.
         """
         self.folder.hold()
         try:
@@ -200,16 +200,16 @@ class Session:
         return self._finish(seen[0] if seen and not complete else 0)
 
     def _require_newest(self) -> None:
-        """Refuse to go on where the run itself has gone on since, by another process."""
+        """Refuse to train if another process has continued the run meanwhile."""
         newest = self.folder.newest_step()
         if newest is not None and newest > self.trainer.iteration:
             raise RunError(
-                f"{self.folder.path} has gone on to iteration {newest} since this session left"
-                f" it at {self.trainer.iteration}; resume it anew"
+                f"{self.folder.path} is at iteration {newest}, but this session is at"
+                f" {self.trainer.iteration}: another process has continued the run; resume it again"
             )
 
     def _tell(self, trainer: Trainer) -> None:
-        """Show progress, as long as somebody takes it."""
+        """Show progress, until its output fails."""
         if self._progress is not None:
             try:
                 self._progress(trainer)
@@ -217,7 +217,7 @@ class Session:
                 self._progress = None
 
     def _write_down(self, trainer: Trainer) -> None:
-        """What is due at this iteration. Metrics first: a checkpoint never runs ahead of them."""
+        """Save what is due at this iteration: metrics first, so that no checkpoint is ahead."""
         config, step = self.folder.config, trainer.iteration
         if step % config.log_every == 0:
             self.folder.append_metrics(trainer.history[-1])
@@ -231,7 +231,7 @@ class Session:
             self._write_checkpoint()
 
     def _measure(self, name: str) -> None:
-        """Measure samples on the examples held back; keep the generator that does best on them."""
+        """Measure samples against the held-back examples; keep the best generator."""
         trainer, measure = self.trainer, MEASURES[name]
         _, held_back = self.data.split(self.folder.config.validation)
         found = measure.of(trainer.samples(measure.samples), held_back.x)
@@ -245,7 +245,7 @@ class Session:
         self._renderer.write(self.folder.sample_path(self.trainer.iteration))
 
     def _write_checkpoint(self) -> None:
-        self.folder.sync_metrics()  # a checkpoint never runs ahead of them, on the disk either
+        self.folder.sync_metrics()  # first, so that no checkpoint is ahead of the metrics on disk
         path = self.folder.checkpoint_path(self.trainer.iteration)
         write_checkpoint(path, self.trainer, self._made_with)
         self.folder.remove_old_checkpoints()
@@ -257,7 +257,7 @@ class Session:
     def _last_good(self) -> str:
         kept = self.folder.checkpoints()
         if not kept:
-            return "No checkpoint had been written yet"
+            return "There is no checkpoint yet"
         return f"The last good checkpoint is {kept[-1]}"
 
     def _finish(self, signal: int) -> Outcome:

@@ -161,23 +161,26 @@ def test_what_is_a_path(points, monkeypatch):
     ("text", "message"),
     [
         ("x,y\n1,2\n3,four\n", r"line 3, column 2 \(y\) is 'four'; expected a number"),
-        ("1,2\n3,cat\n", "line 2, column 2 is 'cat'; .*name that column label in the first line"),
+        ("1,2\n3,cat\n", "line 2, column 2 is 'cat'; .*name it label in a first line"),
         ("1,cat\n3,dog\n", "line 1, column 2 is 'cat'"),
         ("x,y\n1,2\n\n3,\n", r"line 4, column 2 \(y\) is empty; expected a number"),
-        ("1,2\n3\n", "line 2 has 1 cells, and the first line has 2"),
+        ("1,2\n3\n", "line 2 has 1 cells, but the first line has 2"),
         ("1,2\n3,4,5\n", "line 2 has 3 cells"),
-        ("x\n1\nnan\n", r"line 3, column 1 \(x\) is 'nan'; expected a finite number"),
-        ("1,-inf\n", "line 1, column 2 is '-inf'; expected a finite number"),
-        ("1e39\n", "'1e39'; expected a finite number of float32"),
+        ("x\n1\nnan\n", r"line 3, column 1 \(x\) is 'nan'; expected a finite float32 number"),
+        ("1,-inf\n", "line 1, column 2 is '-inf'; expected a finite float32 number"),
+        ("1e39\n", "'1e39'; expected a finite float32 number"),
         ("1_000\n", "'1_000'"),
         ("x,y\n", "no lines of numbers"),
         ("label\n1\n", "no columns of numbers"),
         ("", "is empty"),
         (" \n\n", "is empty"),
-        ("label,x,LABEL\n0,1,1\n", "2 columns 'label'; expected one"),
+        ("label,x,LABEL\n0,1,1\n", "2 columns 'label'; expected at most one"),
         ("label,x\n,1\n", r"line 2, column 1 \(label\) is empty; expected the example's class"),
         ("label,x\n1,1\n2,2\n", "holds the classes 1, 2; expected 0, 1"),
-        ("label,x\n0.5,1\n1,2\n", "a label is '0.5'; expected whole numbers from 0, or a name"),
+        (
+            "label,x\n0.5,1\n1,2\n",
+            "a label is '0.5'; expected either whole numbers",
+        ),
         ("label,x\n0,1\n-1,2\n", "the classes -1, 0"),
         ('x,y\n1,"2\n', "cannot be read as CSV: unexpected end"),
     ],
@@ -191,7 +194,7 @@ def test_a_bad_table(tmp_path, text, message):
 
 def test_a_file_that_is_no_text(tmp_path):
     (tmp_path / "t.csv").write_bytes(b"1,2\n\xff\xfe,3\n")
-    with pytest.raises(DataError, match="is no text in UTF-8"):
+    with pytest.raises(DataError, match="is not a text in UTF-8"):
         load(tmp_path / "t.csv")
 
 
@@ -206,9 +209,12 @@ def transparent(path):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda path: picture(path, np.zeros((4, 5), np.uint8)), r"of 4 × 5 pixels, and 00.png of"),
+        (
+            lambda path: picture(path, np.zeros((4, 5), np.uint8)),
+            "4 × 5 pixels, but 00.png has",
+        ),
         (colour, "has colours; expected grey"),
-        (transparent, "is transparent in places"),
+        (transparent, "has transparent pixels"),
         (lambda path: path.write_bytes(b""), "cannot be read as a PNG"),
         (lambda path: path.write_bytes(path.with_name("00.png").read_bytes()[:-30]), "as a PNG"),
         (lambda path: Image.new("L", (4, 5)).save(path, format="JPEG"), "as a PNG"),
@@ -225,7 +231,7 @@ def test_a_picture_of_more_pixels_than_memory_holds(pictures, monkeypatch):
     from scratchgan import limits
 
     monkeypatch.setattr(limits, "memory", lambda: 150)
-    with pytest.raises(ValueError, match="of 5 × 4 pixels, which takes"):
+    with pytest.raises(ValueError, match="has 5 × 4 pixels, which takes"):
         load(pictures)
 
 
@@ -241,8 +247,8 @@ def damaged(path):
             lambda path: np.save(path, np.array([None])),
             "holds an array of object; expected one of real",
         ),
-        (damaged, "is damaged: its header says that 144 bytes follow, and 141 do"),
-        (lambda path: path.write_bytes(b"hello, world"), "is no .npy file"),
+        (damaged, "is damaged: its array has 141 bytes, but its header says 144"),
+        (lambda path: path.write_bytes(b"hello, world"), "is not an .npy file"),
         (lambda path: np.save(path, np.arange(6).reshape(3, 2)), "dtype int64; expected floating"),
         (lambda path: np.save(path, np.zeros((2, 3, 4, 3))), r"shape \(2, 3, 4, 3\); expected"),
         (lambda path: np.save(path, np.zeros(3)), r"shape \(3,\); expected \(n, features\)"),
@@ -280,14 +286,14 @@ def test_bad_labels(pictures, labels, message):
         (
             "points.csv",
             {"labels": "labels.txt"},
-            "labels.txt holds no labels; expected labels .npy",
+            "labels.txt is not a file of labels; expected labels .npy",
         ),
         ("points.csv", {"labels": "gone.npy"}, "there is no file or folder gone.npy"),
         ("points.csv", {"labels": 3}, "load: labels is 3; expected a path"),
         ("points.csv", {"n": 3}, "points.csv' has no option 'n'; expected none"),
-        ("points.txt", {}, "points.txt is no data set; expected a table .csv"),
+        ("points.txt", {}, "points.txt is not a data set; expected a table .csv"),
         ("gone.csv", {}, "there is no file or folder gone.csv"),
-        ("with.label.csv", {"labels": "x.npy"}, "has a column of labels already; leave out x.npy"),
+        ("with.label.csv", {"labels": "x.npy"}, "already has a column of labels; leave out x.npy"),
         ("digits", {"labels": "x.npy"}, "labels is for a file of your own; 'digits' has those"),
         ("a\0.csv", {}, r"data is 'a\\x00.csv'; expected a path"),
     ],

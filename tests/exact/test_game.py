@@ -96,7 +96,7 @@ def test_logit_is_smooth():
 
 
 def test_more_dimensions_are_refused():
-    with pytest.raises(ShapeError, match="z has 2 dimensions; p_g is exact on the line"):
+    with pytest.raises(ShapeError, match="z has 2 dimensions; expected 1, because p_g"):
         exact_density(Network(Linear(2, 1)), Noise(2))
 
 

@@ -218,7 +218,7 @@ def test_g_descends_the_difference_to_real_examples(step, rng):
 def test_a_step_without_real_examples():
     t = trainer(RelativisticPairing())
     z = t.noise.sample(t.ops, BATCH, sg.Stream(0), t.dtype)
-    with pytest.raises(ValueError, match="'pairing_own' compares samples with real .*; give x"):
+    with pytest.raises(ValueError, match="x is missing; the game 'pairing_own' compares"):
         generator_step(t.D, t.G, z, RelativisticPairing(), sg.Stream(0))
     t.step_g()  # before any of D's: the first minibatch
     assert np.isfinite(t.record()["loss_g"])
@@ -267,12 +267,12 @@ def test_the_exact_game_is_of_what_d_has_played():
 def test_outputs_that_d_does_not_have():
     coded = AuxiliaryClassifier(LeastSquares(), CLASSES)
     t = trainer(coded, True)
-    with pytest.raises(ShapeError, match=r"reads 5 \(score, class 0, class 1, .*class 3\)"):
+    with pytest.raises(ShapeError, match=r"needs 5 \(score, class 0, class 1, .*class 3\)"):
         t.objective = AuxiliaryClassifier(LeastSquares(), 4)
-    with pytest.raises(ShapeError, match=r"D takes 3 features and the data give \(3, 3\)"):
+    with pytest.raises(ShapeError, match=r"D takes 3 features, but gets \(3, 3\) from the data"):
         t.objective = LeastSquares()
     assert t.objective is coded
-    with pytest.raises(ShapeError, match=r"D gives 4 features, but .*'least_squares_own' reads 1"):
+    with pytest.raises(ShapeError, match=r"D returns 4 features.*'least_squares_own' needs 1"):
         trainer_of_four_outputs(LeastSquares())
     with pytest.raises(DataError, match=r"'auxiliary_classifier\(least.*' needs labels"):
         trainer(coded)
@@ -408,6 +408,7 @@ def run(folder, capsys, game):
     return trained, capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_all_that_is_printed_of_least_squares(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(GAMES, LeastSquares.name, LeastSquares())
     trained, evaluated = run(tmp_path / "run", capsys, LeastSquares.name)
@@ -424,6 +425,7 @@ def test_all_that_is_printed_of_least_squares(tmp_path, capsys, monkeypatch):
     assert all("score_real" in json.loads(record) for record in records)
 
 
+@pytest.mark.slow
 def test_all_that_is_printed_of_a_game_that_knows_no_optimum(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(GAMES, Wasserstein.name, Wasserstein())
     for said in run(tmp_path / "run", capsys, Wasserstein.name):

@@ -896,6 +896,7 @@ def test_the_last_iteration_that_a_stream_can_number():
     assert results[0] == results[1]
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_whole_iteration():
     """SIGINT comes while a compiled call runs; it ends the training, and the books are right."""
     said = child(

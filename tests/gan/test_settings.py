@@ -82,7 +82,7 @@ def test_changed():
 
 
 def test_a_function_of_ones_own_has_no_plain_form():
-    with pytest.raises(ValueError, match="rate is .*; expected a schedule of scratchgan.optim"):
+    with pytest.raises(ValueError, match="rate is .*; expected a schedule from scratchgan.optim"):
         settings(optimizer_g=Adam(lambda t: 0.1)).to_plain()
 
 
@@ -91,7 +91,7 @@ class Unnamed(Minimax):
 
 
 def test_a_game_of_ones_own_needs_a_name_of_its_own():
-    with pytest.raises(ValueError, match="has the name of another game, 'minimax'; give its class"):
+    with pytest.raises(ValueError, match="its name 'minimax' belongs to a built-in game"):
         settings(objective={0: "minimax", 3: Unnamed()}).to_plain()
 
 

@@ -230,7 +230,7 @@ def test_as_many_updates_of_d_as_a_stream_has_numbers_for():
     t = trainer()
     t.substep = 0xFFFF - 1
     t.step_d()
-    with pytest.raises(ValueError, match="65535 updates of D without one of G"):
+    with pytest.raises(ValueError, match="D has had 65535 updates"):
         t.step_d()
 
 
@@ -396,8 +396,8 @@ def build(x=None, noise=NOISE, **options):
 
 
 BAD = [
-    ({"x": np.zeros((23, 4))}, ShapeError, "G gives 3 features, but the data have 4"),
-    ({"noise": 7}, ShapeError, "G takes 2 features and the noise give 7"),
+    ({"x": np.zeros((23, 4))}, ShapeError, "G returns 3 features, but the data have 4"),
+    ({"noise": 7}, ShapeError, "G takes 2 features, but gets 7 from the noise"),
     ({"x": np.zeros((23, 3), np.uint8)}, DataError, "uint8; expected floats.*/ 255"),
     ({"x": np.full((23, 3), np.nan)}, DataError, "69 values that are NaN or infinite.*row 0"),
     ({"x": np.zeros((0, 3))}, DataError, r"\(0, 3\); expected \(examples, features\)"),
@@ -415,13 +415,13 @@ BAD = [
     ({"labels": np.zeros(22, int)}, DataError, r"expected \(23,\), one label for each"),
     ({"labels": [0.5] * 23}, DataError, "float64; expected integers"),
     ({"batch_size": 2.5}, ValueError, "batch_size is 2.5"),
-    ({"labels": np.zeros(23, int)}, ShapeError, "G takes 2 features and the noise give"),
+    ({"labels": np.zeros(23, int)}, ShapeError, "G takes 2 features, but gets"),
     (
         {"D": Network(Linear(3, 2), dtype=np.float64)},
         ShapeError,
-        "D gives 2 features, but the game",
+        "D returns 2 features, but the game",
     ),
-    ({"D": Network(Linear(3, 1))}, ShapeError, "expected one dtype and one backend"),
+    ({"D": Network(Linear(3, 1))}, ShapeError, "expected the same dtype and backend"),
 ]
 
 

@@ -176,7 +176,7 @@ def test_what_is_no_part_of_a_game(value):
 
 def test_one_network_is_no_game():
     G, _ = networks()
-    with pytest.raises(ValueError, match="G and D are one network"):
+    with pytest.raises(ValueError, match="G and D are the same network"):
         game(G=G, D=G)
 
 
@@ -364,8 +364,15 @@ def test_streams():
                 G.sample(1, wrong)
             with pytest.raises(ValueError, match=f"interpolate: stream: {name} is"):
                 interpolate(G, 1, 2, wrong)
-    for value in (0, None, (0, 0, 0, 0, 0), Stream):
-        with pytest.raises(ValueError, match="sample: stream is .*expected a Stream"):
+    of_seed = Stream(3).purpose(Purpose.USER)
+    assert (G.sample(4, 3) == G.sample(4, of_seed)).all()
+    assert (interpolate(G, 2, 3, 3) == interpolate(G, 2, 3, of_seed)).all()
+    assert not (G.sample(4) == G.sample(4, 3)).all()
+    for value in (-1, 2**64):
+        with pytest.raises(ValueError, match="sample: stream is .*expected a whole number"):
+            G.sample(1, value)
+    for value in (None, 0.5, True, (0, 0, 0, 0, 0), Stream):
+        with pytest.raises(ValueError, match="sample: stream is .*expected a seed, or a Stream"):
             G.sample(1, value)
 
 

@@ -14,8 +14,8 @@ from tests.gan.replays import differences, plain
 
 def on_cpu(**changes):
     """A game that is replayed."""
-    G = Network(Sequential(Linear(2, 7, "tanh"), Linear(7, 3)), seed=1, ops=None)
-    D = Network(Sequential(Linear(3, 7, "tanh"), Linear(7, 1)), seed=2, ops=None)
+    G = Network(Sequential(Linear(2, 7, "tanh"), Linear(7, 3)), seed=1)
+    D = Network(Sequential(Linear(3, 7, "tanh"), Linear(7, 1)), seed=2)
     x = np.random.default_rng(0).random((40, 3), np.float32)
     return Trainer(G, D, x, **{
         "noise": Noise(2), "optimizer_g": Adam(1e-2), "optimizer_d": Adam(1e-2), "batch_size": 5,
@@ -32,7 +32,7 @@ def test_settings_may_be_given_whole():
     assert (t.k, t.noise, t.G.ema, t.data.batch_size) == (2, own.noise, own.ema, 256)
     with pytest.raises(ValueError, match="settings is 3; expected Settings, such as"):
         Trainer(G, D, np.zeros((300, 2), np.float32), 3)
-    with pytest.raises(ValueError, match="settings: no optimizer_g; expected a value"):
+    with pytest.raises(ValueError, match="settings: optimizer_g missing; expected a value"):
         Trainer(G, D, np.zeros((9, 2), np.float32), noise=Noise(2), optimizer_d=Adam())
 
 
@@ -129,7 +129,7 @@ def test_another_batch_size_begins_the_epoch_anew():
 def test_in_the_middle_of_an_iteration():
     t = trainer(k=3)
     t.step_d()
-    with pytest.raises(ValueError, match="D has moved in this iteration; call step_g"):
+    with pytest.raises(ValueError, match="D has been updated in this iteration; call step_g"):
         t.change(k=1, updates="simultaneous")
     t.change(k=1)
     t.step()
@@ -146,5 +146,5 @@ def test_a_callback_may_change_them():
 
 def test_one_network_s_width_still_counts():
     G, D = networks()
-    with pytest.raises(ShapeError, match="G takes 2 features and the noise give 5"):
+    with pytest.raises(ShapeError, match="G takes 2 features, but gets 5 from the noise"):
         Trainer(G, D, np.zeros((9, 3)), trainer().settings, noise=Noise(5), batch_size=3)

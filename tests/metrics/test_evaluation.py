@@ -35,8 +35,8 @@ def test_examples_of_the_same_kind_are_as_good_as_the_real_ones():
     for name, within in (("precision", 0.1), ("recall", 0.1), ("nearest training example", 0.05)):
         generated, real = numbers[name]
         assert abs(generated - real) <= within, name
-    assert "real: 100, examples held out" in found.note
-    assert "of 100 of each" in found.note
+    assert "real: 100 held-out examples" in found.note
+    assert "use 100 of each" in found.note
 
 
 @pytest.mark.parametrize("held_out", [0, 100])
@@ -57,7 +57,7 @@ def test_faults_are_seen(held_out):
 
 def test_without_examples_held_out_one_half_stands_for_the_real_ones():
     found, numbers = measured(points(seed=1).x, points(held_out=0))
-    assert "real: 200, the other half of the training examples" in found.note
+    assert "real: 200 examples, half of the training set" in found.note
     assert abs(np.subtract(*numbers["precision"])) <= 0.1
     again, _ = measured(points(seed=1).x, points(held_out=0))
     assert str(again) == str(found)
@@ -68,7 +68,7 @@ def test_images_are_compared_by_pixels_and_it_is_said():
     data = Dataset.from_array(x, name="mine", value_range=(0.0, 1.0))
     found, _ = measured(data.x[:20], data)
     assert [m.name for m in found.measures] == ["precision", "recall", "nearest training image"]
-    assert "by pixels, where nearness is not likeness" in found.note
+    assert "All distances are between pixels" in found.note
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 9])

@@ -65,8 +65,8 @@ def test_files_beside_it_can_be_imported(tmp_path):
     ("content", "message"),
     [
         (None, r"there is no recipe file .*my_recipe\.py"),
-        ("x = 3", r"my_recipe\.py has no object named recipe; expected recipe = Recipe"),
-        ("recipe = 3", r"my_recipe\.py has 3, and no Recipe, named recipe"),
+        ("x = 3", r"my_recipe\.py does not define recipe; expected recipe = Recipe"),
+        ("recipe = 3", r"my_recipe\.py defines recipe as 3, which is not a Recipe"),
         ("\n\nrecipe = unknown()", r"my_recipe\.py, line 3: NameError: name 'unknown'"),
         ("def f():\n  1 / 0\nf()", r"my_recipe\.py, line 2: ZeroDivisionError"),
         ("recipe = (", r"my_recipe\.py, line 1: SyntaxError"),
@@ -88,6 +88,7 @@ def test_errors_say_what_and_where(tmp_path, capsys, content, message):
     assert "recipe" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_it_is_trained_resumed_and_sampled(file, tmp_path, monkeypatch, capsys):
     """From another folder, too; with a game of its own, which no other file can name."""
     monkeypatch.chdir(tmp_path)
@@ -109,7 +110,7 @@ def test_an_object_of_ones_own_that_no_file_names_is_refused_before_training(fil
         for objective in (own, {0: "minimax", 2: own}):
             if (recipe, objective) == (str(file), own):
                 continue
-            with pytest.raises(ValueError, match=r"'own'.*put a game .* into a recipe file"):
+            with pytest.raises(ValueError, match=r"'own'.*put your own game .* into a recipe file"):
                 begin_run(recipe, out=tmp_path / "run", objective=objective)
             assert not (tmp_path / "run").exists()
 
@@ -118,7 +119,7 @@ def test_a_file_that_has_changed_is_refused(file, tmp_path, capsys):
     folder = tmp_path / "run"
     assert main(["train", str(file), "--out", str(folder)]) == 0
     file.write_text(RECIPE.replace("tanh", "relu"))
-    said = r"has changed since the run began\. Put back .*`scratchgan train --from FOLDER`"
+    said = r"has changed since the run began\. Restore .*`scratchgan train --from FOLDER`"
     with pytest.raises(RunError, match=said):
         load_generator(RunFolder.open(folder))
     assert main(["train", "--resume", str(folder), "--steps", "6"]) == 2

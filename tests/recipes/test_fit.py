@@ -68,15 +68,15 @@ def test_others_that_fit(recipe, data):
         (
             "digits",
             "ring",
-            "'ring' is of points, and recipe 'digits' is for images; take recipe",
+            "'ring' has points, but recipe 'digits' is for images; use recipe",
         ),
-        ("mnist", "mixture-1d", "for images; take recipe 'gaussian-1d', or leave the recipe out"),
+        ("mnist", "mixture-1d", "for images; use recipe 'gaussian-1d', or leave the recipe out"),
         (
             "ring",
             "digits",
-            "'digits' is of images, and recipe 'ring' is for points; take recipe",
+            "'digits' has images, but recipe 'ring' is for points; use recipe",
         ),
-        ("gaussian-1d", "fashion-mnist", "for points; take recipe 'mnist'"),
+        ("gaussian-1d", "fashion-mnist", "for points; use recipe 'mnist'"),
     ],
 )
 def test_images_and_points(recipe, data, message):
@@ -86,13 +86,13 @@ def test_images_and_points(recipe, data, message):
 
 @pytest.mark.parametrize("ends", [(-1.0, 1.0), (0.0, 255.0), (0.5, 1.001)])
 def test_data_out_of_a_sigmoid_s_reach(ends):
-    with pytest.raises(DataError, match=r"values from .* to .*, and the generator of .* 0 to 1;"):
+    with pytest.raises(DataError, match=r"values from .* to .*, but the generator of .* 0 to 1;"):
         build("mnist", images("mnist", 28, *ends))
     build("mnist", images("mnist", 28, 0.25, 1.0))
 
 
 def test_data_of_another_name_are_told_of_the_default():
-    with pytest.raises(DataError, match="'mine' is of images, .* take recipe 'digits', or"):
+    with pytest.raises(DataError, match="'mine' has images, .* use recipe 'digits', or"):
         build("ring", images("mine", 8))
 
 

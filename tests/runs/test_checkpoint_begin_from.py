@@ -38,12 +38,14 @@ def test_with_the_same_settings_it_goes_on(origin, tmp_path):
     assert [r["step"] for r in session.folder.read_metrics()] == [8, 10]
 
 
+@pytest.mark.slow
 def test_other_rates_take_another_way(origin, tmp_path):
     session = begun(origin, tmp_path / "more", steps=10, optimizer_g={"rate": 0.5})
     session.run()
     assert not same(arrays(session.folder), arrays(finished(tmp_path / "whole", steps=10)))
 
 
+@pytest.mark.slow
 def test_a_new_average_begins_at_g(tmp_path):
     session = begun(finished(tmp_path / "plain", ema=None), tmp_path / "more", steps=8, ema=0.5)
     G = session.trainer.G
@@ -54,6 +56,7 @@ def test_a_new_average_begins_at_g(tmp_path):
     assert same(found, arrays(finished(tmp_path / "whole", steps=8, ema=None)))
 
 
+@pytest.mark.slow
 def test_another_optimiser_begins_anew(origin, tmp_path):
     sgd = {"name": "sgd", "rate": {"name": "exponential", "initial": 0.1, "factor": 2.0,
            "floor": 0.0}, "momentum": 0.5, "nesterov": False}  # fmt: skip
@@ -80,7 +83,7 @@ def test_without_its_first_checkpoint_it_is_not_begun_at_zero(origin, tmp_path):
     folder = begun(origin, tmp_path / "killed", steps=10).folder
     for path in folder.checkpoints():
         path.unlink()
-    with pytest.raises(RunError, match=r"begin it again with `scratchgan train --from`"):
+    with pytest.raises(RunError, match=r"start it again with `scratchgan train --from`"):
         Session.resume(folder, load(folder.config.data))
 
 

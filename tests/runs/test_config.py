@@ -66,8 +66,8 @@ REFUSED = [
     ({"objective": "minmax"}, "did you mean 'minimax'"),
     ({"objective": {"0": "minimax", "9": "minmax"}}, "did you mean 'minimax'"),
     ({"objective": {"0": {"a": 1}}}, "unknown objective '{'a': 1}'"),
-    ({"objective": {"9": "minimax"}}, "begin at the iterations 9; expected .* starting with 0"),
-    ({"objective": {}}, "begin at the iterations none"),
+    ({"objective": {"9": "minimax"}}, "begin at iterations 9; expected .* starting with 0"),
+    ({"objective": {}}, "begin at iterations .none given"),
     ({"objective": {"0": "minimax", "9" * 20: "minimax"}}, "begins at '9+'; expected an iteration"),
     ({"objective": 1}, "unknown objective '1'"),
     ({"objective": ["minimax"]}, "unknown objective"),
@@ -139,7 +139,7 @@ def test_what_is_written_is_read(tmp_path, name):
         ({"origin": {"run": 3, "iteration": 3}}, "origin: run is 3; expected a string"),
         ({"origin": {"run": "a", "iteration": -1}}, "origin: iteration is -1"),
         ({"scratchgan": 3}, "scratchgan is 3; expected a string"),
-        ({"noise": {"kind": "normal"}}, "noise: no features; expected a value"),
+        ({"noise": {"kind": "normal"}}, "noise: features missing; expected a value"),
         ({"noise": None}, "noise is None; expected a Noise"),
         ({"optimizer_g": {}}, "unknown optimizer 'None'. Known: adam, sgd"),
         ({"optimizer_g": {"name": ["adam"]}}, "unknown optimizer"),
@@ -172,7 +172,7 @@ def test_settings_of_an_older_or_newer_version(tmp_path):
     del content["noise"], content["recipe"]
     with pytest.raises(RunError, match="cannot be used: unknown recipe"):
         read_json(tmp_path, json.dumps(content))
-    with pytest.raises(RunError, match="cannot be used: config: no noise; expected a value"):
+    with pytest.raises(RunError, match="cannot be used: config: noise missing; expected a value"):
         read_json(tmp_path, json.dumps(content | {"recipe": "digits"}))
 
 

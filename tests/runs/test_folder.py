@@ -69,7 +69,7 @@ def test_a_folder_with_other_things_is_refused(tmp_path):
 
 def test_fewer_steps_than_done_are_refused(copy):
     config = (copy.path / "config.json").read_bytes()
-    with pytest.raises(ValueError, match="steps is 4, and .* is already at iteration 6"):
+    with pytest.raises(ValueError, match="steps is 4, but .* is already at iteration 6"):
         Session.resume(copy, load("gaussian-1d"), steps=4)
     assert (copy.path / "config.json").read_bytes() == config
 
@@ -254,7 +254,7 @@ def test_metrics_are_cut_back(copy):
 
 
 @pytest.mark.parametrize(
-    ("number", "remedy"), [(errno.ENOSPC, "make room"), (errno.EACCES, "--out FOLDER")]
+    ("number", "remedy"), [(errno.ENOSPC, "Free space"), (errno.EACCES, "--out FOLDER")]
 )
 def test_failing_disk(tmp_path, monkeypatch, number, remedy):
     """The files that were there before stay whole, and no half of one is left."""

@@ -170,7 +170,7 @@ def test_full_disk(tmp_path, undisturbed, most):
     full = run(tmp_path, *START, "run", preexec_fn=limit)
     assert full.returncode == 2
     assert "could not write" in full.stderr
-    assert "make room on that disk" in full.stderr
+    assert "Free space on that disk" in full.stderr
     assert "Traceback" not in full.stderr
     done = run(tmp_path, "--resume", "run")
     assert done.returncode == 0, done.stderr

@@ -1,11 +1,10 @@
 """
-An independent classifier, trained by scratchgan itself: the examiner of generated images.
+A classifier for measuring generated images, trained with scratchgan's own layers.
 
-Classifier score, Fréchet distance and label agreement all ask a classifier, and their figures
-mean nothing without saying which. This one is a plain network of ``Linear`` and ``Dropout``
-layers, trained by the same backward passes and the same optimiser as any GAN here: only the
-loss is another. ``python -m scratchgan.metrics.classifier mnist`` trains it and says how good
-it is.
+Classifier score, Fréchet distance and label agreement all depend on a classifier, so their values
+have a meaning only together with it. This one is a plain network of ``Linear`` and ``Dropout``
+layers. Its training uses the same backward passes and optimiser as the GANs here, with another
+loss. ``python -m scratchgan.metrics.classifier mnist`` trains it and prints its accuracy.
 """
 
 from scratchgan.metrics.classifier.cache import trained_classifier

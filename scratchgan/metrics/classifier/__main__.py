@@ -1,4 +1,4 @@
-"""Train a classifier, or take it from the cache, and say how good it is."""
+"""Train a classifier, or load it from the cache, and print its accuracy."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m scratchgan.metrics.classifier", description=__doc__, allow_abbrev=False
     )
     parser.add_argument("data", help=" or ".join(sorted(SETTINGS)))
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="another one (0)")
-    parser.add_argument("--quick", action="store_true", help="two epochs: does all work?")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed (default: 0)")
+    parser.add_argument(
+        "--quick", action="store_true", help="train for two epochs, to check that all works"
+    )
     parser.add_argument("--again", action="store_true", help="train it even if it is in the cache")
-    parser.add_argument("--backend", metavar="NAME", help="where arithmetic happens")
-    parser.add_argument("--out", type=Path, metavar="FILE.npz", help="write a copy there")
+    parser.add_argument("--backend", metavar="NAME", help="backend for all arithmetic")
+    parser.add_argument("--out", type=Path, metavar="FILE.npz", help="save a copy in this file")
     return run_command("classifier", lambda: _run(parser.parse_args(arguments)))
 
 

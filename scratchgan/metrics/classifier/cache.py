@@ -39,44 +39,43 @@ def trained_classifier(
     tell: Callable[[str], object] = _on_stderr,
 ) -> Classifier:
     """
-    Return the classifier of a data set: from the cache, or trained now and kept there.
+    Return the classifier of a data set from the cache; if it is not there, train and keep it.
 
-    The same data, settings and seed give the same classifier, so that figures which rest on
-    it can be compared.
+    The same data, settings and seed give the same classifier, so that measures with it can be
+    compared.
 
     Parameters
     ----------
     data : Dataset
         With labels.
     settings : ClassifierSettings, optional
-        Those for the data set's name unless given.
+        Default: ``settings_for(data.name)``.
     seed : int
     backend : str or Backend, optional
-        Where arithmetic happens. A classifier of the cache may have been trained on another
-        backend.
+        The backend for all arithmetic. A classifier from the cache may have been trained on
+        another backend.
     folder : Path, optional
-        ``pooch.os_cache("scratchgan") / "classifiers"`` unless given.
+        Default: ``pooch.os_cache("scratchgan") / "classifiers"``.
     again : bool
-        Train it even if the cache has it.
+        Whether to train even if the classifier is in the cache.
     tell : callable
-        Called with a line of text before a training and after it; they go to stderr unless
-        given.
+        It gets a line of text before and after a training. Default: print to stderr.
 
     Raises
     ------
     UnknownNameError, DataError, NonFiniteError
-        As ``train``. A cache that cannot be looked into, read or written costs one warning.
+        As in ``train``. If the cache cannot be read or written, there is only a warning.
     """
     settings = settings or settings_for(data.name)
     seed = checks.seed("classifier", "seed", seed)
     path = cache_path(data, settings, seed, folder)
     problem = ""
-    # A folder that may not be looked into counts as one without it, and is spoken of below.
+    # If the folder is not readable, the file does not exist for us. Writing it gives a warning.
     if not again and os.path.exists(path):
         try:
             return read_classifier(path, backend)
         except RunError as error:
-            problem = f"{error} (this is done now)"
+            problem = f"{error} (it is trained again now)"
     tell(f"training a classifier for '{data.name}', once: {settings} …")
     begin = time.perf_counter()
     classifier = train(data, settings, seed, backend)
@@ -90,7 +89,7 @@ def trained_classifier(
         classifier.path = str(path)
         tell(f"{result}. Kept in {path}")
     except RunError as error:
-        problem = f"{error}. Until then it is trained each time"
+        problem = f"{error}. Until then, it is trained again each time"
         tell(result)
     if problem:
         warnings.warn(problem, stacklevel=2)
@@ -100,9 +99,9 @@ def trained_classifier(
 def cache_path(
     data: Dataset, settings: ClassifierSettings, seed: int, folder: Path | None = None
 ) -> Path:
-    """Return the file of a classifier; its name follows from data, settings, seed and format."""
+    """Return the path of a classifier; its name depends on data, settings, seed and format."""
     if folder is None:
-        import pooch  # only here: it takes a while
+        import pooch  # here, because the import is slow
 
         folder = Path(pooch.os_cache("scratchgan")) / "classifiers"
     key = json.dumps([FORMAT, digest(data), asdict(settings), seed], sort_keys=True)

@@ -1,8 +1,8 @@
 """
 A classifier as a file: one .npz without pickle.
 
-``params`` is the flat array of all parameters, and ``meta`` a JSON text with the format, the
-settings, the seed, the data's checksum, the layout, the history and a SHA-256 over it all.
+``params`` is the flat array of all parameters. ``meta`` is a JSON text with the format, the
+settings, the seed, the data's checksum, the layout, the history and a SHA-256 of the whole content.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ KIND = "classifier"
 
 def write_classifier(path: Path, classifier: Classifier) -> None:
     """
-    Write a classifier; a reader sees the old file or the new one, never a part.
+    Write a classifier with ``write_atomically``.
 
     Raises
     ------
     RunError
-        If the disk is full or the folder cannot be written.
+        If the disk is full or the folder is not writable.
     """
     network = classifier.network
     params: NDArray[Any] = network.ops.to_numpy(network.flat)
@@ -53,19 +53,19 @@ def write_classifier(path: Path, classifier: Classifier) -> None:
 
 def _unwritten(error: OSError, path: Path) -> RunError:
     return RunError(
-        f"the classifier could not be written to {path}: {error.strerror or error}; make room"
-        " there, or name a folder that can be written"
+        f"the classifier could not be written to {path}: {error.strerror or error}; free space"
+        " there, or choose a writable folder"
     )
 
 
 def read_classifier(path: Path, backend: str | Backend | None = None) -> Classifier:
     """
-    Read a classifier and check that it is whole, to the bit.
+    Read a classifier and verify its checksum.
 
     Raises
     ------
     RunError
-        If the file is missing, damaged, no classifier or of another format.
+        If the file is missing, damaged, not a classifier or of another format.
     """
     try:
         meta, arrays = read_archive(path, FORMAT)
@@ -76,15 +76,15 @@ def read_classifier(path: Path, backend: str | Backend | None = None) -> Classif
                 raise ValueError("its parameters are not finite")
             settings = ClassifierSettings(**meta["settings"])
     except FileNotFoundError:
-        raise RunError(f"there is no classifier {path}; train one and write it there") from None
+        raise RunError(f"there is no classifier {path}; train one and save it there") from None
     except OSError as error:
         raise RunError(f"classifier {path} cannot be read: {error.strerror}") from None
-    except Exception as error:  # a description of another shape lacks any of its parts
+    except Exception as error:  # a malformed meta can raise many kinds of error
         raise RunError(
             f"classifier {path} is truncated or corrupted ({error}); remove it and train it again"
         ) from None
     if kind != KIND:
-        raise RunError(f"{path} is no classifier, but another .npz file; name one of a classifier")
+        raise RunError(f"{path} is not a classifier, but another .npz file; give a classifier")
     if version != FORMAT:
         raise RunError(
             f"classifier {path} has format {version}, this version reads {FORMAT}; remove it and"

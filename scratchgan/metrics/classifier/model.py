@@ -1,4 +1,4 @@
-"""The classifier: a network from an example to one logit a class."""
+"""The classifier: a network with one logit for each class."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from scratchgan.nn.initializers import he
 
 __all__ = ["Classifier", "build"]
 
-BLOCK = 1000  # examples at a time: memory does not grow with their number
+BLOCK = 1000  # examples at a time, so that memory does not grow with their number
 PLAYER = 2  # G's and D's parameters are drawn from [seed, 0] and [seed, 1]
 
 
@@ -29,7 +29,7 @@ def build(
     seed: int = 0,
     backend: str | Backend | None = None,
 ) -> Network:
-    """Return an untrained network: Linear with ReLU, dropout, and so on; then one logit a class."""
+    """Return an untrained network: hidden layers with ReLU and dropout, then the logits."""
     layers: list[Layer] = []
     for width in settings.hidden:
         layers += [Linear(features, width, "relu", weight=he()), Dropout(settings.keep)]
@@ -41,7 +41,7 @@ def build(
 @dataclass
 class Classifier:
     """
-    A trained network, and what it was trained with.
+    A trained network, with its settings and its training history.
 
     Attributes
     ----------
@@ -49,12 +49,12 @@ class Classifier:
     settings : ClassifierSettings
     seed : int
     data_sha256 : str
-        Of the examples and labels that it was trained on.
+        SHA-256 of the training examples and labels.
     history : list of dict
-        For each epoch its number, the mean cross-entropy of its minibatches (nats, with
-        dropout and moved images) and the accuracy on the examples held back.
+        For each epoch: its number, the mean cross-entropy of its minibatches (nats, with
+        dropout and shifted images) and the accuracy on the held-back examples.
     path : str
-        The file that it came from; empty where it has just been trained.
+        The classifier's file; empty if it was not saved.
 
     Examples
     --------
@@ -79,21 +79,21 @@ class Classifier:
     path: str = ""
 
     def logits(self, x: NDArray[Any]) -> NDArray[np.float32]:
-        """Return one number for each class, (n, classes)."""
+        """Return the logits, (n, classes)."""
         return self._in_blocks(x, self.network)
 
     def log_probabilities(self, x: NDArray[Any]) -> Doubles:
-        """Return log p(y|x), nats, (n, classes): the logits less the log of Σ e^logit."""
+        """Return log p(y|x) in nats, (n, classes): the logits minus log Σ e^logit."""
         logits = self.logits(x).astype(np.float64)
         shifted = logits - logits.max(axis=1, keepdims=True)
         return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
     def probabilities(self, x: NDArray[Any]) -> Doubles:
-        """Return p(y|x), (n, classes); each row sums to 1. NaN where x is NaN."""
+        """Return p(y|x), (n, classes); each row has sum 1. NaN for an x with NaN."""
         return np.exp(self.log_probabilities(x))
 
     def features(self, x: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the values of the last hidden layer, (n, width), for distances between sets."""
+        """Return the values of the last hidden layer, (n, width), for distances of sets."""
         layer = self.network.layer
         assert isinstance(layer, Sequential)
         body, params = Sequential(*layer.layers[:-1]), self.network.params[:-1]
@@ -105,12 +105,12 @@ class Classifier:
         return self._in_blocks(x, hidden)
 
     def accuracy(self, x: NDArray[Any], labels: NDArray[Any]) -> float:
-        """Return the share of examples whose most probable class is their label; NaN if one is."""
+        """Return the share of examples whose most probable class is their label; NaN for NaN."""
         labels = np.asarray(labels)
         logits = self.logits(x)
         if labels.shape != (len(logits),):
             raise ShapeError(
-                f"labels have shape {labels.shape}; expected ({len(logits)},), one an example"
+                f"labels have shape {labels.shape}; expected ({len(logits)},), one per example"
             )
         right = np.where(np.isnan(logits).any(axis=1), np.nan, logits.argmax(axis=1) == labels)
         return float(right.mean())
@@ -125,7 +125,7 @@ class Classifier:
     def _in_blocks(
         self, x: NDArray[Any], function: Callable[[NDArray[Any]], Any]
     ) -> NDArray[np.float32]:
-        """Apply a function to some examples at a time."""
+        """Apply a function to blocks of examples, and join the results."""
         x = np.asarray(x)
         expected = self.network.layer.in_features
         if x.ndim != 2 or x.shape[1] != expected or not len(x) or x.dtype.kind != "f":

@@ -1,4 +1,4 @@
-"""What a classifier is and how it is trained: all of it, in one place for each data set."""
+"""All settings of a classifier and its training, in one place for each data set."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ class ClassifierSettings:
     data : str
         Name of the data set.
     hidden : tuple of int
-        Widths of the hidden layers; the last one's values are the features.
+        Widths of the hidden layers. The values of the last hidden layer are the features.
     keep : float
-        Dropout's probability of keeping a hidden value.
+        Probability that dropout keeps a hidden value.
     epochs, batch_size : int
     rate : float
-        Adam's at first; half a cosine brings it to 0 at the last update.
+        Adam's initial learning rate. It falls to 0 at the last update, as half a cosine.
     shift : int
-        Each epoch sees each image moved by up to so many pixels in either direction, zeros
-        coming in. 0 for examples that are no images.
+        In each epoch, each image is shifted by up to this number of pixels along both axes, and
+        filled with zeros. 0 for examples that are not images.
     validation : int
-        How many of the training examples, the last ones, are held back from training.
+        Number of training examples, from the end, that are held back.
 
     Raises
     ------
     ValueError
-        If a value is of another kind, or outside its range.
+        If a value has the wrong type, or is outside its range.
     """
 
     data: str
@@ -58,10 +58,10 @@ class ClassifierSettings:
         self._put("hidden", tuple(checks.whole("classifier", "hidden", w, 1) for w in widths))
 
     def _put(self, name: str, value: object) -> None:
-        object.__setattr__(self, name, value)  # it is frozen for everyone else
+        object.__setattr__(self, name, value)  # the dataclass is frozen
 
     def quick(self) -> ClassifierSettings:
-        """Return a form of at most two epochs and one narrow layer, to see whether all works."""
+        """Return short settings, to check that all works: two epochs and one narrow layer."""
         return replace(self, hidden=(min(128, *self.hidden),), epochs=min(2, self.epochs))
 
     def __str__(self) -> str:
@@ -87,7 +87,7 @@ SETTINGS = {
         ),
     )
 }  # fmt: skip
-"""By the name of the data set. The test images had no say in them."""
+"""Settings by the name of the data set. They were not tuned on the test images."""
 
 
 def settings_for(data: str) -> ClassifierSettings:

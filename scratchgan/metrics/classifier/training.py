@@ -1,4 +1,4 @@
-"""The training of a classifier, by the layers' own backward passes."""
+"""The training of a classifier, with the layers' own backward passes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["digest", "shifted", "train", "training_step"]
 
 def training_step(player: Player, x: Array, y: Array, stream: Stream) -> Array:
     """
-    Make one update that lowers the mean of −log p(label | x) over a minibatch.
+    Make one update that descends the mean of −log p(label | x) over a minibatch.
 
     Parameters
     ----------
@@ -34,12 +34,12 @@ def training_step(player: Player, x: Array, y: Array, stream: Stream) -> Array:
     x, y : Array
         Examples (batch, features) and their labels, one-hot (batch, classes).
     stream : Stream
-        For dropout.
+        The random stream for dropout.
 
     Returns
     -------
     Array
-        The mean before the update, nats, (1,).
+        The mean before the update, in nats, (1,).
     """
     ops = player.network.ops
     ctx = Context(ops, training=True, stream=stream)
@@ -59,26 +59,26 @@ def train(
     after_epoch: Callable[[dict[str, float]], object] = lambda record: None,
 ) -> Classifier:
     """
-    Train a classifier on a labelled data set, without the examples held back.
+    Train a classifier on a labelled data set, without the held-back examples.
 
     Parameters
     ----------
     data : Dataset
     settings : ClassifierSettings, optional
-        Those for the data set's name unless given.
+        Default: ``settings_for(data.name)``.
     seed : int
-        For the initial parameters, the order of the examples, how they are moved, and dropout.
+        Seed of the initial parameters, the order of the examples, their shifts, and dropout.
     backend : str or Backend, optional
-        Where arithmetic happens; the default backend unless given.
+        Default: the fastest that works here.
     after_epoch : callable
-        Called with each record of ``Classifier.history``.
+        It gets each record of ``Classifier.history``.
 
     Raises
     ------
     UnknownNameError
         If there are no settings for this data set.
     DataError
-        If the data have no labels, too few examples, or no images to be moved.
+        If the data have no labels or too few examples, or are not images but ``shift`` > 0.
     NonFiniteError
         If the loss becomes NaN or infinite.
     """
@@ -105,8 +105,8 @@ def train(
         }
         if not np.isfinite(record["cross_entropy"]):
             raise NonFiniteError(
-                f"the classifier's cross-entropy is no longer finite in epoch {epoch + 1};"
-                f" give a lower rate than {settings.rate:g}"
+                f"the classifier's cross-entropy is not finite in epoch {epoch + 1};"
+                f" use a lower rate than {settings.rate:g}"
             )
         classifier.history.append(record)
         after_epoch(record)
@@ -117,15 +117,15 @@ def shifted(
     x: NDArray[Any], shape: tuple[int, ...] | None, most: int, rng: np.random.Generator
 ) -> NDArray[Any]:
     """
-    Move each image by up to ``most`` pixels along each axis, every move as probable as another.
+    Shift each image by up to ``most`` pixels along each axis. All shifts are equally probable.
 
     Parameters
     ----------
     x : array (n, height · width)
-        What is moved in from outside is 0.
+        Images. Pixels from outside an image are 0.
     shape : (height, width)
     most : int
-        0 leaves all where they are.
+        With 0, nothing is shifted.
 
     Examples
     --------
@@ -142,7 +142,7 @@ def shifted(
     windows = sliding_window_view(padded, shape, axis=(1, 2))  # (n, down, right, height, width)
     down, right = rng.integers(0, 2 * most + 1, (2, n))
     moved: NDArray[Any] = windows[np.arange(n), down, right].reshape(n, -1)
-    moved.flags.writeable = False  # so that nobody needs a copy of it
+    moved.flags.writeable = False  # so that Minibatches need not copy it
     return moved
 
 
@@ -155,18 +155,18 @@ def digest(data: Dataset) -> str:
 
 
 def _split(data: Dataset, settings: ClassifierSettings) -> tuple[Examples, Examples]:
-    """Return examples with labels to train on, and those held back."""
+    """Return the training examples and the held-back examples, with labels."""
     if data.labels is None:
-        raise DataError(f"data set '{data.name}' has no labels, so there is nothing to classify")
+        raise DataError(f"data set '{data.name}' has no labels; a classifier needs them")
     if settings.shift and (data.image_shape is None or len(data.image_shape) != 2):
         raise DataError(
-            f"data set '{data.name}' has no images (height, width), so they cannot be moved by"
-            f" up to {settings.shift} pixels; give settings with shift=0"
+            f"data set '{data.name}' has no images (height, width) to shift by"
+            f" up to {settings.shift} pixels; use settings with shift=0"
         )
     n = data.n - settings.validation
     if n < settings.batch_size:
         raise DataError(
-            f"data set '{data.name}' has {data.n} examples, of which {settings.validation} are"
-            f" held back; what is left does not fill a minibatch of {settings.batch_size}"
+            f"data set '{data.name}' has {data.n} examples, and {settings.validation} are held"
+            f" back; the rest is smaller than a minibatch of {settings.batch_size}"
         )
     return data.split(settings.validation)

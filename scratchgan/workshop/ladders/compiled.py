@@ -28,7 +28,7 @@ from scratchgan.files import write_json
 from scratchgan.workshop.ladders.instructions import disassemble, main_loop, mix
 
 __all__ = [
-    "Compiled", "choose", "compile_kernel", "counts", "main", "recorded", "report", "require",
+    "MachineCode", "choose", "compile_kernel", "counts", "main", "recorded", "report", "require",
     "signature",
 ]  # fmt: skip
 
@@ -36,7 +36,7 @@ RECORD = Path(__file__).parents[3] / "docs" / "benchmarks" / "cuda_ladder.json"
 COMMAND = "python -m scratchgan.workshop.ladders.compiled --capability {} --json {}"
 
 
-class Compiled(NamedTuple):
+class MachineCode(NamedTuple):
     """A compiled kernel."""
 
     ptx: str
@@ -103,7 +103,7 @@ def signature(letters: str, dtype: str) -> Any:
     return types.void(*(kinds[letter] for letter in letters if letter != " "))
 
 
-def compile_kernel(kernel: Any, kind: Any, capability: tuple[int, int]) -> Compiled:
+def compile_kernel(kernel: Any, kind: Any, capability: tuple[int, int]) -> MachineCode:
     """
     Return the PTX, the assembler's report, and the machine code that a launch would run.
 
@@ -125,7 +125,7 @@ def compile_kernel(kernel: Any, kind: Any, capability: tuple[int, int]) -> Compi
     code = cuda.compile(kernel.py_func, kind, output="ltoir" if optimise else "ptx", **options)[0]
     ptx = _link(code, capability, to="ptx")[1] if optimise else code.encode()
     log, cubin = _link(ptx, capability)
-    return Compiled(ptx.decode(), log, cubin)
+    return MachineCode(ptx.decode(), log, cubin)
 
 
 def _link(code: bytes, capability: tuple[int, int], to: str = "cubin") -> tuple[str, bytes]:
@@ -153,7 +153,7 @@ def _link(code: bytes, capability: tuple[int, int], to: str = "cubin") -> tuple[
     return bytes(log).decode(errors="replace"), bytes(made).rstrip(b"\0" if to == "ptx" else b"")
 
 
-def report(name: str, dtype: str, threads: int, code: Compiled) -> dict[str, Any]:
+def report(name: str, dtype: str, threads: int, code: MachineCode) -> dict[str, Any]:
     """
     Return the numbers in the assembler's report on a kernel.
 

@@ -20,6 +20,7 @@ def train(steps, threads, how):
     return [line.split() for line in answers(RUN, environments, steps, how)]
 
 
+@pytest.mark.slow
 def test_two_hundred_steps_give_the_same_bits():
     """Replayed in one call for many steps, and step by step."""
     training.trainer(get_backend("cpu")).train(3)  # compiled once, here, not in each of them
@@ -36,6 +37,7 @@ def test_two_hundred_steps_give_the_same_bits():
                 assert counts[kernel] >= 190, counts  # fewer than 200 where some were tried out
 
 
+@pytest.mark.slow
 def test_a_cut_that_follows_the_threads_is_noticed():
     runs = train(3, (1, 2), "defect")
     assert len({run[0] for run in runs}) == 2
@@ -68,12 +70,14 @@ print(buffers[0].tolist() == right)
 
 
 @pytest.mark.parametrize("layer", ["default", "workqueue"])
+@pytest.mark.slow
 def test_python_threads_do_not_disturb_each_other(layer):
     code = "from tests.backends.cpu import together; together.main()"
     said = answer(code, NUMBA_NUM_THREADS=3, NUMBA_THREADING_LAYER=layer)
     assert said == "4\n"
 
 
+@pytest.mark.slow
 def test_shared_scratch_would_be_noticed():
     """The same, were the scratch memory that each Python thread has of its own one for all."""
     code = """
@@ -109,6 +113,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.slow
 def test_a_forked_child_computes_the_same():
     """GNU's OpenMP would end it, were it to start threads after its parent has."""
     assert answer(FORK, NUMBA_NUM_THREADS=2) == "0\n"

@@ -40,6 +40,7 @@ def test_all_is_well(run, tmp_path):
     assert "3 passed" in (tmp_path / "log").read_text()
 
 
+@pytest.mark.slow
 def test_what_fails_is_named(run):
     found = run(
         "def test_a(): pass\ndef test_b(): assert False\n"
@@ -52,6 +53,7 @@ def test_what_fails_is_named(run):
     assert not found["well"]
 
 
+@pytest.mark.slow
 def test_a_warning_is_no_failure(run):
     """A newer library than this was written for may warn of what it is about to drop."""
     assert run("def test_a(): warnings.warn('old', DeprecationWarning)\n")["well"]
@@ -75,6 +77,7 @@ def test_nothing_passed_is_not_well(run, head, body):
     assert found["passed"] == 0
 
 
+@pytest.mark.slow
 def test_a_crash_after_a_pass_is_not_well(run):
     found = run("import os\ndef test_a(): pass\ndef test_b(): os._exit(0)\n")
     assert found["passed"] == 1

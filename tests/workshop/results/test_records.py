@@ -132,6 +132,7 @@ def test_another_name_is_refused_before_measuring(tmp_path, capsys):
     assert "expected a name that ends in .json" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_command_of_a_run_that_began_from_another(tmp_path):
     """A name may have spaces."""
     config = finished(tmp_path / "the first").config
