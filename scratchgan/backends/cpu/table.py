@@ -112,7 +112,7 @@ class Kernels(Compiled):
 
 def fits(a: Array) -> bool:
     """Whether a kernel can write to an array."""
-    return bool(a.flags.c_contiguous and a.flags.writeable and a.flags.aligned)
+    return bool(a.flags.carray)  # C-contiguous, aligned and writeable
 
 
 def plain(a: NDArray[Any] | None) -> NDArray[Any] | None:
