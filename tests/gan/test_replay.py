@@ -622,7 +622,10 @@ OWN_OPTIMIZER = "is not an optimiser of scratchgan"  # it may look at t, or at v
 REFUSED = {
     "numpy layer": (lambda: game(G=UsesNumpy()), rf"activation .* \(5, 6\) .*{OUTSIDE}"),
     "in-place layer": (lambda: game(G=InPlace()), OTHER_BITS),
-    "reading layer": (lambda: game(D=Reads()), r"read by the host inside a step \(to_numpy\)"),
+    "reading layer": (
+        lambda: game(D=Reads()),
+        r"the host reads values of an array inside a step \(to_numpy\)",
+    ),
     "drawing layer": (lambda: game(G=Draws()), rf"G's layer\.layers\[1\]\.rng.* {ITSELF}"),
     "counting layer": (lambda: game(G=Counts()), rf"G's layer\.layers\[1\]\.calls {ITSELF}"),
     "counting and reading layer": (lambda: game(D=CountsAndReads()), "to_numpy"),

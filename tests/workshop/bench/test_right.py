@@ -11,6 +11,7 @@ from scratchgan.workshop.bench.peers.ours import BackendPeer
 from scratchgan.workshop.bench.peers.with_jax import JaxPeer
 from scratchgan.workshop.bench.peers.with_torch import TorchPeer
 from scratchgan.workshop.bench.right import require_right
+from tests.workshop.bench.libraries import with_installed
 
 FORMS = [Product(90, 40, 300, ta, tb) for ta in (False, True) for tb in (False, True)]
 WORK = [*FORMS, Fused(100, 300, 40)]
@@ -104,7 +105,7 @@ def test_ours(case):
 
 
 @every_case
-@pytest.mark.parametrize("library", ["torch"], indirect=True)
+@with_installed("torch")
 def test_torch(case, library):
     class Coarse:
         """PyTorch with products of fewer bits."""
@@ -124,7 +125,7 @@ def test_torch(case, library):
 
 
 @every_case
-@pytest.mark.parametrize("library", ["jax"], indirect=True)
+@with_installed("jax")
 def test_jax(case, library):
     def jit(f):
         return lambda *a: library.jit(f)(*a) * np.float32(1.0001)

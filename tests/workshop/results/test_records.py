@@ -123,7 +123,7 @@ def test_what_is_no_image_has_no_result(tmp_path, capsys):
     quick = ["--steps", "4", "--batch-size", "8"]
     assert main(["train", "gaussian-1d", *quick, "--out", str(tmp_path / "run")]) == 0
     assert main(["evaluate", str(tmp_path / "run"), "--json", str(tmp_path / "r.json")]) == 2
-    assert "'gaussian-1d' are none" in capsys.readouterr().err
+    assert "data set 'gaussian-1d' has none held out" in capsys.readouterr().err
     assert not (tmp_path / "r.json").exists()
 
 
