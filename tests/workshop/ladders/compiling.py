@@ -16,7 +16,7 @@ from typing import Any
 from numba import cuda
 
 from scratchgan.workshop.ladders.compiled import (
-    Compiled,
+    MachineCode,
     choose,
     compile_kernel,
     report,
@@ -71,7 +71,7 @@ def discover() -> list[tuple[str, str, str, int, Any]]:
     return listed
 
 
-def loop(code: Compiled) -> dict[str, Any]:
+def loop(code: MachineCode) -> dict[str, Any]:
     """Count the instructions of the main loop: in machine code if it can be read, or in PTX."""
     text = disassemble(code.cubin)
     counts = main_loop(code.ptx if text is None else text).all
