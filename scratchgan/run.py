@@ -180,10 +180,11 @@ class Run:
             held_out = self.data.x_test
             n = 2500 if held_out is None else min(10_000, max(1000, len(held_out)))
         self.trainer()  # checks that the data have not changed
+        generator = self.generator(temperature)
         return evaluate(
-            self.samples(n, seed, temperature=temperature),
+            generator.sample(n, seed),
             self.data,
-            asked=self.generator().labels_for(n, None),
+            asked=generator.labels_for(n, None),
             validation=self.config.validation,
         )
 
