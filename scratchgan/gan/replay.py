@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchgan.backends import Array, Stream
+from scratchgan.backends import Stream
 from scratchgan.backends.program import Program, Recorder, Varying, address
 from scratchgan.errors import NotRecordableError, ReplayError
 from scratchgan.fields import settings_in
 from scratchgan.gan.comparison import Watcher, check_at, where_they_part, who_asks
 from scratchgan.gan.fingerprint import Node, difference, fingerprint
 from scratchgan.gan.settings import Settings
-from scratchgan.gan.state import Moment
+from scratchgan.gan.state import Moment, seen_arrays
 from scratchgan.gan.steps import DStep, GStep
 from scratchgan.optim import SGD, Adam, Schedule
 
@@ -158,7 +158,7 @@ class StepRecorder:
         finally:
             self.stream = Stream
         after = Moment(trainer)
-        program = Program(recorder, self._seen())
+        program = Program(recorder, seen_arrays(trainer))
         if readers:
             raise NotRecordableError(
                 f"{readers[0]} reads the number of the iteration (the step of its stream), so it"
@@ -283,10 +283,6 @@ class StepRecorder:
         trainer.minibatch += updates
         trainer.D.t += updates
         trainer.G.t += iterations
-
-    def _seen(self) -> list[Array]:
-        """What the latest updates saw: V, D's outputs; the loss, D's outputs."""
-        return [a for step in self._trainer.last if step is not None for a in step.arrays()]
 
 
 def _settings(trainer: Trainer, game: Game) -> Node:

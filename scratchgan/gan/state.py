@@ -17,7 +17,9 @@ from scratchgan.backends import Array
 if TYPE_CHECKING:
     from scratchgan.gan.trainer import Trainer
 
-__all__ = ["COUNTERS", "Moment", "counters", "named_arrays", "put_arrays", "put_counters"]
+__all__ = [
+    "COUNTERS", "Moment", "counters", "named_arrays", "put_arrays", "put_counters", "seen_arrays",
+]  # fmt: skip
 
 COUNTERS = ("iteration", "substep", "minibatch", "d_updates", "g_updates")
 """Iterations, updates of D in this iteration, minibatches drawn, and updates of each player."""
@@ -39,6 +41,11 @@ def put_arrays(trainer: Trainer, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Copy values from the host into all arrays of ``named_arrays``."""
     for name, a in named_arrays(trainer).items():
         trainer.ops.copy_(a, trainer.ops.asarray(arrays[name], a.dtype))
+
+
+def seen_arrays(trainer: Trainer) -> list[Array]:
+    """Return the arrays of the latest steps: V, D's outputs; the loss, D's outputs."""
+    return [a for step in trainer.last if step is not None for a in step.arrays()]
 
 
 def counters(trainer: Trainer) -> dict[str, int]:
@@ -67,8 +74,7 @@ class Moment:
 
     def _changing(self) -> list[Array]:
         """Return the state's arrays and the latest steps' arrays: a replay overwrites both."""
-        seen = [a for step in self._trainer.last if step is not None for a in step.arrays()]
-        return [*named_arrays(self._trainer).values(), *seen]
+        return [*named_arrays(self._trainer).values(), *seen_arrays(self._trainer)]
 
     def restore(self) -> None:
         """Set the trainer back to this state."""

@@ -14,6 +14,7 @@ from scratchgan.backends import ACTIVATIONS, get_backend
 from scratchgan.backends.program import address
 from scratchgan.errors import NonFiniteError
 from scratchgan.gan import Noise, Trainer
+from scratchgan.gan.state import seen_arrays
 from scratchgan.nn import (
     Concat,
     Dropout,
@@ -81,7 +82,7 @@ def replays(trainer):
     if program is None:
         return False
     start = address(program.arena)
-    return all(start <= address(a) < start + program.arena.nbytes for a in trainer.recorder._seen())
+    return all(start <= address(a) < start + program.arena.nbytes for a in seen_arrays(trainer))
 
 
 # -- random games -------------------------------------------------------------------------------
