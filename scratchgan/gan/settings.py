@@ -20,7 +20,7 @@ from scratchgan.fields import (
     settings_in,
 )
 from scratchgan.games import GAMES, Games, Objective
-from scratchgan.gan.noise import Noise
+from scratchgan.gan.noise import Noise, Prior
 from scratchgan.optim import OPTIMIZER, Optimizer
 
 __all__ = ["Settings"]
@@ -120,6 +120,12 @@ class Settings(Checked):
                 f"measure is '{self.measure}' and validation is 0; expected validation > 0, because"
                 " the measure needs held-back examples"
             )
+
+    @property
+    def prior(self) -> Prior:
+        """Where z comes from: the noise, and the codes of the first game."""
+        (first, *_) = objectives_by_start(self.objective).values()
+        return Prior(self.noise, first.codes)
 
     def changed(self, **changes: Any) -> Self:
         """
