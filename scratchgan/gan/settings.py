@@ -19,7 +19,7 @@ from scratchgan.fields import (
     setting,
     settings_in,
 )
-from scratchgan.games import GAMES, Games, Objective
+from scratchgan.games import GAMES, Games, Objective, objectives_by_start
 from scratchgan.gan.noise import Noise, Prior
 from scratchgan.optim import OPTIMIZER, Optimizer
 

@@ -71,7 +71,8 @@ class Layer(ABC):
 
     To write your own, define ``forward``, ``backward`` and ``jvp`` with the operations of
     ``ctx.ops``. Define ``init`` if the layer has parameters, and ``output_width`` if it changes
-    the number of features. Running values need ``statistics`` and ``commit``. Then check it with ``scratchgan.testing.check_layer``.
+    the number of features. Running values need ``statistics`` and ``commit``. Then check it with
+    ``scratchgan.testing.check_layer``.
     """
 
     random_operations: int = 0
