@@ -455,6 +455,40 @@ class Backend:
             gradient[i] = -terms.sum(axis=0).ravel()
         return gradient
 
+    # -- tangents: what second order needs ------------------------------------------------------
+
+    def activation_bend(
+        self, dy: Array, y: Array, y_dot: Array, activation: str, slope: float = 0.0
+    ) -> Array:
+        """
+        dy ⊙ dφ′/dy ⊙ ẏ, from y = φ(a): how activation_grad changes as y moves by ẏ.
+
+        φ″(a) ȧ = dφ′/dy ẏ, because ẏ = φ′(a) ȧ. It is 0 for a piecewise linear φ.
+        """
+        shapes.require_same("activation_bend", dy=dy, y=y, y_dot=y_dot)
+        phi_of(activation)
+        return self._activation_bend(dy, y, y_dot, activation, float(slope))
+
+    def _activation_bend(self, dy: Array, y: Array, y_dot: Array, phi: str, slope: float) -> Array:
+        return phi_of(phi).numpy.bend(dy, y, slope) * y_dot
+
+    def dot_rows(self, a: Array, b: Array) -> Array:
+        """Σⱼ aᵢⱼ bᵢⱼ of each example i, for a and b (batch, n): (batch, 1)."""
+        shapes.require_same("dot_rows", a=a, b=b)
+        shapes.require_matrix("dot_rows", a=a)
+        return self._dot_rows(a, b)
+
+    def _dot_rows(self, a: Array, b: Array) -> Array:
+        return (a * b).sum(axis=1, keepdims=True)
+
+    def scale_rows(self, x: Array, factors: Array) -> Array:
+        """x (batch, n) with each example i multiplied by its own factor; factors (batch, 1)."""
+        shapes.require_factors("scale_rows", x, factors)
+        return self._scale_rows(x, factors)
+
+    def _scale_rows(self, x: Array, factors: Array) -> Array:
+        return x * factors
+
     # -- random numbers (Philox4x32-10) ---------------------------------------------------------
 
     def random_words(self, shape: tuple[int, int], stream: Stream) -> Array:
@@ -663,8 +697,8 @@ FLOPS = {
     "adam_": 12, "sgd_": 4, "ema_": 3, "copy_": 0, "fill_": 0, "gather_rows": 0, "columns": 0,
     "concat_columns": 0, "one_hot": 0, "random_words": 0, "random_labels": 0, "maxout_spread": 0,
     "maxout_pick": 0, "swap_rows_": 0, "activation_grad": 2, "activation_grad_bias": 3,
-    "multiply_row": 1, "reciprocal_root": 3, "normalize": 6, "normalize_grad": 6, "normal": 20,
-    "uniform": 2, "log_sigmoid_mean": 10, "softmax_cross_entropy": 10,
+    "normal": 20, "uniform": 2, "log_sigmoid_mean": 10, "softmax_cross_entropy": 10,
+    "activation_bend": 3, "reciprocal_root": 3, "normalize": 6, "normalize_grad": 8,
 }  # fmt: skip
 """Nominal floating-point operations per element of the result, for operations with more than 1."""
 
