@@ -31,7 +31,7 @@ def build_networks(
     bounded = data is not None and data.value_range == (0.0, 1.0)
     seen = None if data is None else data.split(settings.validation)[0].x
     marginals = data_marginals(seen) if seen is not None and bounded else zeros()
-    sizes = Sizes(settings.noise.features, features, classes, marginals)
+    sizes = Sizes(settings.noise.features, features, classes, marginals, settings.pack)
     layers = recipe.networks(sizes)
     if data is not None:
         require_fit(recipe, data, layers[0])

@@ -17,6 +17,12 @@ class Sizes(NamedTuple):
     features: int  # width of x
     classes: int  # width of the one-hot y; 0 without labels
     marginals: Initializer  # output bias for which a sigmoid G gives the mean image; else zeros
+    pack: int = 1  # rows that D sees as one example
+
+    @property
+    def d_features(self) -> int:
+        """Width of x as D sees it: of ``pack`` rows."""
+        return self.pack * self.features
 
 
 def joined(width: int, classes: int) -> tuple[tuple[Layer, ...], int]:
