@@ -388,11 +388,14 @@ def linear(ops: DualBackend, given: Given) -> Any:
     if isinstance(given["weight"], Dual) or isinstance(given["bias"], Dual):
         a = ops.add_row(ops.gemm(given["x"], given["weight"]), given["bias"])
         return ops.activation(a, activation, slope)
-    moved = ops.below.gemm(given["x"].tangent, given["weight"])
-    if activation != "identity":
-        y = ops.recalled("linear", given)
-        moved = ops.below.activation_grad(moved, y, activation, slope)
-    return ops.result("linear", given, moved)
+
+    def moved() -> Array:
+        a_dot = ops.below.gemm(given["x"].tangent, given["weight"])
+        if activation == "identity":
+            return a_dot
+        return ops.below.activation_grad(a_dot, ops.recalled("linear", given), activation, slope)
+
+    return Dual(lambda: ops.recalled("linear", given), moved)
 
 
 @by_hand
