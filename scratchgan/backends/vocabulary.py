@@ -597,8 +597,8 @@ FLOPS = {
     "adam_": 12, "sgd_": 4, "ema_": 3, "copy_": 0, "fill_": 0, "gather_rows": 0, "columns": 0,
     "concat_columns": 0, "one_hot": 0, "random_words": 0, "random_labels": 0, "maxout_spread": 0,
     "maxout_pick": 0, "swap_rows_": 0, "activation_grad": 2, "activation_grad_bias": 3,
-    "activation_bend": 3, "normal": 20, "uniform": 2, "log_sigmoid_mean": 10,
-    "softmax_cross_entropy": 10,
+    "normal": 20, "uniform": 2, "log_sigmoid_mean": 10, "softmax_cross_entropy": 10,
+    "activation_bend": 3,
 }  # fmt: skip
 """Nominal floating-point operations per element of the result, for operations with more than 1."""
 
