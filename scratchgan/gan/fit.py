@@ -7,6 +7,7 @@ from typing import Any
 
 from scratchgan.errors import DataError, ShapeError
 from scratchgan.games import Game
+from scratchgan.games.codes import Code
 from scratchgan.gan.minibatches import Minibatches
 from scratchgan.gan.settings import Settings
 from scratchgan.nn import Network
@@ -23,17 +24,34 @@ def require_fit(
             f"G is {G.dtype} on '{G.ops.name}' and D is {D.dtype} on '{D.ops.name}';"
             " expected the same dtype and backend"
         )
-    noise, pack = settings.noise, settings.pack
-    z_width = (noise.features, data.classes) if data.classes else noise.features
-    width = _width("G", G, z_width, "noise")
+    prior = settings.prior
+    z_width = (prior.features, data.classes) if data.classes else prior.features
+    width = _width("G", G, z_width, "noise and codes" if prior.codes else "noise")
     if width != data.features:
         raise ShapeError(f"G returns {width} features, but the data have {data.features} features")
-    if pack > 1 and data.classes:
+    for game in games.values():
+        if game.codes != prior.codes:
+            raise ShapeError(
+                f"the game '{game.name}' has the codes {_listed(game.codes)}, and z has"
+                f" {_listed(prior.codes)}; all games of a training need the same codes"
+            )
+    _require_own_rows(settings, data)
+    _require_outputs(D, settings.pack, data, games)
+
+
+def _require_own_rows(settings: Settings, data: Minibatches) -> None:
+    """Raise DataError if D's rows are not G's, but labels or codes belong to the rows of G."""
+    known = "labels" if data.classes else "codes" if settings.prior.codes else None
+    if settings.pack > 1 and known:
         raise DataError(
-            f"pack is {pack}, but packed examples have no common label; expected pack = 1 with"
-            " labels, or data without labels"
+            f"pack is {settings.pack}, but packed rows have no common {known}; expected pack = 1"
+            f" for a game with {known}"
         )
-    _require_outputs(D, pack, data, games)
+    if settings.pool is not None and settings.prior.codes:
+        raise DataError(
+            f"pool is {settings.pool}, but a pool keeps no codes of its samples; expected no pool"
+            " for a game with codes"
+        )
 
 
 def _require_outputs(D: Network, pack: int, data: Minibatches, games: Mapping[int, Game]) -> None:
@@ -48,8 +66,18 @@ def _require_outputs(D: Network, pack: int, data: Minibatches, games: Mapping[in
         if width != len(game.outputs):
             raise ShapeError(
                 f"D returns {width} features, but the game '{game.name}' needs"
-                f" {len(game.outputs)} ({', '.join(game.outputs)})"
+                f" {len(game.outputs)} ({', '.join(game.outputs)}); in a recipe, the last layer"
+                " has sizes.outputs"
             )
+        if game.classes and game.classes != data.classes:
+            raise DataError(
+                f"the game '{game.name}' is for {game.classes} classes, but the labels have"
+                f" {data.classes}; give it classes={data.classes}"
+            )
+
+
+def _listed(codes: tuple[Code, ...]) -> str:
+    return ", ".join(map(repr, codes)) or "none"
 
 
 def _width(name: str, network: Network, given: Any, source: str) -> int:

@@ -20,6 +20,7 @@ from scratchgan.gan.fit import require_fit
 from scratchgan.gan.generator import Generator
 from scratchgan.gan.interrupts import SignalsWait
 from scratchgan.gan.minibatches import Minibatches
+from scratchgan.gan.noise import Prior
 from scratchgan.gan.player import Player
 from scratchgan.gan.pool import Pool
 from scratchgan.gan.replay import StepRecorder
@@ -366,7 +367,8 @@ class Trainer:
 
     def _next_z(self, stream: Stream) -> Any:
         ops, rows = self.ops, self.data.batch_size
-        z = self.noise.sample(ops, rows, stream.purpose(Purpose.NOISE), self.dtype)
+        prior = Prior(self.noise, self.objective.codes)
+        z = prior.sample(ops, rows, stream.purpose(Purpose.NOISE), self.dtype)
         if not self.data.classes:
             return z
         labels = ops.random_labels(rows, self.data.classes, stream.purpose(Purpose.LABELS))
@@ -411,7 +413,8 @@ class Trainer:
 
         It shares the trainer's parameters, so its samples change as training goes on.
         """
-        return Generator(self.G.network, self.noise, self.data.classes, self.G.average)
+        prior, classes = self.settings.prior, self.data.classes
+        return Generator(self.G.network, prior, classes, self.G.average)
 
     def check_finite(self) -> None:
         """Raise NonFiniteError if a latest value, a parameter or a moment is not finite."""

@@ -171,9 +171,9 @@ def test_g_is_shown_what_d_has_seen_last(labels, monkeypatch):
         shown.append(("D", x))
         return discriminator_step(D, G, x, *rest)
 
-    def g_step(D, G, z, game, stream, x=None):
+    def g_step(D, G, z, game, stream, x=None, *rest):
         shown.append(("G", x))
-        return generator_step(D, G, z, game, stream, x)
+        return generator_step(D, G, z, game, stream, x, *rest)
 
     discriminator_step = module.discriminator_step
     monkeypatch.setattr(module, "discriminator_step", d_step)
@@ -410,7 +410,7 @@ def run(folder, capsys, game):
 
 @pytest.mark.slow
 def test_all_that_is_printed_of_least_squares(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(GAMES, LeastSquares.name, LeastSquares())
+    monkeypatch.setitem(GAMES, LeastSquares.name, LeastSquares)
     trained, evaluated = run(tmp_path / "run", capsys, LeastSquares.name)
     assert "objective least_squares_own, iterations" in trained
     assert re.search(r" 200 / 200  V -0\.\d+  score of x \S+  score of G\(z\) \S+\n", trained)
@@ -427,7 +427,7 @@ def test_all_that_is_printed_of_least_squares(tmp_path, capsys, monkeypatch):
 
 @pytest.mark.slow
 def test_all_that_is_printed_of_a_game_that_knows_no_optimum(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(GAMES, Wasserstein.name, Wasserstein())
+    monkeypatch.setitem(GAMES, Wasserstein.name, Wasserstein)
     for said in run(tmp_path / "run", capsys, Wasserstein.name):
         exact = said[said.index("by quadrature") :]
         assert "JSD  " in exact
