@@ -96,7 +96,7 @@ class Player:
         return self.network.layer.backward(self.network.params, cache, dy, ctx, grads=None)
 
     def commit(self, cache: Cache, ctx: Context) -> None:
-        """Take the statistics that a pass in training proposes: in the player's own step alone."""
+        """Take the statistics that a training pass proposes: in the player's own step alone."""
         self.network.layer.commit(self.network.params, cache, ctx)
 
     def zero_grads(self) -> None:
