@@ -210,8 +210,8 @@ def exact(trainer: Trainer, data: Dataset) -> ExactGame | None:
     from scratchgan.exact.game import exact_game
 
     density = data.density
-    pack, prior = trainer.settings.pack, trainer.settings.prior
-    if density is None or not density.dim == prior.features == pack == 1:
+    z_width = trainer.settings.prior.features
+    if density is None or not density.dim == z_width == trainer.settings.pack == 1:
         return None
     return exact_game(trainer, density)
 

@@ -24,7 +24,7 @@ def require_fit(
             f"G is {G.dtype} on '{G.ops.name}' and D is {D.dtype} on '{D.ops.name}';"
             " expected the same dtype and backend"
         )
-    prior = settings.prior
+    prior, pack = settings.prior, settings.pack
     z_width = (prior.features, data.classes) if data.classes else prior.features
     width = _width("G", G, z_width, "noise and codes" if prior.codes else "noise")
     if width != data.features:
@@ -35,23 +35,21 @@ def require_fit(
                 f"the game '{game.name}' has the codes {_listed(game.codes)}, and z has"
                 f" {_listed(prior.codes)}; all games of a training need the same codes"
             )
-    _require_own_rows(settings, data)
-    _require_outputs(D, settings.pack, data, games)
-
-
-def _require_own_rows(settings: Settings, data: Minibatches) -> None:
-    """Raise DataError if D's rows are not G's, but labels or codes belong to the rows of G."""
-    known = "labels" if data.classes else "codes" if settings.prior.codes else None
-    if settings.pack > 1 and known:
+    if pack > 1 and data.classes:
         raise DataError(
-            f"pack is {settings.pack}, but packed rows have no common {known}; expected pack = 1"
-            f" for a game with {known}"
+            f"pack is {pack}, but packed examples have no common label; expected pack = 1 with"
+            " labels, or data without labels"
         )
-    if settings.pool is not None and settings.prior.codes:
-        raise DataError(
-            f"pool is {settings.pool}, but a pool keeps no codes of its samples; expected no pool"
-            " for a game with codes"
+    if pack > 1 and prior.codes:
+        raise ShapeError(
+            f"pack is {pack}, but packed samples have no common code; expected pack = 1 with codes"
         )
+    if settings.pool and prior.codes:
+        raise ShapeError(
+            f"pool is {settings.pool}, but the pool does not keep the codes of its samples;"
+            " expected no pool with codes"
+        )
+    _require_outputs(D, pack, data, games)
 
 
 def _require_outputs(D: Network, pack: int, data: Minibatches, games: Mapping[int, Game]) -> None:

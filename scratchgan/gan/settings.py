@@ -160,15 +160,15 @@ class Settings(Checked):
             )
 
     @property
-    def minibatches(self) -> int:
-        """Minibatches of x in an iteration: one for each update of D, also for those ahead."""
-        return self.k + self.unroll
-
-    @property
     def prior(self) -> Prior:
         """Where z comes from: the noise, and the codes of the first game."""
         (first, *_) = objectives_by_start(self.objective).values()
         return Prior(self.noise, first.codes)
+
+    @property
+    def minibatches(self) -> int:
+        """Minibatches of x in an iteration: one for each update of D, also for those ahead."""
+        return self.k + self.unroll
 
     def changed(self, **changes: Any) -> Self:
         """

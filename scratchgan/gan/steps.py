@@ -138,12 +138,13 @@ def simultaneous_step(
 
 def _known(x: Any, z: Any, game: Game, ops: Backend) -> dict[str, Any]:
     """Return the arguments ``labels`` and ``codes`` for a game that needs them."""
+    noise, *label = z if isinstance(z, tuple) else (z,)
     known: dict[str, Any] = {}
     if game.needs_labels:
-        known["labels"] = Labels(None if x is None else x[1], z[1])
+        known["labels"] = Labels(None if x is None else x[1], *label)
     if game.codes:
-        z, width = z[0] if isinstance(z, tuple) else z, sum(code.width for code in game.codes)
-        known["codes"] = ops.columns(z, z.shape[1] - width, z.shape[1])
+        width = sum(code.width for code in game.codes)
+        known["codes"] = ops.columns(noise, noise.shape[1] - width, noise.shape[1])
     return known
 
 

@@ -22,14 +22,14 @@ class Sizes(NamedTuple):
     pack: int = 1  # rows that D sees as one example
 
     @property
-    def d_features(self) -> int:
-        """Width of x as D takes it: of ``pack`` rows."""
-        return self.pack * self.features
-
-    @property
     def d_classes(self) -> int:
         """Width of the one-hot y that D takes; 0 without labels, or if the game has them."""
         return 0 if self.needs_labels else self.classes
+
+    @property
+    def d_features(self) -> int:
+        """Width of x as D sees it: of ``pack`` rows."""
+        return self.pack * self.features
 
 
 def joined(width: int, classes: int) -> tuple[tuple[Layer, ...], int]:

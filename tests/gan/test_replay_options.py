@@ -151,7 +151,7 @@ def test_noise_on_a_schedule_is_replayed():
 
 
 def test_pools_and_packs_that_do_not_fit():
-    with pytest.raises(ValueError, match="pack is 2, but packed rows have no common labels"):
+    with pytest.raises(ValueError, match="pack is 2, but packed examples have no common label"):
         game(labels=True, pack=2)
     t = game(pool=8)
     arrays, counters = t.arrays(), t.counters()
