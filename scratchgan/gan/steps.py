@@ -65,6 +65,8 @@ def discriminator_step(D: Player, G: Player, x: Any, z: Any, game: Game, stream:
     D.backward(real_cache, d_real, on.real)  # both passes add to the same gradient
     D.backward(fake_cache, d_fake, on.fake)
     D.ascend()
+    D.commit(real_cache, on.real)
+    D.commit(fake_cache, on.fake)
     return DStep(value, real_outputs, fake_outputs, game)
 
 
@@ -86,6 +88,7 @@ def generator_step(
     G.zero_grads()
     G.backward(g_cache, d_sample, on.g)
     G.descend()
+    G.commit(g_cache, on.g)
     return GStep(loss, fake_outputs, game)
 
 
@@ -115,6 +118,9 @@ def simultaneous_step(
     G.backward(g_cache, d_sample, on.g)
     D.ascend()
     G.descend()
+    D.commit(real_cache, on.real)
+    D.commit(fake_cache, on.fake)
+    G.commit(g_cache, on.g)
     return DStep(value, real_outputs, fake_outputs, game), GStep(loss, fake_outputs, game)
 
 
