@@ -292,7 +292,7 @@ def _played(config: Config) -> str:
     from scratchgan.games import objectives_by_start
 
     (_, first), *later = objectives_by_start(config.objective).items()
-    return " ".join([first.name, *(f"(from {start:,} on {o.name})" for start, o in later)])
+    return " ".join([str(first), *(f"(from {start:,} on {game})" for start, game in later)])
 
 
 def _begun(options: argparse.Namespace) -> Session:

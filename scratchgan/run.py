@@ -210,7 +210,7 @@ def exact(trainer: Trainer, data: Dataset) -> ExactGame | None:
     from scratchgan.exact.game import exact_game
 
     density = data.density
-    if density is None or not density.dim == trainer.noise.features == 1:
+    if density is None or not density.dim == trainer.settings.prior.features == 1:
         return None
     return exact_game(trainer, density)
 

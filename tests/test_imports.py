@@ -36,7 +36,7 @@ BELOW = {
     "backends": {"checks", "errors"},
     "nn": CORE,
     "optim": CORE | {"fields"},
-    "games": CORE | {"theory"},
+    "games": CORE | {"fields", "theory"},
     "gan": CORE | {"fields", "games", "limits", "nn", "optim"},
     "data": {"checks", "errors", "files", "limits", "theory"},
     "gradcheck": CORE | {"nn"},

@@ -7,26 +7,33 @@ from typing import Any
 
 from scratchgan.errors import DataError, ShapeError
 from scratchgan.games import Game
+from scratchgan.games.codes import Code
 from scratchgan.gan.minibatches import Minibatches
-from scratchgan.gan.noise import Noise
+from scratchgan.gan.noise import Prior
 from scratchgan.nn import Network
 
 __all__ = ["require_fit"]
 
 
 def require_fit(
-    G: Network, D: Network, noise: Noise, data: Minibatches, games: Mapping[int, Game]
+    G: Network, D: Network, prior: Prior, data: Minibatches, games: Mapping[int, Game]
 ) -> None:
-    """Raise ShapeError or DataError if networks, noise, data and games do not fit together."""
+    """Raise ShapeError or DataError if networks, z, data and games do not fit together."""
     if G.ops is not D.ops or G.dtype != D.dtype:
         raise ShapeError(
             f"G is {G.dtype} on '{G.ops.name}' and D is {D.dtype} on '{D.ops.name}';"
             " expected the same dtype and backend"
         )
-    z_width = (noise.features, data.classes) if data.classes else noise.features
-    width = _width("G", G, z_width, "noise")
+    z_width = (prior.features, data.classes) if data.classes else prior.features
+    width = _width("G", G, z_width, "noise and codes" if prior.codes else "noise")
     if width != data.features:
         raise ShapeError(f"G returns {width} features, but the data have {data.features} features")
+    for game in games.values():
+        if game.codes != prior.codes:
+            raise ShapeError(
+                f"the game '{game.name}' has the codes {_listed(game.codes)}, and z has"
+                f" {_listed(prior.codes)}; all games of a training need the same codes"
+            )
     _require_outputs(D, data, games)
 
 
@@ -40,8 +47,18 @@ def _require_outputs(D: Network, data: Minibatches, games: Mapping[int, Game]) -
         if width != len(game.outputs):
             raise ShapeError(
                 f"D returns {width} features, but the game '{game.name}' needs"
-                f" {len(game.outputs)} ({', '.join(game.outputs)})"
+                f" {len(game.outputs)} ({', '.join(game.outputs)}); in a recipe, the last layer"
+                " has sizes.outputs"
             )
+        if game.classes and game.classes != data.classes:
+            raise DataError(
+                f"the game '{game.name}' is for {game.classes} classes, but the labels have"
+                f" {data.classes}; give it classes={data.classes}"
+            )
+
+
+def _listed(codes: tuple[Code, ...]) -> str:
+    return ", ".join(map(repr, codes)) or "none"
 
 
 def _width(name: str, network: Network, given: Any, source: str) -> int:

@@ -83,6 +83,10 @@ class Player:
         """Return the gradient by the input; ``grads`` does not change."""
         return self.network.layer.backward(self.network.params, cache, dy, ctx, grads=None)
 
+    def commit(self, cache: Cache, ctx: Context) -> None:
+        """Take the statistics that a training pass proposes: in the player's own step alone."""
+        self.network.layer.commit(self.network.params, cache, ctx)
+
     def zero_grads(self) -> None:
         """Set the gradient to zero."""
         self.network.ops.fill_(self.grads_flat, 0.0)

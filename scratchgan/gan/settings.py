@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from scratchgan import checks
 from scratchgan.backends import backend_names
 from scratchgan.fields import (
     Checked,
     Flag,
-    Kind,
     Number,
     OneOf,
     Part,
@@ -22,38 +19,14 @@ from scratchgan.fields import (
     setting,
     settings_in,
 )
-from scratchgan.games import GAMES, Games, objectives_by_start
-from scratchgan.gan.noise import Noise
+from scratchgan.games import GAMES, Games, Objective, objectives_by_start
+from scratchgan.gan.noise import Noise, Prior
 from scratchgan.optim import OPTIMIZER, Optimizer
 
 __all__ = ["Settings"]
 
 MOST_UPDATES = 0xFFFF  # of D in an iteration: a stream numbers them with 16 bits
 COUNT = Whole(1)
-
-
-class Objective(Kind):
-    """A game, its name, or several games, each by the iteration at which it begins."""
-
-    metavar = "NAME"
-
-    def check(self, owner: str, name: str, value: Any) -> Games:
-        objectives_by_start(value)
-        if not isinstance(value, Mapping):
-            return value  # type: ignore[no-any-return]
-        return dict(sorted((int(start), each) for start, each in value.items()))
-
-    def to_plain(self, name: str, value: Any) -> Any:
-        if isinstance(value, Mapping):  # keys in JSON are strings
-            return {str(start): self.to_plain(name, each) for start, each in value.items()}
-        if isinstance(value, str):
-            return value
-        if value.name in GAMES and type(value) is not type(GAMES[value.name]):
-            raise ValueError(
-                f"objective is {checks.shown(value)}, and its name '{value.name}' belongs to a"
-                " built-in game; give its class a different name"
-            )
-        return value.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +120,12 @@ class Settings(Checked):
                 f"measure is '{self.measure}' and validation is 0; expected validation > 0, because"
                 " the measure needs held-back examples"
             )
+
+    @property
+    def prior(self) -> Prior:
+        """Where z comes from: the noise, and the codes of the first game."""
+        (first, *_) = objectives_by_start(self.objective).values()
+        return Prior(self.noise, first.codes)
 
     def changed(self, **changes: Any) -> Self:
         """

@@ -60,11 +60,13 @@ def discriminator_step(D: Player, G: Player, x: Any, z: Any, game: Game, stream:
     fake, _ = G.forward(z, on.g)
     real_outputs, real_cache = D.forward(_as_d_sees(x, game), on.real)
     fake_outputs, fake_cache = D.forward(_as_d_sees(fake, game, z), on.fake)
-    value, d_real, d_fake = game.d(real_outputs, fake_outputs, ops, **_labels(x, z, game))
+    value, d_real, d_fake = game.d(real_outputs, fake_outputs, ops, **_known(x, z, game, ops))
     D.zero_grads()
     D.backward(real_cache, d_real, on.real)  # both passes add to the same gradient
     D.backward(fake_cache, d_fake, on.fake)
     D.ascend()
+    D.commit(real_cache, on.real)
+    D.commit(fake_cache, on.fake)
     return DStep(value, real_outputs, fake_outputs, game)
 
 
@@ -81,11 +83,12 @@ def generator_step(
     fake, g_cache = G.forward(z, on.g)
     real_outputs = _real_outputs(D, x, game, on)
     fake_outputs, fake_cache = D.forward(_as_d_sees(fake, game, z), on.fake)
-    loss, d_outputs, _ = game.g(fake_outputs, real_outputs, ops, **_labels(x, z, game))
+    loss, d_outputs, _ = game.g(fake_outputs, real_outputs, ops, **_known(x, z, game, ops))
     d_sample = _sample(D.input_gradient(fake_cache, d_outputs, on.fake))  # through D
     G.zero_grads()
     G.backward(g_cache, d_sample, on.g)
     G.descend()
+    G.commit(g_cache, on.g)
     return GStep(loss, fake_outputs, game)
 
 
@@ -103,10 +106,10 @@ def simultaneous_step(
     fake, g_cache = G.forward(z, on.g)
     real_outputs, real_cache = D.forward(_as_d_sees(x, game), on.real)
     fake_outputs, fake_cache = D.forward(_as_d_sees(fake, game, z), on.fake)
-    labels = _labels(x, z, game)
-    value, d_real, d_fake = game.d(real_outputs, fake_outputs, ops, **labels)
+    known = _known(x, z, game, ops)
+    value, d_real, d_fake = game.d(real_outputs, fake_outputs, ops, **known)
     seen = real_outputs if game.needs_real else None
-    loss, d_outputs, _ = game.g(fake_outputs, seen, ops, **labels)
+    loss, d_outputs, _ = game.g(fake_outputs, seen, ops, **known)
     D.zero_grads()
     D.backward(real_cache, d_real, on.real)
     D.backward(fake_cache, d_fake, on.fake)
@@ -115,6 +118,9 @@ def simultaneous_step(
     G.backward(g_cache, d_sample, on.g)
     D.ascend()
     G.descend()
+    D.commit(real_cache, on.real)
+    D.commit(fake_cache, on.fake)
+    G.commit(g_cache, on.g)
     return DStep(value, real_outputs, fake_outputs, game), GStep(loss, fake_outputs, game)
 
 
@@ -126,15 +132,19 @@ def _as_d_sees(x: Any, game: Game, z: Any = None) -> Any:
 
 
 def _sample(value: Any) -> Array:
-    """Return the sample of a pair (sample, label); a sample without label is returned as it is."""
+    """Return the first of a pair (sample, label) or (z, label); without label, the value itself."""
     return value[0] if isinstance(value, tuple) else value
 
 
-def _labels(x: Any, z: Any, game: Game) -> dict[str, Labels]:
-    """Return the argument ``labels`` for a game that needs them."""
-    if not game.needs_labels:
-        return {}
-    return {"labels": Labels(None if x is None else x[1], z[1])}
+def _known(x: Any, z: Any, game: Game, ops: Backend) -> dict[str, Any]:
+    """Return the arguments ``labels`` and ``codes`` for a game that needs them."""
+    known: dict[str, Any] = {}
+    if game.needs_labels:
+        known["labels"] = Labels(None if x is None else x[1], z[1])
+    if game.codes:
+        z, width = _sample(z), sum(code.width for code in game.codes)
+        known["codes"] = ops.columns(z, z.shape[1] - width, z.shape[1])
+    return known
 
 
 def _real_outputs(D: Player, x: Any, game: Game, on: _Contexts) -> Array | None:

@@ -19,6 +19,7 @@ from scratchgan.gan.fit import require_fit
 from scratchgan.gan.generator import Generator
 from scratchgan.gan.interrupts import SignalsWait
 from scratchgan.gan.minibatches import Minibatches
+from scratchgan.gan.noise import Prior
 from scratchgan.gan.player import Player
 from scratchgan.gan.replay import StepRecorder
 from scratchgan.gan.settings import MOST_UPDATES, Settings
@@ -132,7 +133,7 @@ class Trainer:
         self.data = Minibatches(
             self.ops, x, self.settings.batch_size, self.settings.seed, labels, self.dtype
         )
-        require_fit(G, D, self.settings.noise, self.data, self.games)
+        require_fit(G, D, self.settings.prior, self.data, self.games)
         self.G = Player(G, self.settings.optimizer_g, self.settings.ema)
         self.D = Player(D, self.settings.optimizer_d)
         self.iteration = 0
@@ -181,7 +182,7 @@ class Trainer:
                     "D has been updated in this iteration; call step_g() before you change updates"
                 )
             games = objectives_by_start(new.objective)
-            require_fit(self.G.network, self.D.network, new.noise, self.data, games)
+            require_fit(self.G.network, self.D.network, new.prior, self.data, games)
             epoch = self.minibatch // self.data.per_epoch
             if self.data.change(new.batch_size, new.seed):
                 self.minibatch = epoch * self.data.per_epoch
@@ -335,7 +336,8 @@ class Trainer:
 
     def _next_z(self, stream: Stream) -> Any:
         ops, rows = self.ops, self.data.batch_size
-        z = self.noise.sample(ops, rows, stream.purpose(Purpose.NOISE), self.dtype)
+        prior = Prior(self.noise, self.objective.codes)
+        z = prior.sample(ops, rows, stream.purpose(Purpose.NOISE), self.dtype)
         if not self.data.classes:
             return z
         labels = ops.random_labels(rows, self.data.classes, stream.purpose(Purpose.LABELS))
@@ -380,7 +382,8 @@ class Trainer:
 
         It shares the trainer's parameters, so its samples change as training goes on.
         """
-        return Generator(self.G.network, self.noise, self.data.classes, self.G.average)
+        prior, classes = self.settings.prior, self.data.classes
+        return Generator(self.G.network, prior, classes, self.G.average)
 
     def check_finite(self) -> None:
         """Raise NonFiniteError if a latest value, a parameter or a moment is not finite."""

@@ -19,7 +19,7 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
     D = Sequential(
         Linear(sizes.features, 32, "tanh"),
         Linear(32, 32, "tanh"),
-        Linear(32, 1),
+        Linear(32, sizes.outputs),
     )
     return G, D
 

@@ -43,7 +43,7 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
         Linear(240 + 50, 240 * 4, weight=narrow),
         Maxout(240, 4),
         Dropout(keep=0.5),
-        Linear(240, 1, weight=narrow),
+        Linear(240, sizes.outputs, weight=narrow),
     )
     return G, D
 

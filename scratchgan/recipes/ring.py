@@ -21,7 +21,7 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
     D = Sequential(
         Linear(sizes.features, 128, "leaky_relu", weight=he()),
         Linear(128, 128, "leaky_relu", weight=he()),
-        Linear(128, 1),
+        Linear(128, sizes.outputs),
     )
     return G, D
 
