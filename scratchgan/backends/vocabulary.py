@@ -27,9 +27,9 @@ override it with a fused kernel, for speed.
 Where a formula drops an entry (dropout's mask, the negative half of relu), the entry
 is replaced by 0, not multiplied by it: a dropped NaN or infinity does not stay.
 
-The arguments ``rate``, ``momentum``, ``t``, ``start`` and the ``step`` of a
-``Stream`` change from one training step to the next. All others are constant, so
-the replay of a recorded step updates only these.
+The arguments ``rate``, ``momentum``, ``t``, ``start``, the ``factor`` of
+``scale_scheduled`` and the ``step`` of a ``Stream`` change from one training step to
+the next. All others are constant, so the replay of a recorded step updates only these.
 """
 
 from __future__ import annotations
@@ -185,6 +185,18 @@ class Backend:
 
     def _scale(self, a: Array, factor: float) -> Array:
         return a * factor
+
+    def scale_scheduled(self, a: Array, factor: float) -> Array:
+        """
+        factor · a, with a factor that changes from one training step to the next.
+
+        In a training, it is an ``optim.Current``, which says how the factor goes on.
+        """
+        shapes.require_floating("scale_scheduled", a=a)
+        return self._scale_scheduled(a, factor)
+
+    def _scale_scheduled(self, a: Array, factor: float) -> Array:
+        return a * float(factor)
 
     def activation(self, a: Array, activation: str, slope: float = 0.0) -> Array:
         """y = φ(a), elementwise; ``slope`` ≥ 0 is the slope of leaky_relu for a < 0."""

@@ -227,6 +227,11 @@ def scale(d):
 
 
 @case
+def scale_scheduled(d):
+    yield from scale(d)
+
+
+@case
 def activation(d):
     for name in ACTIVATIONS:
         yield given(a=4 * d.floats(d.m, d.n), activation=name, slope=SLOPE)
@@ -420,6 +425,9 @@ class Oracle:
         return a * b
 
     def scale(self, a, factor):
+        return factor * a
+
+    def scale_scheduled(self, a, factor):
         return factor * a
 
     def activation(self, a, activation, slope=0.0):
