@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ __all__ = [
     "gemm_sizes",
     "group_sizes",
     "require_alike",
+    "require_bounds",
     "require_classes",
     "require_columns",
     "require_draw",
@@ -26,6 +28,8 @@ __all__ = [
     "require_matrix",
     "require_nonempty",
     "require_out",
+    "require_pool",
+    "require_reshape",
     "require_rows",
     "require_same",
     "require_update",
@@ -205,6 +209,38 @@ def require_draw(operation: str, shape: tuple[int, int], stream: Stream) -> None
     if rows < 1 or columns < 1:
         raise ShapeError(f"{operation} of shape {shape}: expected at least one row and column")
     _integer(operation, "row", stream.row, 0, ROWS - rows)
+
+
+def require_reshape(a: Any, shape: object) -> None:
+    """Raise ShapeError unless an array has as many elements as ``shape``."""
+    if not isinstance(shape, tuple):
+        raise ShapeError(f"reshape: shape is {shown(shape)}; expected a tuple of sizes")
+    size = math.prod(_integer("reshape", "shape", each, 0) for each in shape)
+    if size != a.size:
+        raise ShapeError(f"reshape: a of shape {a.shape} has {a.size} elements, {shape} has {size}")
+
+
+def require_pool(operation: str, pool: Any, filled: Any, x: Any, words: Any, share: float) -> None:
+    """Raise unless a pool has rows like x, and there are two random words for each row of x."""
+    require_matrix(operation, pool=pool, x=x)
+    if pool.shape[1] != x.shape[1] or pool.dtype != x.dtype:
+        raise ShapeError(
+            f"{operation}: pool is {pool.shape} {pool.dtype} and x is {x.shape} {x.dtype};"
+            " expected the same number of columns and the same dtype"
+        )
+    for name, a, shape, dtype in (
+        ("filled", filled, (1,), np.int32), ("words", words, (len(x), 2), np.uint32),
+    ):  # fmt: skip
+        if a.shape != shape or a.dtype != dtype:
+            raise ShapeError(
+                f"{operation}: {name} is {a.shape} {a.dtype}; expected {shape} {np.dtype(dtype)}"
+            )
+    number(operation, "share", share, 0, 1)
+
+
+def require_bounds(operation: str, low: float, high: float) -> None:
+    """Raise unless two numbers are finite and the first is not above the second."""
+    number(operation, "high", high, number(operation, "low", low))
 
 
 def require_keep(keep: float) -> None:

@@ -93,6 +93,14 @@ class Backend:
     def _view(self, buffer: Array, offset: int, shape: tuple[int, ...]) -> Array:
         return buffer[offset : offset + math.prod(shape)].reshape(shape)
 
+    def reshape(self, a: Array, shape: tuple[int, ...]) -> Array:
+        """Return the elements of ``a``, in the same order, with another ``shape``: no copy."""
+        shapes.require_reshape(a, shape)
+        return self._reshape(a, shape)
+
+    def _reshape(self, a: Array, shape: tuple[int, ...]) -> Array:
+        return a.reshape(shape)
+
     def fill_(self, a: Array, value: float) -> None:
         """Set every element of ``a`` to ``value``."""
         a[...] = value
@@ -439,6 +447,42 @@ class Backend:
     def _one_hot(self, labels: Array, classes: int, dtype: Any) -> Array:
         return np.eye(classes, dtype=dtype)[labels]
 
+    def swap_rows_(
+        self,
+        pool: Array,  # (size, n)
+        filled: Array,  # int32 (1,): how many rows of the pool are filled, from the first on
+        x: Array,  # (rows, n)
+        words: Array,  # uint32 (rows, 2)
+        share: float,
+    ) -> Array:  # (rows, n)
+        """
+        Exchange rows of x with a pool of earlier rows, one row after the other.
+
+        While the pool has room, a row of x is put there and returned. Then row i takes the place
+        of a random row of the pool, number floor(u · size) with u from words[i, 0]. The row that
+        was there is returned with probability ``share`` (words[i, 1]); otherwise row i is
+        returned, and the row that was there is lost.
+        """
+        shapes.require_pool("swap_rows_", pool, filled, x, words, share)
+        return self._swap_rows_(pool, filled, x, words, float(share))
+
+    def _swap_rows_(
+        self, pool: Array, filled: Array, x: Array, words: Array, share: float
+    ) -> Array:
+        y, size = x.copy(), len(pool)
+        places = ((words[:, 0] >> np.uint32(8)).astype(np.int64) * size) >> 24
+        earlier = _unit(words[:, 1]) < np.float32(share)
+        for i in range(len(x)):
+            if 0 <= filled[0] < size:
+                place = filled[0]
+                filled[0] += 1
+            else:
+                place = places[i]
+                if earlier[i]:
+                    y[i] = pool[place]
+            pool[place] = x[i]
+        return y
+
     # -- optimisers, over flat buffers ----------------------------------------------------------
 
     def sgd_(
@@ -509,6 +553,15 @@ class Backend:
     def _ema_(self, average: Array, params: Array, decay: float) -> None:
         average[...] = decay * average + (1 - decay) * params
 
+    def clip_(self, a: Array, low: float, high: float) -> None:
+        """Set each element below ``low`` to ``low`` and each above ``high`` to ``high``."""
+        shapes.require_floating("clip_", a=a)
+        shapes.require_bounds("clip_", low, high)
+        self._clip_(a, float(low), float(high))
+
+    def _clip_(self, a: Array, low: float, high: float) -> None:
+        a[...] = np.where(a.real < low, low, np.where(a.real > high, high, a))
+
 
 OPERATIONS = tuple(
     name for name, f in vars(Backend).items() if inspect.isfunction(f) and name[0] != "_"
@@ -521,8 +574,8 @@ COMPOSED = ("zeros", "linear", "activation_grad_bias")
 FLOPS = {
     "adam_": 12, "sgd_": 4, "ema_": 3, "copy_": 0, "fill_": 0, "gather_rows": 0, "columns": 0,
     "concat_columns": 0, "one_hot": 0, "random_words": 0, "random_labels": 0, "maxout_spread": 0,
-    "maxout_pick": 0, "activation_grad": 2, "activation_grad_bias": 3, "normal": 20, "uniform": 2,
-    "log_sigmoid_mean": 10, "softmax_cross_entropy": 10,
+    "maxout_pick": 0, "swap_rows_": 0, "activation_grad": 2, "activation_grad_bias": 3,
+    "normal": 20, "uniform": 2, "log_sigmoid_mean": 10, "softmax_cross_entropy": 10,
 }  # fmt: skip
 """Nominal floating-point operations per element of the result, for operations with more than 1."""
 

@@ -12,6 +12,15 @@ from scratchgan.theory.divergences import (
     total_variation,
     wasserstein_1,
 )
+from scratchgan.theory.dynamics import (
+    bilinear,
+    dirac_gan,
+    jacobian,
+    spectral_radius,
+    trajectory,
+    update_jacobian,
+    update_map,
+)
 from scratchgan.theory.estimate import Estimate
 from scratchgan.theory.game import (
     DiscriminatorGap,
@@ -49,11 +58,14 @@ __all__ = [
     "Tabulated",
     "TwoMoons",
     "Uniform",
+    "bilinear",
+    "dirac_gan",
     "discriminator_gap",
     "gauss_legendre",
     "grid",
     "hellinger",
     "integrate",
+    "jacobian",
     "js",
     "kl",
     "optimal_discriminator",
@@ -63,7 +75,11 @@ __all__ = [
     "reverse_kl",
     "ring",
     "sample_gradient",
+    "spectral_radius",
     "total_variation",
+    "trajectory",
+    "update_jacobian",
+    "update_map",
     "value",
     "virtual_criterion",
     "wasserstein_1",

@@ -54,6 +54,8 @@ UNSET = {"empty"}  # its values are anything
 WRITES = {
     "fill_": {"a"},
     "copy_": {"a"},
+    "swap_rows_": {"pool", "filled"},
+    "clip_": {"a"},
     "sgd_": {"params", "velocity"},
     "adam_": {"params", "m", "v"},
     "ema_": {"average"},
@@ -168,6 +170,13 @@ def zeros(d):
 def view(d):
     for offset in (0, 1, 16):
         yield given(buffer=d.floats(d.m * d.n + 17), offset=offset, shape=(d.m, d.n))
+
+
+@case
+def reshape(d):
+    yield given(a=d.floats(d.m, d.n), shape=(d.n, d.m))
+    yield given(a=d.floats(2 * d.m, d.n), shape=(d.m, 2 * d.n))
+    yield given(a=d.floats(d.m, d.n), shape=(d.m * d.n,))
 
 
 @case
@@ -356,6 +365,15 @@ def one_hot(d):
 
 
 @case
+def swap_rows_(d):
+    for size, filled in ((1, 0), (d.k + 3, d.k), (3, 3)):  # fills up here, or was full before
+        pool, words = d.floats(size, d.n), d.rng.integers(0, 2**32, (d.m, 2), np.uint32)
+        for share in (0.0, 0.5, 1.0):
+            arrays = given(pool=pool.copy(), filled=np.array([filled], np.int32))
+            yield arrays | given(x=d.floats(d.m, d.n), words=words, share=share)
+
+
+@case
 def sgd_(d):
     for momentum, nesterov in ((0.0, False), (0.9, False), (0.9, True)):
         arrays = given(params=d.floats(d.k * d.n), grads=d.floats(d.k * d.n))
@@ -375,6 +393,12 @@ def adam_(d):
 def ema_(d):
     for decay in (0.0, 0.9, 1.0):
         yield given(average=d.floats(d.k * d.n), params=d.floats(d.k * d.n), decay=decay)
+
+
+@case
+def clip_(d):
+    for low, high in ((-0.5, 0.5), (0.25, 0.25), (-1.0, 2.0)):
+        yield given(a=d.floats(d.k * d.n), low=low, high=high)
 
 
 # -- the oracle -------------------------------------------------------------------------------
@@ -399,6 +423,10 @@ class Oracle:
     def view(self, buffer, offset, shape):
         values = [buffer[offset + i] for i in range(math.prod(shape))]
         return np.array(values, buffer.dtype).reshape(shape)
+
+    def reshape(self, a, shape):
+        values = iter(a.ravel().tolist())
+        return np.array([next(values) for _ in range(math.prod(shape))], a.dtype).reshape(shape)
 
     def fill_(self, a, value):
         for i in np.ndindex(a.shape):
@@ -538,6 +566,20 @@ class Oracle:
     def one_hot(self, labels, classes, dtype):
         return np.array([[np.longdouble(c == label) for c in range(classes)] for label in labels])
 
+    def swap_rows_(self, pool, filled, x, words, share):
+        y = []
+        for row, (first, second) in zip(x.tolist(), words.tolist(), strict=True):
+            if filled[0] < len(pool):
+                pool[filled[0]] = row
+                filled[0] += 1
+                y.append(row)
+                continue
+            place = int((first >> 8) / 2**24 * len(pool))
+            popped = pool[place].tolist()
+            pool[place] = row
+            y.append(popped if (second >> 8) / 2**24 < share else row)
+        return np.array(y, np.longdouble)
+
     def sgd_(self, params, grads, velocity, rate, momentum, nesterov):
         velocity *= momentum
         velocity -= rate * grads
@@ -557,6 +599,10 @@ class Oracle:
     def ema_(self, average, params, decay):
         average *= decay
         average += (1 - decay) * params
+
+    def clip_(self, a, low, high):
+        for i, value in enumerate(a.tolist()):
+            a[i] = low if value < low else high if value > high else value
 
 
 @cache

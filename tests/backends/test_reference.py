@@ -32,7 +32,7 @@ from tests.backends.cases import (
 )
 
 every_operation = pytest.mark.parametrize("operation", VOCABULARY)
-SHARES = {"asarray", "view", "to_numpy"}  # a result here may share memory, or is on the host
+SHARES = {"asarray", "view", "reshape", "to_numpy"}  # a result may share memory, or is on the host
 
 
 def held_to(ops):
@@ -288,6 +288,13 @@ def keeps_what_is_dropped(f, logits, labels):
     return value, f(logits, labels)[1]
 
 
+def keeps_the_popped(f, pool, x, **k):
+    before = pool.copy()
+    y = f(pool=pool, x=x, **k)
+    pool[(pool != before).any(axis=1) & (k["filled"] == len(pool))] = before[-1]
+    return y
+
+
 # A wrong operation, made from the right one f and its arguments.
 DEFECTS = [
     ("gemm", "reads bᵀ as b", lambda f, b, **k: f(b=b.T.reshape(b.shape), **k)),
@@ -316,6 +323,9 @@ DEFECTS = [
     ("adam_", "no bias correction", lambda f, **k: f(**k | {"t": 10**9})),
     ("adam_", "another eps", lambda f, **k: f(**k | {"eps": 1e-4})),
     ("ema_", "the wrong way", lambda f, decay, **k: f(decay=1 - decay, **k)),
+    ("clip_", "only above", lambda f, low, **k: f(low=-9.0, **k)),
+    ("swap_rows_", "keeps the popped", keeps_the_popped),
+    ("swap_rows_", "never pops", lambda f, share, **k: f(share=0.0, **k)),
     ("scale", "in place", lambda f, a, factor: np.multiply(a, factor, out=a)),
 ]
 

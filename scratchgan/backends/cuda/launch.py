@@ -121,6 +121,9 @@ class Kernels(Compiled):
     def _view(self, buffer: Array, offset: int, shape: tuple[int, ...]) -> Array:
         return _here("view", buffer)[offset : offset + math.prod(shape)].reshape(shape)
 
+    def _reshape(self, a: Array, shape: tuple[int, ...]) -> Array:
+        return _here("reshape", a).reshape(shape)
+
     def _overlap(self, a: Array, b: Array) -> bool:
         start, other = address(a), address(b)
         return bool(start < other + b.nbytes and other < start + a.nbytes)

@@ -64,11 +64,22 @@ def test_inputs_are_the_same_for_all():
 
 # -- kernels --------------------------------------------------------------------------------------
 
-PLAIN = ("asarray", "copy_", "empty", "fill_", "to_numpy", "view", "zeros", "gemm", "linear")
+PLAIN = (
+    "asarray",
+    "copy_",
+    "empty",
+    "fill_",
+    "reshape",
+    "to_numpy",
+    "view",
+    "zeros",
+    "gemm",
+    "linear",
+)
 NOT_MEASURED = {  # of no account, or a relative of one that is measured
-    "activation_grad", "add", "columns", "concat_columns", "maxout_pick", "maxout_spread",
+    "activation_grad", "add", "clip_", "columns", "concat_columns", "maxout_pick", "maxout_spread",
     "one_hot", "random_labels", "random_words", "scale", "scale_scheduled",
-    "softmax_cross_entropy",
+    "softmax_cross_entropy", "swap_rows_",
 }  # fmt: skip
 
 
