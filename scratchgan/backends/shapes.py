@@ -20,6 +20,7 @@ __all__ = [
     "require_columns",
     "require_draw",
     "require_dtype",
+    "require_factors",
     "require_floating",
     "require_index",
     "require_joinable",
@@ -113,6 +114,16 @@ def require_alike(operation: str, **arrays: Any) -> None:
                 " expected the same shape and dtype"
             )
     require_nonempty(operation, **arrays)
+
+
+def require_factors(operation: str, x: Any, factors: Any) -> None:
+    """Raise ShapeError unless x is a matrix and ``factors`` has one number for each of its rows."""
+    require_matrix(operation, x=x)
+    if factors.shape != (x.shape[0], 1) or factors.dtype != x.dtype:
+        raise ShapeError(
+            f"{operation}: x is {x.shape} {x.dtype} and factors is {factors.shape}"
+            f" {factors.dtype}; expected factors {(x.shape[0], 1)} {x.dtype}"
+        )
 
 
 def gemm_sizes(a: Any, b: Any, trans_a: bool, trans_b: bool) -> tuple[int, int, int]:

@@ -367,6 +367,40 @@ class Backend:
         gradient = (np.exp(log_p) * labels.sum(axis=1, keepdims=True) - labels) / len(logits)
         return value, gradient
 
+    # -- tangents: what second order needs ------------------------------------------------------
+
+    def activation_bend(
+        self, dy: Array, y: Array, y_dot: Array, activation: str, slope: float = 0.0
+    ) -> Array:
+        """
+        dy ⊙ dφ′/dy ⊙ ẏ, from y = φ(a): how activation_grad changes as y moves by ẏ.
+
+        φ″(a) ȧ = dφ′/dy ẏ, because ẏ = φ′(a) ȧ. It is 0 for a piecewise linear φ.
+        """
+        shapes.require_same("activation_bend", dy=dy, y=y, y_dot=y_dot)
+        phi_of(activation)
+        return self._activation_bend(dy, y, y_dot, activation, float(slope))
+
+    def _activation_bend(self, dy: Array, y: Array, y_dot: Array, phi: str, slope: float) -> Array:
+        return phi_of(phi).numpy.bend(dy, y, slope) * y_dot
+
+    def dot_rows(self, a: Array, b: Array) -> Array:
+        """Σⱼ aᵢⱼ bᵢⱼ of each example i, for a and b (batch, n): (batch, 1)."""
+        shapes.require_same("dot_rows", a=a, b=b)
+        shapes.require_matrix("dot_rows", a=a)
+        return self._dot_rows(a, b)
+
+    def _dot_rows(self, a: Array, b: Array) -> Array:
+        return (a * b).sum(axis=1, keepdims=True)
+
+    def scale_rows(self, x: Array, factors: Array) -> Array:
+        """x (batch, n) with each example i multiplied by its own factor; factors (batch, 1)."""
+        shapes.require_factors("scale_rows", x, factors)
+        return self._scale_rows(x, factors)
+
+    def _scale_rows(self, x: Array, factors: Array) -> Array:
+        return x * factors
+
     # -- random numbers (Philox4x32-10) ---------------------------------------------------------
 
     def random_words(self, shape: tuple[int, int], stream: Stream) -> Array:
@@ -576,6 +610,7 @@ FLOPS = {
     "concat_columns": 0, "one_hot": 0, "random_words": 0, "random_labels": 0, "maxout_spread": 0,
     "maxout_pick": 0, "swap_rows_": 0, "activation_grad": 2, "activation_grad_bias": 3,
     "normal": 20, "uniform": 2, "log_sigmoid_mean": 10, "softmax_cross_entropy": 10,
+    "activation_bend": 3,
 }  # fmt: skip
 """Nominal floating-point operations per element of the result, for operations with more than 1."""
 

@@ -40,6 +40,8 @@ SUMMED = {
     "linear",
     "activation_grad",
     "activation_grad_bias",
+    "activation_bend",
+    "dot_rows",
     "sum_rows",
     "softmax_cross_entropy",
     "uniform",
@@ -264,6 +266,24 @@ def activation_grad_bias(d):
 
 
 @case
+def activation_bend(d):
+    for call in activation_grad(d):
+        yield call | given(y_dot=d.floats(d.m, d.n))
+
+
+@case
+def dot_rows(d):
+    yield given(a=d.floats(d.m, d.n), b=d.floats(d.m, d.n))
+    a = d.floats(d.m, d.k)
+    yield given(a=a, b=a)
+
+
+@case
+def scale_rows(d):
+    yield given(x=d.floats(d.m, d.n), factors=d.floats(d.m, 1))
+
+
+@case
 def maxout(d):
     for pieces in (1, 2, 5):
         yield given(a=np.round(d.floats(d.m, d.n * pieces)), pieces=pieces)  # many ties
@@ -484,6 +504,24 @@ class Oracle:
         if dbias is not None:
             self.sum_rows(da, out=dbias, accumulate=True)
         return da
+
+    def activation_bend(self, dy, y, y_dot, activation, slope=0.0):
+        bent = {
+            "identity": lambda: 0 * y,
+            "relu": lambda: 0 * y,
+            "leaky_relu": lambda: 0 * y,
+            "sigmoid": lambda: (1 - y) - y,
+            "tanh": lambda: -y - y,
+            "softplus": lambda: 1 / np.exp(y),
+        }.get(activation, lambda: phi_of(activation).numpy.bend(1 + 0 * y, y, slope))()
+        linear = phi_of(activation).linear
+        return np.where(linear, 0, dy * np.where(linear, 0, bent)) * y_dot
+
+    def dot_rows(self, a, b):
+        return np.array([[sum(p * q)] for p, q in zip(a, b, strict=True)])
+
+    def scale_rows(self, x, factors):
+        return np.stack([row * factor for row, (factor,) in zip(x, factors, strict=True)])
 
     def maxout(self, a, pieces):
         groups = a.reshape(len(a), -1, pieces)

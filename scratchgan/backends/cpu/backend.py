@@ -13,6 +13,7 @@ from scratchgan.backends.cpu.reduce import Reductions
 from scratchgan.backends.cpu.replay import Replay
 from scratchgan.backends.cpu.rows import RowsAndColumns
 from scratchgan.backends.cpu.simd import ISA
+from scratchgan.backends.cpu.tangents import Tangents
 from scratchgan.backends.program import Program
 from scratchgan.backends.recording import without_kernel
 
@@ -30,7 +31,7 @@ def in_numpy(operation: str, definition: Callable[..., Any]) -> Callable[..., An
 
 
 @without_kernel(in_numpy)
-class CpuBackend(Products, Elementwise, RowsAndColumns, Reductions, Draws, Optimisers):
+class CpuBackend(Products, Elementwise, RowsAndColumns, Reductions, Draws, Optimisers, Tangents):
     """
     NumPy's arrays, and kernels compiled by Numba.
 

@@ -12,6 +12,7 @@ from scratchgan.backends.cuda.optim import Optimisers
 from scratchgan.backends.cuda.reduce import Reductions
 from scratchgan.backends.cuda.replay import Replay
 from scratchgan.backends.cuda.rows import RowsAndColumns
+from scratchgan.backends.cuda.tangents import Tangents
 from scratchgan.backends.program import Program
 from scratchgan.backends.recording import without_kernel
 
@@ -31,7 +32,7 @@ def refused(operation: str, definition: Callable[..., Any]) -> Callable[..., Any
 
 
 @without_kernel(refused)
-class CudaBackend(Products, Elementwise, RowsAndColumns, Reductions, Draws, Optimisers):
+class CudaBackend(Products, Elementwise, RowsAndColumns, Reductions, Draws, Optimisers, Tangents):
     """
     Arrays in a GPU's memory, and kernels compiled by Numba.
 

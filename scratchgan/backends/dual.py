@@ -1,0 +1,393 @@
+"""
+Dual numbers: arrays of (value, tangent) over any backend, and the rules to compute with them.
+
+A dual array stands for value + ε · tangent, with ε² = 0. Each operation f has a rule: the result's
+value is f of the values, and its tangent is the derivative of f along the tangents. So
+``forward`` and ``backward`` of a layer, run unchanged on dual arrays, also compute their own
+derivative along a direction. ``scratchgan.nn.second_order`` gets the derivative of a gradient so.
+
+- ``Tape`` runs operations on a backend and keeps their results.
+- ``DualBackend`` runs operations on dual arrays over a tape. It takes from the tape the values that
+  were computed already. Other values are computed when they are needed, and many never are.
+- ``RULES`` has the rules. An operation without a rule raises if it gets a dual array, because the
+  tangent would be lost.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from scratchgan.backends.activations import phi_of
+from scratchgan.backends.vocabulary import OPERATIONS, Array, Backend
+
+__all__ = ["RULES", "Dual", "DualBackend", "GradientTangent", "Tape"]
+
+Given: TypeAlias = dict[str, Any]
+"""The arguments of an operation by name; those that are not given are absent."""
+
+Rule: TypeAlias = Callable[["DualBackend", Given], Any]
+"""(dual backend, arguments) → result, for at least one dual argument."""
+
+# -- arrays ---------------------------------------------------------------------------------------
+
+
+class Dual:
+    """
+    An array value + ε · tangent.
+
+    Parameters
+    ----------
+    value : Array, or a function that returns it
+        A function is called once, when the value is needed.
+    tangent : Array or None
+        None is zero.
+    """
+
+    def __init__(self, value: Any, tangent: Array | None) -> None:
+        self._value, self.tangent = value, tangent
+
+    @property
+    def value(self) -> Array:
+        """The value, an array of the backend below."""
+        if callable(self._value):
+            self._value = self._value()
+        return self._value
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("shape", "dtype", "ndim", "size"):
+            return getattr(self.value if self.tangent is None else self.tangent, name)
+        raise AttributeError(f"a dual array has no {name}; use a named operation of ctx.ops")
+
+
+class Buffer(Dual):
+    """An array of the pass itself: a result that is written to it replaces the array it holds."""
+
+    def __init__(self, holds: Any) -> None:
+        self.holds = holds
+
+    value = property(lambda self: value(self.holds))
+    tangent = property(lambda self: tangent(self.holds))
+
+
+class GradientTangent(Dual):
+    """A parameter's gradient of which only the tangent is wanted: ``tangent`` is added to."""
+
+    def __init__(self, tangent: Array) -> None:
+        super().__init__(_unwanted, tangent)
+
+
+def _unwanted() -> Array:
+    raise NotImplementedError(
+        "second order computes only the tangent of a parameter's gradient; backward may add to"
+        " grads, but it cannot compute with the values in grads"
+    )
+
+
+def value(a: Any) -> Any:
+    """Return the value of a dual array; anything else is its own value."""
+    return a.value if isinstance(a, Dual) else a
+
+
+def tangent(a: Any) -> Array | None:
+    """Return the tangent of an array; None is zero."""
+    return a.tangent if isinstance(a, Dual) else None
+
+
+# -- backends -------------------------------------------------------------------------------------
+
+SIGNATURES = {name: inspect.signature(getattr(Backend, name)) for name in OPERATIONS}
+AS_DEFINED = ("zeros", "activation_grad_bias")  # composed of operations that have rules
+
+
+def _by_name(name: str) -> Callable[..., Any]:
+    """Return the operation as a method that calls ``run`` with its arguments by name."""
+
+    def operation(self: Any, *args: Any, **kwargs: Any) -> Any:
+        given = SIGNATURES[name].bind(self, *args, **kwargs).arguments
+        del given["self"]
+        return self.run(name, given)
+
+    return operation
+
+
+_ByName: Any = type(
+    "_ByName",
+    (Backend,),
+    {name: _by_name(name) for name in OPERATIONS if name not in AS_DEFINED},
+)
+
+
+class Tape(_ByName):  # type: ignore[misc]  # made of the vocabulary as it is
+    """
+    Runs each operation on a backend and keeps the result.
+
+    Parameters
+    ----------
+    below : Backend
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scratchgan.backends import get_backend
+    >>> tape, x = Tape(get_backend("reference")), np.ones((1, 2))
+    >>> y = tape.add(x, x)
+    >>> tape.recall("add", {"a": x, "b": x}) is y
+    True
+    """
+
+    name = "tape"
+
+    def __init__(self, below: Backend) -> None:
+        self.below, self.looks = below, below.looks
+        self._kept: dict[Any, tuple[Given, Any]] = {}
+
+    def run(self, name: str, given: Given) -> Any:
+        """Run an operation and keep its result."""
+        if name == "activation_grad" and given["activation"] == "identity":
+            return given["dy"]  # no copy: φ′ = 1
+        result = getattr(self.below, name)(**given)
+        self._kept[_key(name, given)] = (
+            given,
+            result,
+        )  # as long as arrays are kept, so are their ids
+        return result
+
+    def recall(self, name: str, given: Given) -> Any:
+        """Return what ``run`` returned for the same arrays, or else compute it now."""
+        _, result = self._kept.get(_key(name, given), (None, None))
+        return getattr(self.below, name)(**given) if result is None else result
+
+
+def _key(name: str, given: Given) -> Any:
+    return name, *((n, id(a) if hasattr(a, "shape") else a) for n, a in given.items())
+
+
+class DualBackend(_ByName):  # type: ignore[misc]
+    """
+    Runs operations on dual arrays, by ``RULES``; arrays of the backend below are constants.
+
+    Results are dual arrays, or arrays of the backend below if no argument has a tangent. An
+    array that the pass itself allocates (``empty``, ``zeros``) may become dual.
+
+    Parameters
+    ----------
+    tape : Tape
+        Holds what the same passes computed on plain arrays.
+
+    Examples
+    --------
+    The derivative of a ⊙ a along (1, 0) is 2 a ⊙ (1, 0):
+
+    >>> import numpy as np
+    >>> from scratchgan.backends import get_backend
+    >>> ops = DualBackend(Tape(get_backend("reference")))
+    >>> a = Dual(np.array([3.0, 5.0]), np.array([1.0, 0.0]))
+    >>> y = ops.multiply(a, a)
+    >>> y.value.tolist(), y.tangent.tolist()
+    ([9.0, 25.0], [6.0, 0.0])
+    """
+
+    name = "dual"
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape, self.below, self.looks = tape, tape.below, tape.looks
+
+    def run(self, name: str, given: Given) -> Any:
+        """Run an operation by its rule; without a dual argument, on the backend below."""
+        written = ("a",) if name.endswith("_") else ("out",)
+        given = {
+            n: a.holds if isinstance(a, Buffer) and n not in written else a
+            for n, a in given.items()
+        }
+        if not any(isinstance(a, Dual) for a in given.values()):
+            return self.tape.recall(name, given)
+        if name not in RULES:
+            raise NotImplementedError(
+                f"{name} has no rule for its derivative, so a penalty on D's gradient cannot pass"
+                f" through it; write the layer with other operations ({', '.join(RULES)}), or add"
+                " a rule to scratchgan/backends/dual.py"
+            )
+        return RULES[name](self, given)
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Buffer:
+        return Buffer(self.below.empty(shape, dtype))
+
+    # -- what the rules share -------------------------------------------------------------------
+
+    def result(self, name: str, given: Given, tangent: Array | None) -> Any:
+        """Return the result of an operation from its tangent; its value is computed if needed."""
+
+        def compute() -> Array:
+            return self.tape.recall(name, {n: value(a) for n, a in given.items()})
+
+        return compute() if tangent is None else Dual(compute, tangent)
+
+    def plus(self, a: Array | None, b: Array | None) -> Array | None:
+        """Add two tangents."""
+        if a is None or b is None:
+            return b if a is None else a
+        return self.below.add(a, b)
+
+    def write(self, out: Any, result: Any) -> None:
+        """Let the array ``out`` be ``result``, which may be dual."""
+        if isinstance(out, GradientTangent):
+            if tangent(result) is None:
+                self.below.fill_(out.tangent, 0.0)
+            elif tangent(result) is not out.tangent:
+                self.below.copy_(out.tangent, tangent(result))
+        elif isinstance(out, Buffer):
+            out.holds = result
+        else:
+            raise NotImplementedError(
+                "an array with a tangent is written to an array from outside the pass, and its"
+                " tangent would be lost; write to an array of ops.empty or ops.zeros"
+            )
+
+
+# -- rules ----------------------------------------------------------------------------------------
+
+RULES: dict[str, Rule] = {}
+"""The rule of each operation that can have dual arguments."""
+
+# Operations that are linear in each of these arguments, such as products.
+LINEAR_IN_EACH = {
+    "gemm": ("a", "b"),
+    "multiply": ("a", "b"),
+    "dot_rows": ("a", "b"),
+    "scale_rows": ("x", "factors"),
+    "scale": ("a",),
+    "sum_rows": ("a",),
+    "dropout": ("x",),
+    "columns": ("a",),
+    "maxout_pick": ("da",),
+    "maxout_spread": ("dy",),
+}
+
+# Operations that are linear in these arguments together, such as sums.
+LINEAR_TOGETHER = {"add": ("a", "b"), "add_row": ("x", "row"), "concat_columns": ("a", "b")}
+
+INTO = ("gemm", "sum_rows")  # these can add their result to an array
+
+
+def linear_in_each(name: str, moving: tuple[str, ...]) -> Rule:
+    """Return the product rule: the tangent of f(a, b) is f(ȧ, b) + f(a, ḃ)."""
+
+    def rule(ops: DualBackend, given: Given) -> Any:
+        given = dict(given)
+        out, adds = given.pop("out", None), given.pop("accumulate", False)
+        if isinstance(out, GradientTangent) and not adds:
+            ops.below.fill_(out.tangent, 0.0)
+        total = out.tangent if isinstance(out, GradientTangent) else None
+        for a in moving:
+            if tangent(given[a]) is None:
+                continue
+            term = {n: tangent(b) if n == a else value(b) for n, b in given.items()}
+            if total is not None and name in INTO:
+                getattr(ops.below, name)(**term, out=total, accumulate=True)
+            else:
+                total = ops.plus(total, getattr(ops.below, name)(**term))
+        if isinstance(out, GradientTangent):
+            return out
+        result = ops.result(name, given, total)
+        if out is None:
+            return result
+        ops.write(out, ops.add(out, result) if adds else result)
+        return out
+
+    return rule
+
+
+def linear_together(name: str, moving: tuple[str, ...]) -> Rule:
+    """Return the rule of a sum: the tangent of f(a, b) is f(ȧ, ḃ)."""
+
+    def rule(ops: DualBackend, given: Given) -> Any:
+        tangents = {a: tangent(given[a]) for a in moving}
+        if all(t is None for t in tangents.values()):
+            return ops.result(name, given, None)
+        if name == "add":
+            return ops.result(name, given, ops.plus(*tangents.values()))
+        zeros = {
+            a: ops.below.zeros(given[a].shape, given[a].dtype)
+            for a, t in tangents.items()
+            if t is None
+        }
+        return ops.result(name, given, getattr(ops.below, name)(**given | tangents | zeros))
+
+    return rule
+
+
+def by_hand(rule: Rule) -> Rule:
+    """Enter a rule into the table under its own name."""
+    RULES[rule.__name__] = rule
+    return rule
+
+
+RULES |= {name: linear_in_each(name, moving) for name, moving in LINEAR_IN_EACH.items()}
+RULES |= {name: linear_together(name, moving) for name, moving in LINEAR_TOGETHER.items()}
+
+
+@by_hand
+def linear(ops: DualBackend, given: Given) -> Any:
+    """ẏ = φ′(a) ⊙ (ẋ · W): W and b do not move. If they do, by the rules of the parts."""
+    activation, slope = given.get("activation", "identity"), given.get("slope", 0.0)
+    if isinstance(given["weight"], Dual) or isinstance(given["bias"], Dual):
+        a = ops.add_row(ops.gemm(given["x"], given["weight"]), given["bias"])
+        return ops.activation(a, activation, slope)
+    moved = None
+    if tangent(given["x"]) is not None:
+        moved = ops.below.gemm(tangent(given["x"]), given["weight"])
+    y = ops.result("linear", given, moved)
+    if moved is not None and activation != "identity":
+        y.tangent = ops.below.activation_grad(moved, y.value, activation, slope)
+    return y
+
+
+@by_hand
+def activation(ops: DualBackend, given: Given) -> Any:
+    """ẏ = φ′(a) ⊙ ȧ, with φ′ computed from y."""
+    y = ops.result("activation", given, tangent(given["a"]))
+    if isinstance(y, Dual):
+        rest = {n: b for n, b in given.items() if n != "a"}
+        y.tangent = ops.below.activation_grad(y.tangent, y.value, **rest)
+    return y
+
+
+@by_hand
+def activation_grad(ops: DualBackend, given: Given) -> Any:
+    """The tangent of dy ⊙ φ′ is dẏ ⊙ φ′ + dy ⊙ dφ′/dy ⊙ ẏ; the second term is φ″'s."""
+    dy, y, name = given["dy"], given["y"], given["activation"]
+    if name == "identity":
+        return dy
+    total = None
+    if tangent(dy) is not None:
+        total = ops.below.activation_grad(**given | {"dy": tangent(dy), "y": value(y)})
+    if tangent(y) is not None and not phi_of(name).linear:
+        moved = given | {"dy": value(dy), "y": value(y), "y_dot": tangent(y)}
+        total = ops.plus(total, ops.below.activation_bend(**moved))
+    return ops.result("activation_grad", given, total)
+
+
+@by_hand
+def maxout(ops: DualBackend, given: Given) -> Any:
+    """The largest piece is the same, so ẏ is that piece of ȧ."""
+    a, pieces = given["a"], given["pieces"]
+    y, index = ops.tape.recall("maxout", given | {"a": value(a)})
+    if tangent(a) is None:
+        return y, index
+    return Dual(y, ops.below.maxout_pick(tangent(a), index, pieces)), index
+
+
+@by_hand
+def fill_(ops: DualBackend, given: Given) -> None:
+    """A constant has no tangent."""
+    filled = ops.below.empty(given["a"].shape, given["a"].dtype)
+    ops.below.fill_(filled, given["value"])
+    ops.write(given["a"], filled)
+
+
+@by_hand
+def copy_(ops: DualBackend, given: Given) -> None:
+    """A copy has the value and the tangent."""
+    ops.write(given["a"], given["b"])
