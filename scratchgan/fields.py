@@ -210,9 +210,7 @@ class Parts(Kind):
             raise ValueError(
                 f"{at}{name} is {checks.shown(value)}; expected a list, each {self.part.expected}"
             )
-        return tuple(
-            self.part.check(owner, f"{name}[{i}]", each) for i, each in enumerate(value)
-        )
+        return tuple(self.part.check(owner, f"{name}[{i}]", each) for i, each in enumerate(value))
 
     def to_plain(self, name: str, value: Any) -> Any:
         return [self.part.to_plain(name, each) for each in value]
@@ -223,7 +221,7 @@ class Parts(Kind):
         tables = [{"name": each} if isinstance(each, str) else each for each in value]
         return tuple(self.part.from_plain(name, each) for each in tables)
 
-    def parse(self, text: str) -> Any:  # type: ignore[override]
+    def parse(self, text: str) -> Any:
         """Return the value for a word of the command line, as a list of tables."""
         if text.strip() in (NONE, ""):
             return []
@@ -233,7 +231,9 @@ class Parts(Kind):
 
     def _named(self, name: str, equals: str, value: str) -> dict[str, Any]:
         known = {each.name: each for each in self.part.known}
-        first = next(iter(settings_in(known[checks.one_of("name", name, known)]).values()))
+        kind = known[checks.one_of("name", name, known)]
+        names = [f.name for f in dataclasses.fields(kind) if not f.kw_only]  # type: ignore[arg-type]
+        first = settings_in(kind)[names[0]]
         return {"name": name} | ({first.name: first.parse(value)} if equals else {})
 
     def word(self, name: str, value: Any) -> str:

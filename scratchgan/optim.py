@@ -165,9 +165,7 @@ class Current(float):
     player: str
     factor: float
 
-    def __new__(
-        cls, schedule: Schedule, t: int, player: str = "D", factor: float = 1.0
-    ) -> Current:
+    def __new__(cls, schedule: Schedule, t: int, player: str = "D", factor: float = 1.0) -> Current:
         now = super().__new__(cls, factor * value_at(schedule, t))
         now.schedule, now.t, now.player, now.factor = schedule, t, player, factor
         return now

@@ -401,6 +401,43 @@ class Backend:
     def _scale_rows(self, x: Array, factors: Array) -> Array:
         return x * factors
 
+    # -- penalties ------------------------------------------------------------------------------
+
+    def norm_penalty(
+        self, squares: Array, target: float, one_sided: bool = False, eps: float = 0.0
+    ) -> tuple[Array, Array]:
+        """
+        Mean of (n / target − 1)², where n = √(square + eps) is the norm of a row g. Fused.
+
+        ``squares`` are ‖g‖², (batch, 1). With ``one_sided``, only norms above ``target`` count.
+        Returns the value, shape (1,), and factors (batch, 1): d value / dg = factor · g. The
+        factor is 0 where n = 0, because the norm has no gradient there.
+        """
+        shapes.require_matrix("norm_penalty", squares=squares)
+        shapes.require_norms("norm_penalty", squares, target, eps)
+        return self._norm_penalty(squares, float(target), bool(one_sided), float(eps))
+
+    def _norm_penalty(
+        self, squares: Array, target: float, one_sided: bool, eps: float
+    ) -> tuple[Array, Array]:
+        n = np.sqrt(squares + eps)
+        excess = n / target - 1
+        if one_sided:
+            excess = np.where(excess.real < 0, 0, excess)  # NaN stays
+        value = (excess * excess).mean(keepdims=True).reshape(1)
+        zero = n.real == 0
+        slope = (2 / (target * len(n))) * excess / np.where(zero, 1, n)
+        return value, np.where(zero, 0, slope)
+
+    def standard_deviation(self, a: Array) -> Array:
+        """Standard deviation of all elements of ``a`` together, (1, 1): √ mean (a − mean a)²."""
+        shapes.require_matrix("standard_deviation", a=a)
+        return self._standard_deviation(a)
+
+    def _standard_deviation(self, a: Array) -> Array:
+        deviations = a - a.mean()
+        return np.sqrt((deviations * deviations).mean(keepdims=True))
+
     # -- random numbers (Philox4x32-10) ---------------------------------------------------------
 
     def random_words(self, shape: tuple[int, int], stream: Stream) -> Array:
@@ -610,7 +647,7 @@ FLOPS = {
     "concat_columns": 0, "one_hot": 0, "random_words": 0, "random_labels": 0, "maxout_spread": 0,
     "maxout_pick": 0, "swap_rows_": 0, "activation_grad": 2, "activation_grad_bias": 3,
     "normal": 20, "uniform": 2, "log_sigmoid_mean": 10, "softmax_cross_entropy": 10,
-    "activation_bend": 3,
+    "activation_bend": 3, "norm_penalty": 8, "standard_deviation": 1,
 }  # fmt: skip
 """Nominal floating-point operations per element of the result, for operations with more than 1."""
 

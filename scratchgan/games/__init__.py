@@ -9,10 +9,15 @@ from scratchgan import checks
 from scratchgan.games.game import PROBABILITY, SCORE, Game, Labels, Optimum, Reading
 from scratchgan.games.minimax import Minimax
 from scratchgan.games.non_saturating import NonSaturating
+from scratchgan.games.penalties import DRAGAN, PENALTIES, R1, R2, Penalty, WassersteinGP
 
 __all__ = [
+    "DRAGAN",
     "GAMES",
+    "PENALTIES",
     "PROBABILITY",
+    "R1",
+    "R2",
     "SCORE",
     "Game",
     "Games",
@@ -20,7 +25,9 @@ __all__ = [
     "Minimax",
     "NonSaturating",
     "Optimum",
+    "Penalty",
     "Reading",
+    "WassersteinGP",
     "game_at",
     "get_game",
     "objectives_by_start",

@@ -16,7 +16,9 @@ To write your own penalty, say at which examples it looks, and return P and ∂P
 ...
 ...     def value_and_slope(self, g, strength, ops):
 ...         value = ops.sum_rows(ops.dot_rows(g, g))
-...         return ops.scale_scheduled(value, strength), ops.scale_scheduled(ops.add(g, g), strength)
+...         return (
+...             ops.scale_scheduled(value, strength), ops.scale_scheduled(ops.add(g, g), strength)
+...         )
 """
 
 from __future__ import annotations

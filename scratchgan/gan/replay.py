@@ -20,6 +20,7 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from scratchgan.backends import Stream
 from scratchgan.backends.program import Program, Recorder
 from scratchgan.errors import NotRecordableError, ReplayError
@@ -308,7 +309,10 @@ class StepRecorder:
         done = int(recording.replay.take_done())
         self._count(done)
         value, real, fake, loss, judged = recording.program.kept
-        trainer.last = (DStep(value, real, fake, game), GStep(loss, judged, game))
+        trainer.last = (
+            DStep(value, real, fake, game, trainer.penalties.values),
+            GStep(loss, judged, game),
+        )
         recording.replayed += done
         recording.seconds = (time.perf_counter() - begin) / steps.size
         self._latest = recording
@@ -331,6 +335,7 @@ def _settings(trainer: Trainer, game: Game) -> Node:
         if name not in ("_x", "_labels", "_orders", "_epoch_in")  # arrays and their contents
     }
     arrays = (
+        trainer.penalties.flat,
         *trainer.data.buffers().values(),
         *(
             a
@@ -372,6 +377,9 @@ def _recorder(trainer: Trainer) -> Recorder:
     """Return a recorder that knows the names of all arrays that outlive an iteration."""
     buffers = {f"data.{name}": a for name, a in trainer.data.buffers().items()}
     parts: dict[str, dict[int, str]] = {}
+    if trainer.penalties.flat is not None:
+        buffers["penalties"] = trainer.penalties.flat
+        parts["penalties"] = dict(enumerate(trainer.penalties.values))
     for letter, player in (("D", trainer.D), ("G", trainer.G)):
         flats = {letter: player.network.flat, f"grad {letter}": player.grads_flat}
         for slot, a in zip(player.optimizer.slots, player.slots, strict=True):

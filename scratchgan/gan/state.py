@@ -26,7 +26,11 @@ COUNTERS = ("iteration", "substep", "minibatch", "d_updates", "g_updates")
 
 
 def named_arrays(trainer: Trainer) -> dict[str, Array]:
-    """Return the flat arrays of both players (``D.params`` and so on), not copies."""
+    """
+    Return the flat arrays of both players (``D.params`` and so on), not copies.
+
+    ``penalties.latest`` has the penalties' latest values: a record may show them.
+    """
     named: dict[str, Array] = {}
     for name, player in (("D", trainer.D), ("G", trainer.G)):
         named[f"{name}.params"] = player.network.flat
@@ -34,6 +38,8 @@ def named_arrays(trainer: Trainer) -> dict[str, Array]:
             named[f"{name}.{slot}"] = a
         if player.average_flat is not None:
             named[f"{name}.average"] = player.average_flat
+    if trainer.penalties.flat is not None:
+        named["penalties.latest"] = trainer.penalties.flat
     return named
 
 

@@ -9,14 +9,19 @@ formulas below are those of the minimax game.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from scratchgan.backends import Array, Backend, Purpose, Stream
 from scratchgan.games import Game, Labels
+from scratchgan.games.penalties import FAKE, OWN, REAL, Penalty
 from scratchgan.gan.player import Player
 from scratchgan.nn import Context
 
 __all__ = ["DStep", "GStep", "discriminator_step", "generator_step", "simultaneous_step"]
+
+POINTS, PER_PENALTY = 0xF00, 16  # draws of a penalty's points; those before are D's layers'
 
 
 class DStep(NamedTuple):
@@ -26,10 +31,11 @@ class DStep(NamedTuple):
     real_outputs: Array  # (batch, outputs)
     fake_outputs: Array  # (batch, outputs)
     game: Game  # the game of this step
+    penalties: Mapping[str, Array] = MappingProxyType({})  # P, (1,), by name, if it acted
 
     def arrays(self) -> tuple[Array, ...]:
-        """Return all fields except the game."""
-        return self[:-1]
+        """Return value and outputs."""
+        return self[:3]
 
 
 class GStep(NamedTuple):
@@ -51,21 +57,33 @@ class _Contexts:
         self.g = Context(ops, True, stream.purpose(Purpose.GENERATOR))
         self.real = Context(ops, True, stream.purpose(Purpose.D_REAL))
         self.fake = Context(ops, True, stream.purpose(Purpose.D_FAKE))
+        self.own = Context(ops, True, stream.purpose(Purpose.PENALTY))
 
 
-def discriminator_step(D: Player, G: Player, x: Any, z: Any, game: Game, stream: Stream) -> DStep:
-    """Ascend ∇_θd (1/m) Σ [log D(x) + log(1 − D(G(z)))]. Only D changes."""
+def discriminator_step(
+    D: Player,
+    G: Player,
+    x: Any,
+    z: Any,
+    game: Game,
+    stream: Stream,
+    penalties: Sequence[Penalty] = (),
+) -> DStep:
+    """Ascend ∇_θd (1/m) Σ [log D(x) + log(1 − D(G(z)))] − Σ P. Only D changes."""
     ops = D.network.ops
     on = _Contexts(ops, stream)
     fake, _ = G.forward(z, on.g)
-    real_outputs, real_cache = D.forward(_as_d_sees(x, game), on.real)
-    fake_outputs, fake_cache = D.forward(_as_d_sees(fake, game, z), on.fake)
+    real, fake = _as_d_sees(x, game), _as_d_sees(fake, game, z)
+    p_real, p_fake = D.due(penalties, REAL), D.due(penalties, FAKE)
+    real_outputs, real_pass = D.forward(real, on.real, p_real)
+    fake_outputs, fake_pass = D.forward(fake, on.fake, p_fake)
     value, d_real, d_fake = game.d(real_outputs, fake_outputs, ops, **_labels(x, z, game))
     D.zero_grads()
-    D.backward(real_cache, d_real, on.real)  # both passes add to the same gradient
-    D.backward(fake_cache, d_fake, on.fake)
+    P = D.backward(real_pass, d_real, on.real, p_real)  # all passes add to the same gradient
+    P |= D.backward(fake_pass, d_fake, on.fake, p_fake)
+    P |= _penalise_own_points(D, penalties, real, fake, on.own)
     D.ascend()
-    return DStep(value, real_outputs, fake_outputs, game)
+    return DStep(value, real_outputs, fake_outputs, game, P)
 
 
 def generator_step(
@@ -90,7 +108,13 @@ def generator_step(
 
 
 def simultaneous_step(
-    D: Player, G: Player, x: Any, z: Any, game: Game, stream: Stream
+    D: Player,
+    G: Player,
+    x: Any,
+    z: Any,
+    game: Game,
+    stream: Stream,
+    penalties: Sequence[Penalty] = (),
 ) -> tuple[DStep, GStep]:
     """
     Compute both gradients at the same point, with the same z and dropout masks; then update both.
@@ -101,21 +125,38 @@ def simultaneous_step(
     ops = D.network.ops
     on = _Contexts(ops, stream)
     fake, g_cache = G.forward(z, on.g)
-    real_outputs, real_cache = D.forward(_as_d_sees(x, game), on.real)
-    fake_outputs, fake_cache = D.forward(_as_d_sees(fake, game, z), on.fake)
+    real, fake = _as_d_sees(x, game), _as_d_sees(fake, game, z)
+    p_real, p_fake = D.due(penalties, REAL), D.due(penalties, FAKE)
+    real_outputs, real_pass = D.forward(real, on.real, p_real)
+    fake_outputs, fake_pass = D.forward(fake, on.fake, p_fake)
     labels = _labels(x, z, game)
     value, d_real, d_fake = game.d(real_outputs, fake_outputs, ops, **labels)
     seen = real_outputs if game.needs_real else None
     loss, d_outputs, _ = game.g(fake_outputs, seen, ops, **labels)
     D.zero_grads()
-    D.backward(real_cache, d_real, on.real)
-    D.backward(fake_cache, d_fake, on.fake)
-    d_sample = _sample(D.input_gradient(fake_cache, d_outputs, on.fake))
+    P = D.backward(real_pass, d_real, on.real, p_real)
+    P |= D.backward(fake_pass, d_fake, on.fake, p_fake)
+    P |= _penalise_own_points(D, penalties, real, fake, on.own)
+    d_sample = _sample(D.input_gradient(fake_pass, d_outputs, on.fake))
     G.zero_grads()
     G.backward(g_cache, d_sample, on.g)
     D.ascend()
     G.descend()
-    return DStep(value, real_outputs, fake_outputs, game), GStep(loss, fake_outputs, game)
+    return DStep(value, real_outputs, fake_outputs, game, P), GStep(loss, fake_outputs, game)
+
+
+def _penalise_own_points(
+    D: Player, penalties: Sequence[Penalty], real: Any, fake: Any, ctx: Context
+) -> dict[str, Array]:
+    """Penalise D at points that are neither real nor generated; labels are those of ``real``."""
+    P: dict[str, Array] = {}
+    for i, due in enumerate(D.due(penalties, OWN)):
+        draws = ctx.stream.at(POINTS + PER_PENALTY * i)
+        points = due.penalty.points(_sample(real), _sample(fake), draws, ctx.ops)
+        labelled = (points, real[1]) if isinstance(real, tuple) else points
+        _, passed = D.forward(labelled, ctx, [due])
+        P |= D.backward(passed, None, ctx, [due])
+    return P
 
 
 def _as_d_sees(x: Any, game: Game, z: Any = None) -> Any:

@@ -18,6 +18,7 @@ from scratchgan.gan import report, state
 from scratchgan.gan.fit import require_fit
 from scratchgan.gan.generator import Generator
 from scratchgan.gan.interrupts import SignalsWait
+from scratchgan.gan.latest import LatestPenalties
 from scratchgan.gan.minibatches import Minibatches
 from scratchgan.gan.player import Player
 from scratchgan.gan.replay import StepRecorder
@@ -135,6 +136,7 @@ class Trainer:
         require_fit(G, D, self.settings.noise, self.data, self.games)
         self.G = Player(G, self.settings.optimizer_g, self.settings.ema)
         self.D = Player(D, self.settings.optimizer_d)
+        self.penalties = LatestPenalties(self.ops, self.settings.penalties, self.dtype)
         self.iteration = 0
         self.minibatch = 0  # number of minibatches drawn so far
         self.history: list[dict[str, float]] = []
@@ -187,6 +189,7 @@ class Trainer:
                 self.minibatch = epoch * self.data.per_epoch
             self.G.change(new.optimizer_g, new.ema)
             self.D.change(new.optimizer_d)
+            self.penalties = self.penalties.changed(new.penalties)
             self.games, self.settings = games, new
 
     @property
@@ -290,8 +293,10 @@ class Trainer:
     def _update_d(self) -> None:
         stream = self._stream(self.substep)
         x, z = self.data[self.minibatch], self._next_z(stream)
-        d = discriminator_step(self.D, self.G, x, z, self.objective, stream)
-        self.last = (d, self.last[1])
+        d = discriminator_step(
+            self.D, self.G, x, z, self.objective, stream, self.settings.penalties
+        )
+        self.last = (self.penalties.noted(d), self.last[1])
         self.minibatch, self.substep = self.minibatch + 1, self.substep + 1
 
     def _update_g(self) -> None:
@@ -306,7 +311,10 @@ class Trainer:
     def _update_both(self) -> None:
         stream = self._stream(0)
         x, z = self.data[self.minibatch], self._next_z(stream)
-        self.last = simultaneous_step(self.D, self.G, x, z, self.objective, stream)
+        d, g = simultaneous_step(
+            self.D, self.G, x, z, self.objective, stream, self.settings.penalties
+        )
+        self.last = (self.penalties.noted(d), g)
         self.minibatch, self.iteration = self.minibatch + 1, self.iteration + 1
 
     def _stream(self, substep: int) -> Stream:
@@ -349,6 +357,8 @@ class Trainer:
 
         - ``step`` and ``epoch``;
         - ``value`` (V) and ``loss_g``;
+        - ``penalty``: the sum of the penalties' latest values, if there are penalties. A lazy
+          penalty's value contains its factor ``every``;
         - the means of the game's reading over x and over G(z). For games with logits they are
           ``d_real`` and ``d_fake``, the means of D(x) and D(G(z));
         - the learning rates ``rate_d`` and ``rate_g``.

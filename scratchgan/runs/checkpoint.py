@@ -213,9 +213,9 @@ def require_sound(
         raise RunError(f"{where} has dtype {checkpoint.dtype}; expected {dtype}")
     for name, a in checkpoint.arrays.items():
         player = networks.get(name.partition(".")[0])
-        if player is None:
-            raise RunError(f"{where} holds '{name}'; expected only arrays of G and D")
-        if a.shape != (player.layout.size,) or a.dtype != np.dtype(dtype):
+        if player is None and not name.startswith("penalties."):  # ``restore`` checks their shape
+            raise RunError(f"{where} holds '{name}'; expected only arrays of G, D and penalties")
+        if player is not None and (a.shape, a.dtype) != ((player.layout.size,), np.dtype(dtype)):
             raise RunError(
                 f"{where}: {name} has shape {a.shape} and dtype {a.dtype}; expected"
                 f" ({player.layout.size},) and {dtype}"
@@ -274,7 +274,11 @@ def begin_from(trainer: Trainer, checkpoint: Checkpoint) -> None:
     for name, player, updates in (("G", trainer.G, "g_updates"), ("D", trainer.D, "d_updates")):
         if any(f"{name}.{slot}" not in saved for slot in player.optimizer.slots):
             counters[updates] = 0
-    taken = {name: saved[name].astype(a.dtype) for name, a in arrays.items() if name in saved}
+    taken = {
+        name: saved[name].astype(a.dtype)
+        for name, a in arrays.items()
+        if name in saved and saved[name].shape == a.shape  # other penalties begin at 0
+    }
     trainer.restore(arrays | taken, counters)
 
 

@@ -9,6 +9,7 @@ from scratchgan.backends.cpu.elementwise import Elementwise
 from scratchgan.backends.cpu.gemm import Products
 from scratchgan.backends.cpu.noise import Draws
 from scratchgan.backends.cpu.optim import Optimisers
+from scratchgan.backends.cpu.penalties import Penalties
 from scratchgan.backends.cpu.reduce import Reductions
 from scratchgan.backends.cpu.replay import Replay
 from scratchgan.backends.cpu.rows import RowsAndColumns
@@ -31,7 +32,9 @@ def in_numpy(operation: str, definition: Callable[..., Any]) -> Callable[..., An
 
 
 @without_kernel(in_numpy)
-class CpuBackend(Products, Elementwise, RowsAndColumns, Reductions, Draws, Optimisers, Tangents):
+class CpuBackend(
+    Products, Elementwise, RowsAndColumns, Reductions, Draws, Optimisers, Tangents, Penalties
+):
     """
     NumPy's arrays, and kernels compiled by Numba.
 

@@ -9,6 +9,7 @@ from scratchgan.backends.cuda.elementwise import Elementwise
 from scratchgan.backends.cuda.gemm import Products
 from scratchgan.backends.cuda.noise import Draws
 from scratchgan.backends.cuda.optim import Optimisers
+from scratchgan.backends.cuda.penalties import Penalties
 from scratchgan.backends.cuda.reduce import Reductions
 from scratchgan.backends.cuda.replay import Replay
 from scratchgan.backends.cuda.rows import RowsAndColumns
@@ -32,7 +33,9 @@ def refused(operation: str, definition: Callable[..., Any]) -> Callable[..., Any
 
 
 @without_kernel(refused)
-class CudaBackend(Products, Elementwise, RowsAndColumns, Reductions, Draws, Optimisers, Tangents):
+class CudaBackend(
+    Products, Elementwise, RowsAndColumns, Reductions, Draws, Optimisers, Tangents, Penalties
+):
     """
     Arrays in a GPU's memory, and kernels compiled by Numba.
 
