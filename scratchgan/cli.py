@@ -87,9 +87,14 @@ def _parser() -> argparse.ArgumentParser:
         help="a .png or .npy file (default: FOLDER/sample-seed-N.png)",
     )
 
-    evaluate = commands.add_parser("evaluate", help="measure samples, and real data for comparison")
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="measure samples, and real data for comparison",
+        usage="scratchgan evaluate FOLDER [options]\n"
+        "       scratchgan evaluate --protocol NAME [--seeds N] [options]",
+    )
     evaluate.set_defaults(run=_evaluate)
-    evaluate.add_argument("folder", type=Path, help="the run's folder")
+    evaluate.add_argument("folder", type=Path, nargs="?", help="the run's folder")
     evaluate.add_argument(
         "--n",
         type=int,
@@ -103,8 +108,24 @@ def _parser() -> argparse.ArgumentParser:
         "--json",
         type=Path,
         metavar="FILE",
-        help="save the measures and the run's record in this file (images only)",
+        help="save the measures and the run's record in this file (of a run: images only)",
     )
+    protocol = evaluate.add_argument_group(
+        "mode coverage by a published protocol",
+        "Train a recipe with several seeds, and count the modes that the samples reach. The same"
+        " command continues what was interrupted.",
+    )
+    protocol.add_argument("--protocol", metavar="NAME", help="ring8, grid25 or grid49")
+    for flag, kind, metavar, about in (
+        ("--seeds", int, "N", "number of seeds, 0, 1, … (default: 5)"),
+        ("--recipe", str, "NAME", "recipe to train (default: the recipe of the data)"),
+        ("--steps", int, "N", "number of iterations (default: the recipe's)"),
+        ("--samples", int, "N", "samples of a second measurement (default: 50,000)"),
+        ("--out", Path, "FOLDER", "folder of the runs (default: runs/PROTOCOL-RECIPE)"),
+    ):
+        protocol.add_argument(
+            flag, type=kind, metavar=metavar, help=about, default=argparse.SUPPRESS
+        )
 
     bench = commands.add_parser(
         "bench",
@@ -267,7 +288,7 @@ def _played(config: Config) -> str:
     from scratchgan.games import objectives_by_start
 
     (_, first), *later = objectives_by_start(config.objective).items()
-    return " ".join([first.name, *(f"(from {start:,} on {o.name})" for start, o in later)])
+    return " ".join([str(first), *(f"(from {start:,} on {game})" for start, game in later)])
 
 
 def _begun(options: argparse.Namespace) -> Session:
@@ -331,11 +352,35 @@ def _sample(options: argparse.Namespace) -> int:
     return 0
 
 
+OF_A_PROTOCOL = {"seeds": 5, "recipe": None, "steps": None, "samples": 50_000, "out": None}
+"""The options of ``evaluate --protocol``, with their defaults."""
+
+
 def _evaluate(options: argparse.Namespace) -> int:
+    if options.protocol is None:
+        return _evaluate_run(options)
+    from scratchgan.trials.commands import run_protocol
+
+    for given, name in (
+        (options.folder is not None, "the run's folder"),
+        (options.n is not None, "--n (for another number of samples give --samples)"),
+        (options.temperature != 1, "--temperature"),
+    ):
+        if given:
+            raise ValueError(f"--protocol trains runs of its own; leave out {name}")
+    return run_protocol(argparse.Namespace(**OF_A_PROTOCOL | vars(options)))
+
+
+def _evaluate_run(options: argparse.Namespace) -> int:
     from scratchgan.run import open_run
     from scratchgan.runs import RunFolder
     from scratchgan.workshop.results.records import require_json_name, write_result
 
+    if options.folder is None:
+        raise ValueError("no run is given; give its folder, or --protocol NAME")
+    for name in OF_A_PROTOCOL:
+        if hasattr(options, name):
+            raise ValueError(f"--{name} belongs to --protocol NAME; leave it out")
     if options.json is not None:
         require_json_name(options.json)  # before minutes of measuring
     run = open_run(options.folder)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scratchgan.errors import UnknownNameError
-from scratchgan.games import GAMES, Game, Minimax, NonSaturating, get_game, objectives_by_start
+from scratchgan.games import Game, Minimax, NonSaturating, get_game, objectives_by_start
 
 
 def test_unknown():
@@ -37,15 +37,15 @@ class Nameless(Duck, Game):
 
 def test_by_the_iteration_from_which_each_is_played():
     own = NonSaturating()
-    assert objectives_by_start("minimax") == {0: GAMES["minimax"]}
+    assert objectives_by_start("minimax") == {0: Minimax()}
     assert objectives_by_start(own) == {0: own}
     assert list(objectives_by_start({0: own, np.int64(4): own, 9.0: own})) == [0, 4, 9]
     assert list(objectives_by_start({0: own, str(2**32 - 1): own}))[1] == 2**32 - 1
     found = objectives_by_start({"20": "minimax", "0": own, 7: "non_saturating"})
     assert list(found.items()) == [
         (0, own),
-        (7, GAMES["non_saturating"]),
-        (20, GAMES["minimax"]),
+        (7, NonSaturating()),
+        (20, Minimax()),
     ]
 
 

@@ -54,13 +54,17 @@ BELOW["runs"] = CORE | {
 BELOW["run"] = CORE | {
     "data", "exact", "files", "gan", "metrics", "plots", "progress", "runs",
 }  # fmt: skip
+BELOW["trials"] = CORE | {
+    "data", "exact", "fields", "files", "gan", "games", "metrics", "plots", "progress", "recipes",
+    "runs", "theory",
+}  # fmt: skip
 BELOW["api"] = CORE | {"data", "games", "gan", "gradcheck", "nn", "optim", "recipes", "run"}
 BELOW["workshop"] = CORE | {
     "data", "fields", "files", "gan", "metrics", "nn", "optim", "plots", "recipes", "runs",
 }  # fmt: skip
 BELOW["cli"] = CORE | {
     "command", "exact", "fields", "files", "gan", "games", "progress", "recipes", "run", "runs",
-    "workshop",
+    "trials", "workshop",
 }  # fmt: skip
 BELOW["__main__"] = {"cli"}
 BELOW["__init__"] = set(BELOW) - {"cli", "workshop", "__main__"}  # for type checkers

@@ -39,14 +39,16 @@ class Dual:
 
     Parameters
     ----------
-    value : Array, or a function that returns it
-        A function is called once, when the value is needed.
-    tangent : Array or None
-        None is zero.
+    value, tangent : Array, or a function that returns it
+        A function is called once, when the array is needed.
+    factors : Array, (batch, 1), optional
+        Given if the tangent is known to be the value with each example i multiplied by its own
+        factor. The cotangents of a piecewise linear D with one output are of this kind: in every
+        layer, δ̇ᵢ = dyᵢ δᵢ. Then products with δ̇ are not needed.
     """
 
-    def __init__(self, value: Any, tangent: Array | None) -> None:
-        self._value, self.tangent = value, tangent
+    def __init__(self, value: Any, tangent: Any, factors: Array | None = None) -> None:
+        self._value, self._tangent, self.factors = value, tangent, factors
 
     @property
     def value(self) -> Array:
@@ -55,20 +57,22 @@ class Dual:
             self._value = self._value()
         return self._value
 
+    @property
+    def tangent(self) -> Array:
+        """The tangent, an array of the backend below."""
+        if callable(self._tangent):
+            self._tangent = self._tangent()
+        return self._tangent
+
     def __getattr__(self, name: str) -> Any:
-        if name in ("shape", "dtype", "ndim", "size"):
-            return getattr(self.value if self.tangent is None else self.tangent, name)
-        raise AttributeError(f"a dual array has no {name}; use a named operation of ctx.ops")
+        return _offered(self, name, self.value if callable(self._tangent) else self._tangent)
 
 
-class Buffer(Dual):
-    """An array of the pass itself: a result that is written to it replaces the array it holds."""
-
-    def __init__(self, holds: Any) -> None:
-        self.holds = holds
-
-    value = property(lambda self: value(self.holds))
-    tangent = property(lambda self: tangent(self.holds))
+def _offered(array: Any, name: str, part: Array) -> Any:
+    """Return what every array offers, from a part of this one."""
+    if name in ("shape", "dtype", "ndim", "size"):
+        return getattr(part, name)
+    raise AttributeError(f"{type(array).__name__} has no {name}: use a named operation of ctx.ops")
 
 
 class GradientTangent(Dual):
@@ -76,6 +80,16 @@ class GradientTangent(Dual):
 
     def __init__(self, tangent: Array) -> None:
         super().__init__(_unwanted, tangent)
+
+
+class Buffer:
+    """An array that the pass allocates. To write to it is to replace the array that it holds."""
+
+    def __init__(self, holds: Any) -> None:
+        self.holds = holds
+
+    def __getattr__(self, name: str) -> Any:
+        return _offered(self, name, self.holds)
 
 
 def _unwanted() -> Array:
@@ -86,13 +100,8 @@ def _unwanted() -> Array:
 
 
 def value(a: Any) -> Any:
-    """Return the value of a dual array; anything else is its own value."""
+    """Return the value of a dual array; anything else is constant and its own value."""
     return a.value if isinstance(a, Dual) else a
-
-
-def tangent(a: Any) -> Array | None:
-    """Return the tangent of an array; None is zero."""
-    return a.tangent if isinstance(a, Dual) else None
 
 
 # -- backends -------------------------------------------------------------------------------------
@@ -196,12 +205,11 @@ class DualBackend(_ByName):  # type: ignore[misc]
 
     def run(self, name: str, given: Given) -> Any:
         """Run an operation by its rule; without a dual argument, on the backend below."""
-        written = ("a",) if name.endswith("_") else ("out",)
+        written = "a" if name.endswith("_") else "out"
         given = {
-            n: a.holds if isinstance(a, Buffer) and n not in written else a
-            for n, a in given.items()
+            n: a.holds if isinstance(a, Buffer) and n != written else a for n, a in given.items()
         }
-        if not any(isinstance(a, Dual) for a in given.values()):
+        if not any(isinstance(a, (Dual, Buffer)) for a in given.values()):
             return self.tape.recall(name, given)
         if name not in RULES:
             raise NotImplementedError(
@@ -216,16 +224,23 @@ class DualBackend(_ByName):  # type: ignore[misc]
 
     # -- what the rules share -------------------------------------------------------------------
 
+    def recalled(self, name: str, given: Given) -> Any:
+        """Return the value of an operation's result."""
+        return self.tape.recall(name, {n: value(a) for n, a in given.items()})
+
     def result(self, name: str, given: Given, tangent: Array | None) -> Any:
-        """Return the result of an operation from its tangent; its value is computed if needed."""
+        """Return an operation's result with this tangent; None is zero."""
+        if tangent is None:
+            return self.recalled(name, given)
+        return Dual(lambda: self.recalled(name, given), tangent)
 
-        def compute() -> Array:
-            return self.tape.recall(name, {n: value(a) for n, a in given.items()})
-
-        return compute() if tangent is None else Dual(compute, tangent)
+    def row_scaled(self, value: Any, factors: Array) -> Dual:
+        """Return a dual array whose tangent is its value with each row times its factor."""
+        scaled: Dual = Dual(value, lambda: self.below.scale_rows(scaled.value, factors), factors)
+        return scaled
 
     def plus(self, a: Array | None, b: Array | None) -> Array | None:
-        """Add two tangents."""
+        """Add two tangents; None is zero."""
         if a is None or b is None:
             return b if a is None else a
         return self.below.add(a, b)
@@ -233,10 +248,10 @@ class DualBackend(_ByName):  # type: ignore[misc]
     def write(self, out: Any, result: Any) -> None:
         """Let the array ``out`` be ``result``, which may be dual."""
         if isinstance(out, GradientTangent):
-            if tangent(result) is None:
+            if not isinstance(result, Dual):
                 self.below.fill_(out.tangent, 0.0)
-            elif tangent(result) is not out.tangent:
-                self.below.copy_(out.tangent, tangent(result))
+            elif result.tangent is not out.tangent:
+                self.below.copy_(out.tangent, result.tangent)
         elif isinstance(out, Buffer):
             out.holds = result
         else:
@@ -268,23 +283,29 @@ LINEAR_IN_EACH = {
 # Operations that are linear in these arguments together, such as sums.
 LINEAR_TOGETHER = {"add": ("a", "b"), "add_row": ("x", "row"), "concat_columns": ("a", "b")}
 
-INTO = ("gemm", "sum_rows")  # these can add their result to an array
+OVER_THE_BATCH = ("gemm", "sum_rows")  # these mix examples, and can add to an array ``out``
 
 
 def linear_in_each(name: str, moving: tuple[str, ...]) -> Rule:
     """Return the product rule: the tangent of f(a, b) is f(ȧ, b) + f(a, ḃ)."""
 
     def rule(ops: DualBackend, given: Given) -> Any:
+        movers = [a for a in moving if isinstance(given[a], Dual)]
+        if len(movers) == 1 and given[movers[0]].factors is not None:
+            each_row = name not in OVER_THE_BATCH or (
+                name == "gemm" and movers == ["a"] and not given.get("trans_a")
+            )
+            if each_row and given.get("out") is None:
+                factors = given[movers[0]].factors
+                return ops.row_scaled(lambda: ops.recalled(name, given), factors)
         given = dict(given)
         out, adds = given.pop("out", None), given.pop("accumulate", False)
-        if isinstance(out, GradientTangent) and not adds:
-            ops.below.fill_(out.tangent, 0.0)
         total = out.tangent if isinstance(out, GradientTangent) else None
-        for a in moving:
-            if tangent(given[a]) is None:
-                continue
-            term = {n: tangent(b) if n == a else value(b) for n, b in given.items()}
-            if total is not None and name in INTO:
+        if total is not None and not adds:
+            ops.below.fill_(total, 0.0)
+        for a in movers:
+            term = {n: b.tangent if n == a else value(b) for n, b in given.items()}
+            if total is not None and name in OVER_THE_BATCH:
                 getattr(ops.below, name)(**term, out=total, accumulate=True)
             else:
                 total = ops.plus(total, getattr(ops.below, name)(**term))
@@ -303,17 +324,16 @@ def linear_together(name: str, moving: tuple[str, ...]) -> Rule:
     """Return the rule of a sum: the tangent of f(a, b) is f(ȧ, ḃ)."""
 
     def rule(ops: DualBackend, given: Given) -> Any:
-        tangents = {a: tangent(given[a]) for a in moving}
-        if all(t is None for t in tangents.values()):
-            return ops.result(name, given, None)
-        if name == "add":
-            return ops.result(name, given, ops.plus(*tangents.values()))
-        zeros = {
-            a: ops.below.zeros(given[a].shape, given[a].dtype)
-            for a, t in tangents.items()
-            if t is None
+        if name == "add" and not all(isinstance(given[a], Dual) for a in moving):
+            (moved,) = (given[a].tangent for a in moving if isinstance(given[a], Dual))
+            return ops.result(name, given, moved)
+        tangents = {
+            a: given[a].tangent
+            if isinstance(given[a], Dual)
+            else ops.below.zeros(given[a].shape, given[a].dtype)
+            for a in moving
         }
-        return ops.result(name, given, getattr(ops.below, name)(**given | tangents | zeros))
+        return ops.result(name, given, getattr(ops.below, name)(**given | tangents))
 
     return rule
 
@@ -326,6 +346,37 @@ def by_hand(rule: Rule) -> Rule:
 
 RULES |= {name: linear_in_each(name, moving) for name, moving in LINEAR_IN_EACH.items()}
 RULES |= {name: linear_together(name, moving) for name, moving in LINEAR_TOGETHER.items()}
+product = RULES["gemm"]
+total = RULES["sum_rows"]
+
+
+@by_hand
+def gemm(ops: DualBackend, given: Given) -> Any:
+    """
+    The product rule, ȧ · b + a · ḃ.
+
+    aᵀ · b with ḃ = s ⊙ b sums over the examples, so aᵀ · ḃ = (s ⊙ a)ᵀ · b, and one product is
+    enough: (ȧ + s ⊙ a)ᵀ · b.
+    """
+    a, b = given["a"], given["b"]
+    over_the_batch = given.get("trans_a") and not given.get("trans_b")
+    if over_the_batch and isinstance(b, Dual) and b.factors is not None:
+        moved = ops.below.scale_rows(value(a), b.factors)
+        moved = ops.plus(moved, a.tangent if isinstance(a, Dual) else None)
+        given = given | {"a": Dual(value(a), moved), "b": b.value}
+    return product(ops, given)
+
+
+@by_hand
+def sum_rows(ops: DualBackend, given: Given) -> Any:
+    """The sum of the tangent. Where it is s ⊙ a, it is a product: sᵀ · a."""
+    a, out = given["a"], given.get("out")
+    if isinstance(a, Dual) and a.factors is not None and isinstance(out, GradientTangent):
+        row = ops.below.view(out.tangent, 0, (1, a.shape[1]))
+        adds = given.get("accumulate", False)
+        ops.below.gemm(a.factors, a.value, trans_a=True, out=row, accumulate=adds)
+        return out
+    return total(ops, given)
 
 
 @by_hand
@@ -335,23 +386,18 @@ def linear(ops: DualBackend, given: Given) -> Any:
     if isinstance(given["weight"], Dual) or isinstance(given["bias"], Dual):
         a = ops.add_row(ops.gemm(given["x"], given["weight"]), given["bias"])
         return ops.activation(a, activation, slope)
-    moved = None
-    if tangent(given["x"]) is not None:
-        moved = ops.below.gemm(tangent(given["x"]), given["weight"])
-    y = ops.result("linear", given, moved)
-    if moved is not None and activation != "identity":
-        y.tangent = ops.below.activation_grad(moved, y.value, activation, slope)
-    return y
+    moved = ops.below.gemm(given["x"].tangent, given["weight"])
+    if activation != "identity":
+        y = ops.recalled("linear", given)
+        moved = ops.below.activation_grad(moved, y, activation, slope)
+    return ops.result("linear", given, moved)
 
 
 @by_hand
 def activation(ops: DualBackend, given: Given) -> Any:
     """ẏ = φ′(a) ⊙ ȧ, with φ′ computed from y."""
-    y = ops.result("activation", given, tangent(given["a"]))
-    if isinstance(y, Dual):
-        rest = {n: b for n, b in given.items() if n != "a"}
-        y.tangent = ops.below.activation_grad(y.tangent, y.value, **rest)
-    return y
+    y, rest = ops.recalled("activation", given), {n: b for n, b in given.items() if n != "a"}
+    return Dual(y, ops.below.activation_grad(given["a"].tangent, y, **rest))
 
 
 @by_hand
@@ -360,23 +406,23 @@ def activation_grad(ops: DualBackend, given: Given) -> Any:
     dy, y, name = given["dy"], given["y"], given["activation"]
     if name == "identity":
         return dy
+    bends = isinstance(y, Dual) and not phi_of(name).linear
+    if isinstance(dy, Dual) and dy.factors is not None and not bends:
+        return ops.row_scaled(lambda: ops.recalled("activation_grad", given), dy.factors)
     total = None
-    if tangent(dy) is not None:
-        total = ops.below.activation_grad(**given | {"dy": tangent(dy), "y": value(y)})
-    if tangent(y) is not None and not phi_of(name).linear:
-        moved = given | {"dy": value(dy), "y": value(y), "y_dot": tangent(y)}
+    if isinstance(dy, Dual):
+        total = ops.below.activation_grad(**given | {"dy": dy.tangent, "y": value(y)})
+    if bends:
+        moved = given | {"dy": value(dy), "y": y.value, "y_dot": y.tangent}
         total = ops.plus(total, ops.below.activation_bend(**moved))
     return ops.result("activation_grad", given, total)
 
 
 @by_hand
 def maxout(ops: DualBackend, given: Given) -> Any:
-    """The largest piece is the same, so ẏ is that piece of ȧ."""
-    a, pieces = given["a"], given["pieces"]
-    y, index = ops.tape.recall("maxout", given | {"a": value(a)})
-    if tangent(a) is None:
-        return y, index
-    return Dual(y, ops.below.maxout_pick(tangent(a), index, pieces)), index
+    """The same piece stays the largest, so ẏ is that piece of ȧ."""
+    y, index = ops.recalled("maxout", given)
+    return Dual(y, ops.below.maxout_pick(given["a"].tangent, index, given["pieces"])), index
 
 
 @by_hand

@@ -34,11 +34,14 @@ a default:
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from scratchgan.backends import Array, Backend
+from scratchgan.fields import Checked, settings_in
+from scratchgan.games.codes import Code
 
 if TYPE_CHECKING:
     from scratchgan.theory import Density, Estimate
@@ -114,9 +117,12 @@ class Labels(NamedTuple):
     fake: Array  # labels that were given to G
 
 
-class Game(ABC):
+class Game(Checked, ABC):
     """
     A game: what D ascends, what G descends, and what is reported.
+
+    A built-in game is a frozen dataclass, whose fields are its settings. Other classes need not be
+    dataclasses: a name, ``d`` and ``g`` are enough.
 
     Attributes
     ----------
@@ -141,9 +147,13 @@ class Game(ABC):
     needs_labels : bool
         Whether ``d`` and ``g`` need the labels (auxiliary classifiers). If so, D gets the
         examples without labels, and both functions get an argument ``labels``, a ``Labels``.
+    classes : int
+        The number of classes that the labels must have; 0 if any number will do.
+    codes : tuple of Code
+        Latent codes, which are drawn with the noise and follow it in z (InfoGAN). If there are
+        any, both functions get an argument ``codes``: these columns of z, (batch, width).
     """
 
-    name: str
     outputs: tuple[str, ...] = ("score",)
     reading: Reading = SCORE
     optimum: Optimum | None = None
@@ -151,6 +161,8 @@ class Game(ABC):
     unit: str = ""
     needs_real: bool = False
     needs_labels: bool = False
+    classes: int = 0
+    codes: tuple[Code, ...] = ()
 
     @abstractmethod
     def d(self, real: Array, fake: Array, ops: Backend | None = None) -> tuple[Array, Array, Array]:
@@ -180,6 +192,25 @@ class Game(ABC):
         ``real`` is given if the game ``needs_real``. The gradient by ``real`` may be None, because
         G does not change the real examples.
         """
+
+    def changed_settings(self) -> dict[str, Any]:
+        """
+        Return the settings that differ from their defaults.
+
+        Only the fields of a dataclass are settings. A user's class need not be one.
+        """
+        if not dataclasses.is_dataclass(self):
+            return {}
+        return {
+            name: value
+            for name, each in settings_in(self).items()
+            if (value := getattr(self, name)) != each.default
+        }
+
+    def __str__(self) -> str:
+        """Return the name, with the settings that differ: ``minimax(smoothing=0.25)``."""
+        changed = ", ".join(f"{name}={value}" for name, value in self.changed_settings().items())
+        return f"{self.name}({changed})" if changed else self.name
 
     def exact_value(self, D: Output, p_data: Density, p_g: Density) -> Estimate | None:
         """

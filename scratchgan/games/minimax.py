@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scratchgan.backends import Array, Backend, default_backend
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Minimax"]
 
 
+@dataclass(frozen=True)
 class Minimax(Game):
     """
     The game of Goodfellow et al. 2014, Algorithm 1: D ascends V, and G descends it.
@@ -43,7 +45,7 @@ class Minimax(Game):
     outputs = ("logit",)
     reading = PROBABILITY
     optimum = Optimum(-math.log(4), 0.5, "−log 4", "½")
-    divergence: str | None = "2 JSD(p‖q) − log 4"
+    divergence = "2 JSD(p‖q) − log 4"
     unit = "nats"
 
     def d(self, real: Array, fake: Array, ops: Backend | None = None) -> tuple[Array, Array, Array]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from scratchgan.backends import Array, Backend, default_backend
 from scratchgan.games.minimax import Minimax
 
 __all__ = ["NonSaturating"]
 
 
+@dataclass(frozen=True)
 class NonSaturating(Minimax):
     """
     G descends −(1/m) Σ log D(G(z)), as the 2014 paper recommends. D plays as in ``Minimax``.

@@ -22,11 +22,11 @@ def kind_of(trainer: Trainer, ahead: int = 0) -> Hashable:
 
     It may depend on the settings and on the counters, because both are known for later iterations.
     """
-    first = trainer.D.t + ahead * trainer.k
-    return tuple(
-        tuple(name for name, every in _lazy(trainer) if t % every == 0)
-        for t in range(first, first + trainer.k)
-    )
+    settings = trainer.settings
+    first = trainer.D.t + ahead * settings.k
+    updates = range(first, first + settings.k + settings.unroll)  # of D
+    lazy = _lazy(trainer)
+    return tuple(tuple(name for name, every in lazy if t % every == 0) for t in updates)
 
 
 def stretch(trainer: Trainer, most: int) -> tuple[Hashable, int]:

@@ -9,6 +9,7 @@ from scratchgan import checks
 from scratchgan.backends import Array
 from scratchgan.games.penalties import Penalty
 from scratchgan.nn import Context, Network
+from scratchgan.nn.layer import Cache
 from scratchgan.nn.second_order import Passed, forward_taped
 from scratchgan.optim import Current, Optimizer
 
@@ -33,6 +34,9 @@ class Player:
     ema : float, optional
         Decay of an exponential moving average of the parameters (Polyak averaging), in [0, 1).
         None keeps no average.
+    clip : float, optional
+        After each update, every weight is clipped to [−clip, clip] (Arjovsky et al. 2017, arXiv
+        1701.07875, Algorithm 1), which bounds the network's slope.
 
     Attributes
     ----------
@@ -46,7 +50,13 @@ class Player:
         The moving average, flat; ``average`` is its tree.
     """
 
-    def __init__(self, network: Network, optimizer: Optimizer, ema: float | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        optimizer: Optimizer,
+        ema: float | None = None,
+        clip: float | None = None,
+    ) -> None:
         checks.instance("Player", "network", network, Network, "a Network")
         self.network = network
         self.grads_flat, self.grads = network.new_buffer()
@@ -54,16 +64,19 @@ class Player:
         self.average_flat: Array | None = None
         self.average: Any = None
         self._kept: tuple[str, ...] | None = None  # what the slots are
-        self.change(optimizer, ema)
+        self.change(optimizer, ema, clip)
 
-    def change(self, optimizer: Optimizer, ema: float | None = None) -> None:
+    def change(
+        self, optimizer: Optimizer, ema: float | None = None, clip: float | None = None
+    ) -> None:
         """
-        Go on with another optimiser or moving average.
+        Go on with another optimiser, moving average or bound of the weights.
 
         An optimiser that keeps other arrays begins anew: t and moments are 0.
         """
         checks.instance("Player", "optimizer", optimizer, Optimizer, "an optimizer")
         self.ema = None if ema is None else checks.number("", "ema", ema, 0, 1, below=True)
+        self.clip = None if clip is None else checks.number("", "clip", clip, 0, above=True)
         self.optimizer = optimizer
         if optimizer.slots != self._kept:
             self.t, self._kept = 0, optimizer.slots
@@ -110,8 +123,12 @@ class Player:
 
     def input_gradient(self, passed: Any, dy: Array, ctx: Context) -> Any:
         """Return the gradient of Σ dy · y by the input; ``grads`` does not change."""
-        cache = passed.cache if isinstance(passed, Passed) else passed
-        return self.network.layer.backward(self.network.params, cache, dy, ctx, grads=None)
+        layer, params = self.network.layer, self.network.params
+        return layer.backward(params, _cache_of(passed), dy, ctx, grads=None)
+
+    def commit(self, passed: Any, ctx: Context) -> None:
+        """Take the statistics that a training pass proposes: in the player's own step alone."""
+        self.network.layer.commit(self.network.params, _cache_of(passed), ctx)
 
     def due(self, penalties: Sequence[Penalty], at: str) -> list[Due]:
         """Return the penalties that look ``at`` these examples and act in the next update."""
@@ -134,5 +151,12 @@ class Player:
         ops, flat = self.network.ops, self.network.flat
         self.optimizer.update(ops, flat, self.grads_flat, self.slots, self.t, ascend)
         self.t += 1
+        if self.clip is not None:
+            ops.clip_(flat, -self.clip, self.clip)
         if self.ema is not None:
             ops.ema_(self.average_flat, flat, self.ema)
+
+
+def _cache_of(passed: Any) -> Cache:
+    """Return the cache of a pass, which ``Player.forward`` returned."""
+    return passed.cache if isinstance(passed, Passed) else passed

@@ -20,6 +20,7 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scratchgan.backends import Stream
 from scratchgan.backends.program import Program, Recorder
@@ -163,7 +164,9 @@ class StepRecorder:
     def _foreseen(self) -> str | None:
         """Return a reason not to try a recording, or None."""
         trainer = self._trainer
-        if trainer.k > trainer.data.per_epoch:  # it may span three epochs, but two are in memory
+        if (
+            trainer.settings.minibatches > trainer.data.per_epoch
+        ):  # it may span three epochs, but two are in memory
             return "an iteration takes more minibatches than an epoch has"
         for player in (trainer.D, trainer.G):
             if type(player.optimizer) not in (SGD, Adam):  # another one may read t, or values
@@ -174,7 +177,7 @@ class StepRecorder:
 
     def _record(self) -> _Recording:
         trainer = self._trainer
-        trainer.data.starts(trainer.minibatch, trainer.k)  # writes the order before the recording
+        self._next_starts(1)  # writes the order before the recording
         before, recorder = Moment(trainer), _recorder(trainer)
         readers: list[str] = []
         try:
@@ -203,7 +206,7 @@ class StepRecorder:
 
     def _agree(self, program: Program, sources: Sources) -> None:
         """Compare the values that varying cells should have with those that were recorded."""
-        starts = self._trainer.data.starts(self._trainer.minibatch, self._trainer.k)
+        starts = self._next_starts(1)
         expected = sources.values(np.zeros(1, np.int64), starts)
         for varying, (value,) in zip(program.varying, expected, strict=True):
             if value != varying.value:
@@ -236,7 +239,7 @@ class StepRecorder:
     def _compare(self, recording: _Recording) -> None:
         """Make a later check: run an iteration, then replay it, and keep the replay's state."""
         trainer, before, watcher = self._trainer, Moment(self._trainer), Watcher(self._trainer)
-        trainer.data.starts(trainer.minibatch, trainer.k)
+        self._next_starts(1)
         try:
             with self._ops.recording(watcher):
                 self._play()
@@ -273,7 +276,7 @@ class StepRecorder:
     def _one_step(self, recording: _Recording, before: Moment, program: Program) -> None:
         """Run one step, from ``before``, of a program that consists of a recording's first rows."""
         before.restore()
-        starts = self._trainer.data.starts(self._trainer.minibatch, self._trainer.k)
+        starts = self._next_starts(1)
         values = recording.sources.values(np.zeros(1, np.int64), starts)
         self._ops.replay(program, 1).run(1, values[: len(program.varying)])
 
@@ -301,8 +304,8 @@ class StepRecorder:
         """Replay up to ``most`` iterations of a recording's kind, in one call."""
         trainer, game = self._trainer, self._trainer.objective
         wanted = min(most, MOST, LAST - trainer.iteration)
-        starts = trainer.data.starts(trainer.minibatch, wanted * trainer.k)
-        steps = np.arange(len(starts) // trainer.k)
+        starts = self._next_starts(wanted)
+        steps = np.arange(len(starts) // trainer.settings.minibatches)
         values = recording.sources.values(steps, starts)
         begin = time.perf_counter()
         recording.replay.run(steps.size, values)
@@ -318,12 +321,18 @@ class StepRecorder:
         self._latest = recording
         return done
 
+    def _next_starts(self, iterations: int) -> NDArray[np.int64]:
+        """Return the starts of the next minibatches; also their orders are then in the buffer."""
+        trainer = self._trainer
+        count = iterations * trainer.settings.minibatches
+        return trainer.data.starts(trainer.minibatch, count)
+
     def _count(self, iterations: int) -> None:
         """Add replayed iterations to the counters."""
-        trainer, updates = self._trainer, iterations * self._trainer.k
+        trainer, settings = self._trainer, self._trainer.settings
         trainer.iteration += iterations
-        trainer.minibatch += updates
-        trainer.D.t += updates
+        trainer.minibatch += iterations * settings.minibatches
+        trainer.D.t += iterations * settings.k
         trainer.G.t += iterations
 
 
@@ -342,6 +351,7 @@ def _settings(trainer: Trainer, game: Game) -> Node:
             for p in (trainer.D, trainer.G)
             for a in (p.network.flat, p.grads_flat, *p.slots, p.average_flat)
         ),
+        *(() if trainer.pool is None else trainer.pool.arrays().values()),
     )
     return fingerprint(
         {
@@ -376,6 +386,8 @@ def _watched_stream(trainer: Trainer, readers: list[str]) -> type[Stream]:
 def _recorder(trainer: Trainer) -> Recorder:
     """Return a recorder that knows the names of all arrays that outlive an iteration."""
     buffers = {f"data.{name}": a for name, a in trainer.data.buffers().items()}
+    if trainer.pool is not None:
+        buffers |= trainer.pool.arrays()
     parts: dict[str, dict[int, str]] = {}
     if trainer.penalties.flat is not None:
         buffers["penalties"] = trainer.penalties.flat

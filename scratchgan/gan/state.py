@@ -27,9 +27,10 @@ COUNTERS = ("iteration", "substep", "minibatch", "d_updates", "g_updates")
 
 def named_arrays(trainer: Trainer) -> dict[str, Array]:
     """
-    Return the flat arrays of both players (``D.params`` and so on), not copies.
+    Return the arrays of the state, not copies.
 
-    ``penalties.latest`` has the penalties' latest values: a record may show them.
+    They are the players' flat arrays (``D.params``, …), the latest values of penalties, which a
+    record may show, and the pool's arrays.
     """
     named: dict[str, Array] = {}
     for name, player in (("D", trainer.D), ("G", trainer.G)):
@@ -40,7 +41,7 @@ def named_arrays(trainer: Trainer) -> dict[str, Array]:
             named[f"{name}.average"] = player.average_flat
     if trainer.penalties.flat is not None:
         named["penalties.latest"] = trainer.penalties.flat
-    return named
+    return named if trainer.pool is None else named | trainer.pool.arrays()
 
 
 def put_arrays(trainer: Trainer, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -39,17 +39,17 @@ class Sources:
         return [source(steps) for source in self._of]
 
     def _source(self, varying: Varying) -> Callable[[NDArray[Any]], NDArray[Any]]:
-        trainer, k = self._trainer, self._trainer.k
+        trainer, each = self._trainer, self._trainer.settings.minibatches
         if varying.name == "step":
             return lambda steps: trainer.iteration + steps
         if varying.name == "factor":
             return self._of_schedule(varying.value)
         if varying.name == "start":
-            starts = trainer.data.starts(trainer.minibatch, k).tolist()
+            starts = trainer.data.starts(trainer.minibatch, each).tolist()
             if varying.value not in starts:
                 raise NotRecordableError("a minibatch is read that is not the trainer's")
             j = starts.index(varying.value)
-            return lambda steps: self._starts[k * steps + j]
+            return lambda steps: self._starts[each * steps + j]
         return self._of_optimizer(varying)
 
     def _of_schedule(self, now: float) -> Callable[[NDArray[Any]], NDArray[Any]]:

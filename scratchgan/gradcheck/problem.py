@@ -128,12 +128,15 @@ class LayerAt:
         return _gradient(f"jvp of {self.layer!r}", "y", dy, self.y)
 
     def problem(self, u: NDArray[Any]) -> Problem:
-        """Return f = ⟨u, y⟩ with the gradients that backward claims."""
+        """Return f = ⟨u, y⟩ with the gradients that backward claims; statistics are constants."""
+        statistics = self.layer.statistics
+        point = {name: a for name, a in self.point.items() if name not in statistics}
+        claimed = self.backward(u)
         return Problem(
             repr(self.layer),
-            self.point,
-            lambda arrays: dot(u, self.output(arrays)),
-            self.backward(u),
+            point,
+            lambda arrays: dot(u, self.output({**self.point, **arrays})),
+            {name: claimed[name] for name in point},
             dot(abs(u), abs(self.y)),
             self.margin(),
         )

@@ -103,8 +103,12 @@ class Passed:
         """
         x, *rest = leaves(self._x)
         moved = rebuilt(self._x, [x if v is None else Dual(x, v), *rest])
-        cotangent = self._one if dy is None else Dual(self._one, dy)
-        ctx = self._on(DualBackend(self._tape))
+        ops = DualBackend(self._tape)
+        cotangent = self._one
+        if dy is not None:  # with one output, dy = dy ⊙ 1: a factor for each example
+            one_output = dy.shape[1] == 1
+            cotangent = ops.row_scaled(self._one, dy) if one_output else Dual(self._one, dy)
+        ctx = self._on(ops)
         into = rebuilt(grads, map(GradientTangent, leaves(grads)))
         _, cache = self._layer.forward(self._params, moved, ctx)
         self._layer.backward(self._params, cache, cotangent, ctx, into, need_dx=False)

@@ -410,7 +410,7 @@ def run(folder, capsys, game):
 
 @pytest.mark.slow
 def test_all_that_is_printed_of_least_squares(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(GAMES, LeastSquares.name, LeastSquares())
+    monkeypatch.setitem(GAMES, LeastSquares.name, LeastSquares)
     trained, evaluated = run(tmp_path / "run", capsys, LeastSquares.name)
     assert "objective least_squares_own, iterations" in trained
     assert re.search(r" 200 / 200  V -0\.\d+  score of x \S+  score of G\(z\) \S+\n", trained)
@@ -427,7 +427,7 @@ def test_all_that_is_printed_of_least_squares(tmp_path, capsys, monkeypatch):
 
 @pytest.mark.slow
 def test_all_that_is_printed_of_a_game_that_knows_no_optimum(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(GAMES, Wasserstein.name, Wasserstein())
+    monkeypatch.setitem(GAMES, Wasserstein.name, Wasserstein)
     for said in run(tmp_path / "run", capsys, Wasserstein.name):
         exact = said[said.index("by quadrature") :]
         assert "JSD  " in exact

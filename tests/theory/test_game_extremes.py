@@ -5,7 +5,7 @@ import pytest
 
 from scratchgan import theory
 from scratchgan.errors import ShapeError
-from scratchgan.games import GAMES, Minimax
+from scratchgan.games import GAMES, Minimax, get_game
 from scratchgan.theory import (
     Normal,
     Uniform,
@@ -28,7 +28,8 @@ def test_a_d_that_has_diverged_has_no_value():
 
 
 def test_a_gradient_of_nan_is_nan():
-    for game in GAMES.values():
+    for name in GAMES:
+        game = get_game(name)
         sent = theory.sample_gradient(np.array([0.0, np.nan]), np.ones((2, 2)), game)
         assert np.isnan(sent).tolist() == [[False, False], [True, True]]
 

@@ -147,8 +147,9 @@ def _command(folder: RunFolder) -> str:
     for each in settings_in(Settings).values():
         value = getattr(config, each.name)
         if value != getattr(recipe, each.name):
-            if each.option and not isinstance(value, dict):  # objectives in turn
-                words += each.words(value)
+            plain = value if value is None else each.kind.to_plain(each.name, value)
+            if each.option and not isinstance(plain, dict | list):  # objectives in turn, a game
+                words += each.words(plain)
             else:
                 in_a_file = True
     return shlex.join([*words, *(["--config", "FILE.toml"] if in_a_file else [])])
