@@ -29,6 +29,7 @@ __all__ = [
     "require_matrix",
     "require_nonempty",
     "require_out",
+    "require_over",
     "require_pool",
     "require_reshape",
     "require_rows",
@@ -102,6 +103,13 @@ def require_same(operation: str, **arrays: Any) -> None:
     """Raise ShapeError unless all arrays have the same shape and the same floating dtype."""
     require_alike(operation, **arrays)
     require_floating(operation, **arrays)
+
+
+def require_over(operation: str, over: str) -> int:
+    """Return the axis that is left of a mean over "batch" or "features"; raise for others."""
+    if over not in ("batch", "features"):
+        raise ShapeError(f"{operation}: over is {shown(over)}; expected 'batch' or 'features'")
+    return 1 if over == "batch" else 0
 
 
 def require_alike(operation: str, **arrays: Any) -> None:

@@ -46,6 +46,7 @@ from scratchgan.backends import shapes
 from scratchgan.backends.activations import log_sigmoid, phi_of, sigmoid
 from scratchgan.backends.philox import philox_words
 from scratchgan.backends.random import Stream
+from scratchgan.errors import ShapeError
 
 __all__ = ["COMPOSED", "FLOPS", "OPERATIONS", "Array", "Backend", "definition", "hook"]
 
@@ -333,6 +334,23 @@ class Backend:
         gradient = sigmoid(-signed) * (sign / logits.size)  # (log σ)′(l) = σ(−l)
         return value, gradient
 
+    def exp_mean(self, scores: Array, sign: float) -> tuple[Array, Array]:
+        """
+        Mean of e^(sign · score), and its gradient. Fused: one pass.
+
+        Returns the value, shape (1,), and d value / d scores, with the shape of ``scores``. Where
+        e^(sign · score) is larger than the largest number (from 88 on in float32, 709 in float64),
+        the value is ∞ and the gradient sign · ∞.
+        """
+        shapes.require_floating("exp_mean", scores=scores)
+        return self._exp_mean(scores, float(sign))
+
+    def _exp_mean(self, scores: Array, sign: float) -> tuple[Array, Array]:
+        with np.errstate(over="ignore"):
+            powers = np.exp(scores * sign)
+            value = powers.mean(keepdims=True).reshape(1)
+        return value, powers * (sign / scores.size)
+
     def softmax_cross_entropy(self, logits: Array, labels: Array) -> tuple[Array, Array]:
         """
         Mean over the batch of −Σₖ yₖ log pₖ, p = softmax(logits), and its gradient. Fused.
@@ -354,6 +372,105 @@ class Backend:
         value = -terms.sum(axis=1).mean(keepdims=True)
         gradient = (np.exp(log_p) * labels.sum(axis=1, keepdims=True) - labels) / len(logits)
         return value, gradient
+
+    # -- normalising, and comparing the examples of a batch --------------------------------------
+
+    def multiply_row(self, x: Array, row: Array) -> Array:
+        """x (batch, n) ⊙ row (n,): each example is multiplied by the row."""
+        shapes.require_matrix("multiply_row", x=x)
+        shapes.require_vector("multiply_row", x.shape[1], x.dtype, row=row)
+        return self._multiply_row(x, row)
+
+    def _multiply_row(self, x: Array, row: Array) -> Array:
+        return x * row
+
+    def reciprocal_root(self, a: Array, eps: float) -> Array:
+        """1 / √(a + eps), elementwise, for a + eps > 0."""
+        shapes.require_floating("reciprocal_root", a=a)
+        return self._reciprocal_root(a, float(eps))
+
+    def _reciprocal_root(self, a: Array, eps: float) -> Array:
+        return 1 / np.sqrt(a + eps)
+
+    def normalize(self, x: Array, over: str, eps: float) -> tuple[Array, Array, Array]:
+        """
+        (x − mean) / √(variance + eps), of a matrix x (batch, n). Fused.
+
+        ``over`` is "batch" for mean and variance of each column, or "features" for those of each
+        row. The variance is a mean of squares: biased, divided by the number of terms. Returns y,
+        with the shape of x, and mean and variance, (n,) or (batch,).
+        """
+        shapes.require_matrix("normalize", x=x)
+        shapes.require_over("normalize", over)
+        return self._normalize(x, over, float(eps))
+
+    def _normalize(self, x: Array, over: str, eps: float) -> tuple[Array, Array, Array]:
+        axis = 0 if over == "batch" else 1
+        mean = x.mean(axis=axis, keepdims=True)
+        variance = ((x - mean) * (x - mean)).mean(axis=axis, keepdims=True)
+        return (x - mean) / np.sqrt(variance + eps), mean.ravel(), variance.ravel()
+
+    def normalize_grad(self, dy: Array, y: Array, variance: Array, over: str, eps: float) -> Array:
+        """
+        Backward of normalize: (dy − ⟨dy⟩ − y ⟨y ⊙ dy⟩) / √(variance + eps), ⟨·⟩ a mean. Fused.
+
+        This map of dy is symmetric, so it is the forward derivative too.
+        """
+        shapes.require_same("normalize_grad", dy=dy, y=y)
+        shapes.require_matrix("normalize_grad", dy=dy)
+        size = dy.shape[shapes.require_over("normalize_grad", over)]
+        shapes.require_vector("normalize_grad", size, dy.dtype, variance=variance)
+        return self._normalize_grad(dy, y, variance, over, float(eps))
+
+    def _normalize_grad(self, dy: Array, y: Array, variance: Array, over: str, eps: float) -> Array:
+        axis = 0 if over == "batch" else 1
+        rest = dy - dy.mean(axis=axis, keepdims=True)
+        rest = rest - y * (y * dy).mean(axis=axis, keepdims=True)
+        return rest / np.expand_dims(np.sqrt(variance + eps), axis)
+
+    def closeness(self, m: Array, dims: int, dm: Array | None = None) -> Array:
+        """
+        o_ik = Σ_{j≠i} exp(−Σ_c |m_ikc − m_jkc|): how close example i is to the others.
+
+        m is (batch, kernels · dims), with c in 0 … dims − 1; o is (batch, kernels). With ``dm``,
+        it is the forward derivative of o along dm. |·| has the derivative 0 at 0.
+        """
+        shapes.group_sizes("closeness", m, dims)
+        if dm is not None:
+            shapes.require_same("closeness", m=m, dm=dm)
+        return self._closeness(m, dims, dm)
+
+    def _closeness(self, m: Array, dims: int, dm: Array | None) -> Array:
+        o = np.empty((m.shape[0], m.shape[1] // dims), m.dtype)
+        for i in range(len(m)):
+            weights, _, _ = _closeness(m, i, dims, dm)
+            o[i] = weights.sum(axis=0)
+        return o
+
+    def closeness_grad(self, do: Array, m: Array, dims: int, dm: Array | None = None) -> Array:
+        """
+        Backward of closeness: −Σ_{j≠i} (do_ik + do_jk) e_ijk sign(m_ikc − m_jkc), like m.
+
+        e_ijk is the term of the sum in ``closeness``. With ``dm``, it is how this gradient changes
+        as m moves along dm: e_ijk is replaced by its derivative.
+        """
+        sizes = shapes.group_sizes("closeness_grad", m, dims)
+        shapes.require_matrix("closeness_grad", do=do)
+        if do.shape != sizes or do.dtype != m.dtype:
+            raise ShapeError(
+                f"closeness_grad: do is {do.shape} {do.dtype}; expected {sizes} {m.dtype}"
+            )
+        if dm is not None:
+            shapes.require_same("closeness_grad", m=m, dm=dm)
+        return self._closeness_grad(do, m, dims, dm)
+
+    def _closeness_grad(self, do: Array, m: Array, dims: int, dm: Array | None) -> Array:
+        gradient = np.empty(m.shape, np.result_type(do, m))
+        for i in range(len(m)):
+            weights, signs, others = _closeness(m, i, dims, dm)
+            terms = ((do[i] + do[others]) * weights)[:, :, None] * signs
+            gradient[i] = -terms.sum(axis=0).ravel()
+        return gradient
 
     # -- tangents: what second order needs ------------------------------------------------------
 
@@ -598,7 +715,7 @@ FLOPS = {
     "concat_columns": 0, "one_hot": 0, "random_words": 0, "random_labels": 0, "maxout_spread": 0,
     "maxout_pick": 0, "swap_rows_": 0, "activation_grad": 2, "activation_grad_bias": 3,
     "normal": 20, "uniform": 2, "log_sigmoid_mean": 10, "softmax_cross_entropy": 10,
-    "activation_bend": 3,
+    "activation_bend": 3, "exp_mean": 10, "reciprocal_root": 3, "normalize": 6, "normalize_grad": 8,
 }  # fmt: skip
 """Nominal floating-point operations per element of the result, for operations with more than 1."""
 
@@ -619,6 +736,22 @@ def definition(operation: str) -> Callable[..., Any]:
     """Return how an operation is computed in NumPy."""
     method: Callable[..., Any] = getattr(Backend, hook(operation))
     return method
+
+
+def _closeness(m: NDArray[Any], i: int, dims: int, dm: NDArray[Any] | None) -> Any:
+    """
+    Return e_ijk, or its derivative along dm, sign(m_ikc − m_jkc), and j, for all j ≠ i.
+
+    (batch − 1, kernels), (batch − 1, kernels, dims), (batch − 1,).
+    """
+    others = np.delete(np.arange(len(m)), i)
+    differences = (m[i] - m[others]).reshape(len(others), m.shape[1] // dims, dims)
+    signs = np.sign(differences.real)
+    weights = np.exp(-(signs * differences).sum(axis=2))
+    if dm is not None:
+        moves = (dm[i] - dm[others]).reshape(differences.shape)
+        weights = -weights * (signs * moves).sum(axis=2)
+    return weights, signs, others
 
 
 def _largest(a: NDArray[Any]) -> Any:

@@ -70,9 +70,9 @@ class Layer(ABC):
     A description of a function y = f(x; params) and of its derivatives.
 
     To write your own, define ``forward``, ``backward`` and ``jvp`` with the operations of
-    ``ctx.ops``. Define ``init`` if the layer has parameters, and ``output_width`` if it changes
-    the number of features. Running values need ``statistics`` and ``commit``. Then check it with
-    ``scratchgan.testing.check_layer``.
+    ``ctx.ops``. Define ``init`` if the layer has parameters, ``output_width`` if it changes the
+    number of features, and ``statistics`` and ``commit`` if it keeps running values. Then check it
+    with ``scratchgan.testing.check_layer``.
     """
 
     random_operations: int = 0

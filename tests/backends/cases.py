@@ -43,6 +43,10 @@ SUMMED = {
     "activation_bend",
     "dot_rows",
     "sum_rows",
+    "normalize",
+    "normalize_grad",
+    "closeness",
+    "closeness_grad",
     "softmax_cross_entropy",
     "uniform",
     "normal",
@@ -322,10 +326,61 @@ def sum_rows(d):
 
 
 @case
+def multiply_row(d):
+    yield given(x=d.floats(d.m, d.n), row=d.floats(d.n))
+
+
+@case
+def reciprocal_root(d):
+    for eps in (0.0, 1e-3):
+        yield given(a=d.positive(d.m, d.n) + d.dtype.type(0.1), eps=eps)
+
+
+@case
+def normalize(d):
+    for over in ("batch", "features"):
+        for eps in (1e-3, 0.5):
+            yield given(x=d.floats(d.m, d.n), over=over, eps=eps)
+
+
+@case
+def normalize_grad(d):
+    for over, size in (("batch", d.n), ("features", d.m)):
+        variance = d.positive(size) + d.dtype.type(0.1)
+        dy, y = d.floats(d.m, d.n), d.floats(d.m, d.n)
+        yield given(dy=dy, y=y, variance=variance, over=over, eps=1e-3)
+
+
+@case
+def closeness(d):
+    rows = min(d.m, 17)  # the oracle compares each pair
+    for dims in (1, 3):
+        m = d.floats(rows, min(d.n, 31) * dims) / 4
+        yield given(m=np.round(m, 1), dims=dims)  # with ties
+        yield given(m=m, dims=dims, dm=d.floats(*m.shape))
+    if rows > 9:  # more kernels than one pass takes
+        yield given(m=d.floats(3, 600) / 4, dims=2)
+
+
+@case
+def closeness_grad(d):
+    for call in closeness(d):
+        rows, width = call["m"].shape
+        yield call | given(do=d.floats(rows, width // call["dims"]))
+
+
+@case
 def log_sigmoid_mean(d):
     for sign in (1.0, -1.0):
         yield given(logits=5 * d.floats(d.m, 1), sign=sign)
         yield given(logits=5 * d.floats(d.m, d.n), sign=sign)
+
+
+@case
+def exp_mean(d):
+    for sign in (1.0, -1.0):
+        yield given(scores=3 * d.floats(d.m, 1), sign=sign)
+        yield given(scores=3 * d.floats(d.m, d.n), sign=sign)
 
 
 @case
@@ -550,9 +605,66 @@ class Oracle:
     def sum_rows(self, a, *, out=None, accumulate=False):
         return _into(sum(a[1:], a[0]), out, accumulate)
 
+    def multiply_row(self, x, row):
+        return np.stack([example * row for example in x])
+
+    def reciprocal_root(self, a, eps):
+        return (a + eps) ** np.longdouble(-0.5)
+
+    def normalize(self, x, over, eps):
+        columns = x.T if over == "batch" else x
+        mean = np.array([sum(c) / len(c) for c in columns])
+        variance = np.array(
+            [np.dot(c - m, c - m) / len(c) for c, m in zip(columns, mean, strict=True)]
+        )
+        y = np.stack([
+            (c - m) / np.sqrt(v + eps) for c, m, v in zip(columns, mean, variance, strict=True)
+        ])  # fmt: skip
+        return y.T if over == "batch" else y, mean, variance
+
+    def normalize_grad(self, dy, y, variance, over, eps):
+        columns = zip(dy.T, y.T, strict=True) if over == "batch" else zip(dy, y, strict=True)
+        rows = [
+            (d - (sum(d) + row * sum(row * d)) / len(d)) / np.sqrt(v + eps)
+            for (d, row), v in zip(columns, variance, strict=True)
+        ]
+        return np.array(rows).T if over == "batch" else np.array(rows)
+
+    def _near(self, m, dims, i, j, k, dm):
+        """e_ijk, or its derivative, and the signs of the differences."""
+        at = slice(k * dims, (k + 1) * dims)
+        difference = m[i, at] - m[j, at]
+        e = np.exp(-sum(abs(difference)))
+        sign = np.sign(difference)
+        return (e if dm is None else -e * sum(sign * (dm[i, at] - dm[j, at]))), sign
+
+    def closeness(self, m, dims, dm=None):
+        rows, kernels = range(len(m)), range(m.shape[1] // dims)
+        o = np.zeros((len(m), len(kernels)), np.longdouble)
+        for i, j, k in itertools.product(rows, rows, kernels):
+            if i != j:
+                o[i, k] += self._near(m, dims, i, j, k, dm)[0]
+        return o
+
+    def closeness_grad(self, do, m, dims, dm=None):
+        """The derivative of Σ do ⊙ o, term by term: i and j both move each term of o_i."""
+        gradient = np.zeros(m.shape, np.longdouble)
+        rows, kernels = range(len(m)), range(m.shape[1] // dims)
+        for i, j, k in itertools.product(rows, rows, kernels):
+            if i != j:
+                e, sign = self._near(m, dims, i, j, k, dm)
+                at = slice(k * dims, (k + 1) * dims)
+                gradient[i, at] -= do[i, k] * e * sign
+                gradient[j, at] += do[i, k] * e * sign
+        return gradient
+
     def log_sigmoid_mean(self, logits, sign):
         value = -sum(np.logaddexp(0, -sign * logits.ravel())) / logits.size
         return np.array([value]), sign / (1 + np.exp(sign * logits)) / logits.size
+
+    def exp_mean(self, scores, sign):
+        powers = np.exp(np.longdouble(sign) * scores)
+        return np.array([sum(powers.ravel()) / scores.size]), sign * powers / scores.size
 
     def softmax_cross_entropy(self, logits, labels):
         # e^∞ / Σ is NaN for itself and 0 for the others; the definition has NaN for all.

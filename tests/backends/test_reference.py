@@ -178,6 +178,19 @@ def test_log_sigmoid_mean_at_the_ends(ops, dtype, size):
 
 @every_backend
 @every_dtype
+@pytest.mark.parametrize("size", [1e3, 1e4, 1e30])
+def test_exp_mean_at_the_ends(ops, dtype, size):
+    """0 on one side, ∞ on the other, and no NaN; up to 85 e^x is finite in float32 too."""
+    for sign in (1.0, -1.0):
+        for score, value in [(-size, 0), (size, np.inf), (-85, np.exp(-85)), (85, np.exp(85))]:
+            scores = ops.asarray(np.full((4, 1), sign * score, dtype))
+            got, gradient = map(ops.to_numpy, ops.exp_mean(scores, sign))
+            np.testing.assert_allclose(got, [value], rtol=1e-5)
+            np.testing.assert_allclose(gradient, np.full((4, 1), sign * value / 4), rtol=1e-5)
+
+
+@every_backend
+@every_dtype
 @pytest.mark.parametrize("size", [1e2, 1e4, 1e30])
 def test_softmax_cross_entropy_at_the_ends(ops, dtype, size):
     """Sure and right: 0, with gradient 0. Sure and wrong: the difference of the logits, ±1."""
@@ -272,6 +285,11 @@ def value_times(factor, f, logits, sign):
     return value * factor(logits), gradient
 
 
+def gradient_of_a_sum(f, scores, sign):
+    value, gradient = f(scores, sign)
+    return value, gradient * scores.size
+
+
 def gradient_of_the_sum(f, logits, labels):
     value, gradient = f(logits, labels)
     return value, gradient * len(logits)
@@ -295,6 +313,20 @@ def keeps_the_popped(f, pool, x, **k):
     return y
 
 
+def unbiased(f, x, over, eps):
+    y, mean, variance = f(x, over, eps)
+    n = x.shape[0 if over == "batch" else 1]
+    return y, mean, variance * n / (n - 1)
+
+
+def of_dy_alone(f, dy, y, **k):
+    return f(dy, 0 * y, **k)
+
+
+def counts_itself(f, m, dims, dm=None):
+    return f(m, dims, dm) + (1 if dm is None else 0)
+
+
 # A wrong operation, made from the right one f and its arguments.
 DEFECTS = [
     ("gemm", "reads bᵀ as b", lambda f, b, **k: f(b=b.T.reshape(b.shape), **k)),
@@ -310,8 +342,20 @@ DEFECTS = [
     ("dropout", "does not scale", lambda f, keep, **k: f(keep=keep, **k) * keep),
     ("dropout", "no row", lambda f, stream, **k: f(stream=stream._replace(row=0), **k)),
     ("columns", "a view", lambda f, a, start, stop: a[:, start:stop]),
+    ("multiply_row", "adds", lambda f, x, row: x + row),
+    ("reciprocal_root", "eps outside", lambda f, a, eps: 1 / (np.sqrt(a) + eps)),
+    ("normalize", "unbiased variance", unbiased),
+    ("normalize", "of the rows alone", lambda f, over, **k: f(over="features", **k)),
+    ("normalize", "no eps", lambda f, eps, **k: f(eps=0.0, **k)),
+    ("normalize_grad", "variance a constant", of_dy_alone),
+    ("closeness", "counts itself", counts_itself),
+    ("closeness", "no direction", lambda f, **k: f(**k | {"dm": None})),
+    ("closeness_grad", "of o_i alone", lambda f, do, **k: f(do=do - do.mean(axis=0), **k)),
+    ("closeness_grad", "no direction", lambda f, **k: f(**k | {"dm": None})),
     ("log_sigmoid_mean", "sum", partial(value_times, np.size)),
     ("log_sigmoid_mean", "sign lost", partial(value_times, lambda logits: -1)),
+    ("exp_mean", "gradient of the sum", gradient_of_a_sum),
+    ("exp_mean", "sign lost", lambda f, sign, **k: f(sign=1.0, **k)),
     ("softmax_cross_entropy", "sum", gradient_of_the_sum),
     ("softmax_cross_entropy", "the label lost", without_the_label),
     ("softmax_cross_entropy", "other labels", lambda f, labels, **k: f(labels=labels[::-1], **k)),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from scratchgan.backends.cpu.compare import Comparing
 from scratchgan.backends.cpu.elementwise import Elementwise
 from scratchgan.backends.cpu.gemm import Products
 from scratchgan.backends.cpu.noise import Draws
+from scratchgan.backends.cpu.normalise import Normalising
 from scratchgan.backends.cpu.optim import Optimisers
 from scratchgan.backends.cpu.reduce import Reductions
 from scratchgan.backends.cpu.replay import Replay
@@ -31,7 +33,10 @@ def in_numpy(operation: str, definition: Callable[..., Any]) -> Callable[..., An
 
 
 @without_kernel(in_numpy)
-class CpuBackend(Products, Elementwise, RowsAndColumns, Reductions, Draws, Optimisers, Tangents):
+class CpuBackend(
+    Products, Elementwise, RowsAndColumns, Reductions, Draws, Optimisers,
+    Tangents, Normalising, Comparing,
+):  # fmt: skip
     """
     NumPy's arrays, and kernels compiled by Numba.
 
