@@ -2,13 +2,14 @@
 Scalar functions for the compiled backends: plain Python, compiled for each target.
 
 ``build`` takes the target's compiler and its elementary functions. It returns the functions
-that kernels need: the activations of ``activations.py``, log σ and Philox. The reference does
+that kernels need: the activations of ``activations.py``, log σ, e^a and Philox. The reference does
 not use this file, so each tests the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,7 +37,7 @@ def build(
     -------
     namespace
         ``phi``, a dict of ``Formulas`` by the name of φ; ``log_sigmoid(a)``;
-        ``philox(c0, c1, c2, c3, k0, k1)``.
+        ``power(a)``, e^a for any a; ``philox(c0, c1, c2, c3, k0, k1)``.
 
     Examples
     --------
@@ -54,6 +55,14 @@ def build(
         return (a if a < type(a)(0) else type(a)(0)) - rest
 
     @compile
+    def power(a):
+        """e^a for every a; ∞ where it is too large."""
+        e = exp(-abs(a))
+        if a < type(a)(0):
+            return e
+        return type(a)(inf) if e == type(a)(0) else type(a)(1) / e
+
+    @compile
     def philox(c0, c1, c2, c3, k0, k1):
         """Ten rounds of Philox4x32 (Salmon et al. 2011) on one counter of four uint32."""
         for _ in range(10):
@@ -69,7 +78,7 @@ def build(
 
     functions = {"exp": exp, "expm1": expm1, "log1p": log1p}
     phi = {name: entry.number.compiled(compile, **functions) for name, entry in TABLE.items()}
-    return SimpleNamespace(phi=phi, log_sigmoid=log_sigmoid, philox=philox)
+    return SimpleNamespace(phi=phi, log_sigmoid=log_sigmoid, power=power, philox=philox)
 
 
 def choice(compile: Callable[[Any], Any], functions: Mapping[int, Any]) -> Any:

@@ -350,6 +350,23 @@ class Backend:
         gradient = sigmoid(-signed) * (sign / logits.size)  # (log σ)′(l) = σ(−l)
         return value, gradient
 
+    def exp_mean(self, scores: Array, sign: float) -> tuple[Array, Array]:
+        """
+        Mean of e^(sign · score), and its gradient. Fused: one pass.
+
+        Returns the value, shape (1,), and d value / d scores, with the shape of ``scores``. Where
+        e^(sign · score) is larger than the largest number (from 88 on in float32, 709 in float64),
+        the value is ∞ and the gradient sign · ∞.
+        """
+        shapes.require_floating("exp_mean", scores=scores)
+        return self._exp_mean(scores, float(sign))
+
+    def _exp_mean(self, scores: Array, sign: float) -> tuple[Array, Array]:
+        with np.errstate(over="ignore"):
+            powers = np.exp(scores * sign)
+            value = powers.mean(keepdims=True).reshape(1)
+        return value, powers * (sign / scores.size)
+
     def softmax_cross_entropy(self, logits: Array, labels: Array) -> tuple[Array, Array]:
         """
         Mean over the batch of −Σₖ yₖ log pₖ, p = softmax(logits), and its gradient. Fused.
@@ -727,7 +744,7 @@ FLOPS = {
     "concat_columns": 0, "one_hot": 0, "random_words": 0, "random_labels": 0, "maxout_spread": 0,
     "maxout_pick": 0, "swap_rows_": 0, "activation_grad": 2, "activation_grad_bias": 3,
     "normal": 20, "uniform": 2, "log_sigmoid_mean": 10, "softmax_cross_entropy": 10,
-    "activation_bend": 3, "reciprocal_root": 3, "normalize": 6, "normalize_grad": 8,
+    "activation_bend": 3, "exp_mean": 10, "reciprocal_root": 3, "normalize": 6, "normalize_grad": 8,
 }  # fmt: skip
 """Nominal floating-point operations per element of the result, for operations with more than 1."""
 

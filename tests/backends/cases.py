@@ -388,6 +388,13 @@ def log_sigmoid_mean(d):
 
 
 @case
+def exp_mean(d):
+    for sign in (1.0, -1.0):
+        yield given(scores=3 * d.floats(d.m, 1), sign=sign)
+        yield given(scores=3 * d.floats(d.m, d.n), sign=sign)
+
+
+@case
 def softmax_cross_entropy(d):
     one_hot = np.eye(d.n, dtype=d.dtype)[d.integers(d.n, d.m)]
     yield given(logits=5 * d.floats(d.m, d.n), labels=one_hot)
@@ -671,6 +678,10 @@ class Oracle:
     def log_sigmoid_mean(self, logits, sign):
         value = -sum(np.logaddexp(0, -sign * logits.ravel())) / logits.size
         return np.array([value]), sign / (1 + np.exp(sign * logits)) / logits.size
+
+    def exp_mean(self, scores, sign):
+        powers = np.exp(np.longdouble(sign) * scores)
+        return np.array([sum(powers.ravel()) / scores.size]), sign * powers / scores.size
 
     def softmax_cross_entropy(self, logits, labels):
         # e^∞ / Σ is NaN for itself and 0 for the others; the definition has NaN for all.

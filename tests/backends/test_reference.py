@@ -178,6 +178,19 @@ def test_log_sigmoid_mean_at_the_ends(ops, dtype, size):
 
 @every_backend
 @every_dtype
+@pytest.mark.parametrize("size", [1e3, 1e4, 1e30])
+def test_exp_mean_at_the_ends(ops, dtype, size):
+    """0 on one side, ∞ on the other, and no NaN; up to 85 e^x is finite in float32 too."""
+    for sign in (1.0, -1.0):
+        for score, value in [(-size, 0), (size, np.inf), (-85, np.exp(-85)), (85, np.exp(85))]:
+            scores = ops.asarray(np.full((4, 1), sign * score, dtype))
+            got, gradient = map(ops.to_numpy, ops.exp_mean(scores, sign))
+            np.testing.assert_allclose(got, [value], rtol=1e-5)
+            np.testing.assert_allclose(gradient, np.full((4, 1), sign * value / 4), rtol=1e-5)
+
+
+@every_backend
+@every_dtype
 @pytest.mark.parametrize("size", [1e2, 1e4, 1e30])
 def test_softmax_cross_entropy_at_the_ends(ops, dtype, size):
     """Sure and right: 0, with gradient 0. Sure and wrong: the difference of the logits, ±1."""
@@ -272,6 +285,11 @@ def value_times(factor, f, logits, sign):
     return value * factor(logits), gradient
 
 
+def gradient_of_a_sum(f, scores, sign):
+    value, gradient = f(scores, sign)
+    return value, gradient * scores.size
+
+
 def gradient_of_the_sum(f, logits, labels):
     value, gradient = f(logits, labels)
     return value, gradient * len(logits)
@@ -336,6 +354,8 @@ DEFECTS = [
     ("closeness_grad", "no direction", lambda f, **k: f(**k | {"dm": None})),
     ("log_sigmoid_mean", "sum", partial(value_times, np.size)),
     ("log_sigmoid_mean", "sign lost", partial(value_times, lambda logits: -1)),
+    ("exp_mean", "gradient of the sum", gradient_of_a_sum),
+    ("exp_mean", "sign lost", lambda f, sign, **k: f(sign=1.0, **k)),
     ("softmax_cross_entropy", "sum", gradient_of_the_sum),
     ("softmax_cross_entropy", "the label lost", without_the_label),
     ("softmax_cross_entropy", "other labels", lambda f, labels, **k: f(labels=labels[::-1], **k)),

@@ -21,6 +21,7 @@ def test_plain_python_equals_maths_functions(a):
     assert close(value["tanh"], math.tanh(a))
     assert close(value["softplus"], math.log1p(math.exp(a)))
     assert close(plain.log_sigmoid(a), -math.log1p(math.exp(-a)))
+    assert math.isclose(plain.power(a), math.exp(a), rel_tol=1e-15)
     assert value["relu"] == max(a, 0.0)
     assert value["leaky_relu"] == (a if a > 0 else a / 4)
     grad = {name: phi.grad for name, phi in plain.phi.items()}
@@ -35,7 +36,13 @@ def test_nan_stays_nan_in_plain_python():
     for name in ACTIVATIONS:
         assert math.isnan(plain.phi[name].value(math.nan, 0.5)), name
     assert math.isnan(plain.log_sigmoid(math.nan))
+    assert math.isnan(plain.power(math.nan))
     assert plain.phi["relu"].grad(3.0, math.nan, 0.0) == 3
+
+
+def test_a_power_that_is_too_large_is_infinite():
+    assert (plain.power(800.0), plain.power(-800.0)) == (math.inf, 0.0)
+    assert (plain.power(math.inf), plain.power(-math.inf)) == (math.inf, 0.0)
 
 
 def test_a_target_s_own_functions_are_used():

@@ -20,7 +20,7 @@ ROWS = (
     64  # summed one after the other before the sum of sums: rounding grows with √64 + √(batch / 64)
 )
 
-log_sigmoid, sigmoid = MATHS.log_sigmoid, MATHS.phi["sigmoid"].value
+log_sigmoid, power, sigmoid = MATHS.log_sigmoid, MATHS.power, MATHS.phi["sigmoid"].value
 
 
 @njit(**INLINE)
@@ -110,6 +110,21 @@ def log_sigmoid_mean(cells, chunk, scratch, real):
     vector(cells.value, 1, real)[0] = total / n
 
 
+@kernel(reads="scores", writes="value gradient", integers="size", numbers="sign")
+def exp_mean(cells, chunk, scratch, real):
+    """Mean of e^(sign · score) and its gradient, in one chunk."""
+    n, sign = cells.size, real(cells.sign)
+    scores = vector(cells.scores, n, real)
+    gradient = vector(cells.gradient, n, real)
+    each = sign / real(n)
+    total = 0.0
+    for i in range(n):
+        term = power(sign * scores[i])
+        gradient[i] = term * each
+        total += term
+    vector(cells.value, 1, real)[0] = total / n
+
+
 @kernel(reads="logits labels", writes="value gradient", integers="batch classes")
 def softmax_cross_entropy(cells, chunk, scratch, real):
     """
@@ -167,6 +182,14 @@ class Reductions(Kernels):
         self._run(
             log_sigmoid_mean, 1, logits=logits, value=value, gradient=gradient, size=logits.size,
             sign=sign,
+        )  # fmt: skip
+        return value, gradient
+
+    def _exp_mean(self, scores: Array, sign: float) -> tuple[Array, Array]:
+        value = self._real("exp_mean", (1,), scores.dtype)
+        gradient = self.empty(scores.shape, scores.dtype)
+        self._run(
+            exp_mean, 1, scores=scores, value=value, gradient=gradient, size=scores.size, sign=sign,
         )  # fmt: skip
         return value, gradient
 

@@ -23,7 +23,7 @@ COLUMNS = 2 if SIMULATED else 32
 LANES = BLOCK // COLUMNS
 ROWS = 3 if SIMULATED else 256  # of one block; more rows take more blocks and two passes
 
-log_sigmoid, sigmoid = MATHS.log_sigmoid, MATHS.phi["sigmoid"].value
+log_sigmoid, power, sigmoid = MATHS.log_sigmoid, MATHS.power, MATHS.phi["sigmoid"].value
 
 
 @device_function
@@ -116,6 +116,25 @@ def log_sigmoid_mean(logits, value, gradient, size, sign):
 
 
 @kernel(writes="value gradient")
+def exp_mean(scores, value, gradient, size, sign):
+    """Mean of e^(sign · score) and its gradient, in one block: a sum per thread, then a tree."""
+    sums = cuda.shared.array(BLOCK, scores.dtype)
+    thread = uint32(cuda.threadIdx.x)
+    real = type(sign)
+    each = sign / real(size)
+    total = real(0)
+    i = thread
+    while i < size:
+        term = power(sign * scores[i])
+        total += term
+        gradient[i] = term * each
+        i = uint32(i + uint32(BLOCK))
+    over_block(sums, thread, total)
+    if thread == uint32(0):
+        value[0] = sums[0] / real(size)
+
+
+@kernel(writes="value gradient")
 def softmax_cross_entropy(logits, labels, value, gradient, batch, n, each):
     """
     Mean of −Σ y log softmax(l) over the examples and its gradient, in one block.
@@ -198,6 +217,15 @@ class Reductions(Kernels):
         self._run(
             log_sigmoid_mean, (1,), logits=logits, value=value, gradient=gradient,
             size=logits.size, sign=sign,
+        )  # fmt: skip
+        return value, gradient
+
+    def _exp_mean(self, scores: Array, sign: float) -> tuple[Array, Array]:
+        gradient = self._like("exp_mean", scores)
+        value = self.empty((1,), scores.dtype)
+        self._run(
+            exp_mean, (1,), scores=scores, value=value, gradient=gradient, size=scores.size,
+            sign=sign,
         )  # fmt: skip
         return value, gradient
 

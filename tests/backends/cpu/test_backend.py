@@ -322,6 +322,7 @@ def test_rows_over_chunks(rows, columns, dtype):
     classes = min(columns, 200)  # the reference makes a square of them
     assert_as_the_reference("one_hot", labels=order % classes, classes=classes, dtype=dtype)
     assert_as_the_reference("log_sigmoid_mean", logits=a, sign=-1.0)
+    assert_as_the_reference("exp_mean", scores=a, sign=-1.0)
     assert_as_the_reference("softmax_cross_entropy", logits=a, labels=np.abs(a[::-1]) / columns)
 
 

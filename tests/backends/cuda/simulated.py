@@ -96,6 +96,12 @@ def test_log_sigmoid_mean_at_the_ends(ops, dtype, size):
 
 
 @every_dtype
+@pytest.mark.parametrize("size", [1e3, 1e30])
+def test_exp_mean_at_the_ends(ops, dtype, size):
+    vocabulary.test_exp_mean_at_the_ends(ops, dtype, size)
+
+
+@every_dtype
 @pytest.mark.parametrize("size", [1e2, 1e30])
 def test_softmax_cross_entropy_at_the_ends(ops, dtype, size):
     vocabulary.test_softmax_cross_entropy_at_the_ends(ops, dtype, size)
@@ -120,6 +126,7 @@ def test_results_that_overlap_an_argument(ops):
         "sum_rows",
         "activation_grad_bias",
         "log_sigmoid_mean",
+        "exp_mean",
         "softmax_cross_entropy",
         "dropout",
         "normal",

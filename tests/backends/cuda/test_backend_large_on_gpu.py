@@ -116,6 +116,7 @@ def test_arrays_may_be_views_of_a_flat_buffer(ops, operation, dtype):
 @pytest.mark.parametrize("size", [1e2, 1e30])
 def test_losses_at_the_ends(ops, dtype, size):
     vocabulary.test_log_sigmoid_mean_at_the_ends(ops, dtype, size)
+    vocabulary.test_exp_mean_at_the_ends(ops, dtype, 10 * size)
     vocabulary.test_softmax_cross_entropy_at_the_ends(ops, dtype, size)
 
 

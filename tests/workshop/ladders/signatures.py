@@ -20,6 +20,7 @@ SIGNATURES = {
     "reduce.sum_rows": "aa nnnn",
     "reduce.activation_grad_bias": "aaaa nnnnn r",
     "reduce.log_sigmoid_mean": "aaa n r",
+    "reduce.exp_mean": "aaa n r",
     "reduce.softmax_cross_entropy": "aaaa nn r",
     "normalise.normalize_rows": "aaaa nn rr",
     "normalise.normalize_rows_grad": "aaaa nn rr",
