@@ -18,6 +18,7 @@ from scratchgan.backends import Array, Backend
 from scratchgan.fields import Checked, Flag, Number, Part, Whole, setting
 
 __all__ = [
+    "LARGEST",
     "OPTIMIZER",
     "SGD",
     "Adam",
@@ -26,6 +27,7 @@ __all__ = [
     "LinearRamp",
     "Optimizer",
     "Schedule",
+    "Scheduled",
     "value_at",
 ]
 

@@ -206,11 +206,12 @@ def _png(figure: Figure) -> bytes:
 
 
 def exact(trainer: Trainer, data: Dataset) -> ExactGame | None:
-    """Return the distance of a game on the line from its optimum; None for other data."""
+    """Return the distance of a game on the line from its optimum; None for other games."""
     from scratchgan.exact.game import exact_game
 
     density = data.density
-    if density is None or not density.dim == trainer.settings.prior.features == 1:
+    z_width = trainer.settings.prior.features
+    if density is None or not density.dim == z_width == trainer.settings.pack == 1:
         return None
     return exact_game(trainer, density)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from scratchgan import checks
@@ -24,6 +25,9 @@ class Player:
     ema : float, optional
         Decay of an exponential moving average of the parameters (Polyak averaging), in [0, 1).
         None keeps no average.
+    clip : float, optional
+        After each update, every weight is clipped to [−clip, clip] (Arjovsky et al. 2017, arXiv
+        1701.07875, Algorithm 1), which bounds the network's slope. Statistics are no weights.
 
     Attributes
     ----------
@@ -37,24 +41,34 @@ class Player:
         The moving average, flat; ``average`` is its tree.
     """
 
-    def __init__(self, network: Network, optimizer: Optimizer, ema: float | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        optimizer: Optimizer,
+        ema: float | None = None,
+        clip: float | None = None,
+    ) -> None:
         checks.instance("Player", "network", network, Network, "a Network")
         self.network = network
+        self._weights = _weights(network)
         self.grads_flat, self.grads = network.new_buffer()
         self.slots: tuple[Array, ...] = ()
         self.average_flat: Array | None = None
         self.average: Any = None
         self._kept: tuple[str, ...] | None = None  # what the slots are
-        self.change(optimizer, ema)
+        self.change(optimizer, ema, clip)
 
-    def change(self, optimizer: Optimizer, ema: float | None = None) -> None:
+    def change(
+        self, optimizer: Optimizer, ema: float | None = None, clip: float | None = None
+    ) -> None:
         """
-        Go on with another optimiser or moving average.
+        Go on with another optimiser, moving average or bound of the weights.
 
         An optimiser that keeps other arrays begins anew: t and moments are 0.
         """
         checks.instance("Player", "optimizer", optimizer, Optimizer, "an optimizer")
         self.ema = None if ema is None else checks.number("", "ema", ema, 0, 1, below=True)
+        self.clip = None if clip is None else checks.number("", "clip", clip, 0, above=True)
         self.optimizer = optimizer
         if optimizer.slots != self._kept:
             self.t, self._kept = 0, optimizer.slots
@@ -103,5 +117,21 @@ class Player:
         ops, flat = self.network.ops, self.network.flat
         self.optimizer.update(ops, flat, self.grads_flat, self.slots, self.t, ascend)
         self.t += 1
+        if self.clip is not None:
+            for weights in self._weights:
+                ops.clip_(weights, -self.clip, self.clip)
         if self.ema is not None:
             ops.ema_(self.average_flat, flat, self.ema)
+
+
+def _weights(network: Network) -> tuple[Array, ...]:
+    """Return the parts of the flat buffer that hold weights: all between the layers' statistics."""
+    begin, parts = 0, []
+    for entry in network.layout.entries:
+        if entry.path in network.layer.statistics:
+            parts.append((begin, entry.offset))
+            begin = entry.offset + math.prod(entry.shape)
+    parts.append((begin, network.layout.size))
+    return tuple(
+        network.ops.view(network.flat, first, (end - first,)) for first, end in parts if first < end
+    )

@@ -134,7 +134,9 @@ class StepRecorder:
     def _foreseen(self) -> str | None:
         """Return a reason not to try a recording, or None."""
         trainer = self._trainer
-        if trainer.k > trainer.data.per_epoch:  # it may span three epochs, but two are in memory
+        if (
+            trainer.settings.minibatches > trainer.data.per_epoch
+        ):  # it may span three epochs, but two are in memory
             return "an iteration takes more minibatches than an epoch has"
         for player in (trainer.D, trainer.G):
             if type(player.optimizer) not in (SGD, Adam):  # another one may read t, or values
@@ -145,7 +147,7 @@ class StepRecorder:
 
     def _record(self) -> None:
         trainer = self._trainer
-        trainer.data.starts(trainer.minibatch, trainer.k)  # writes the order before the recording
+        self._next_starts(1)  # writes the order before the recording
         before, recorder = Moment(trainer), _recorder(trainer)
         readers: list[str] = []
         try:
@@ -175,7 +177,7 @@ class StepRecorder:
     def _agree(self, program: Program) -> None:
         """Compare the values that varying cells should have with those that were recorded."""
         assert self._sources is not None
-        starts = self._trainer.data.starts(self._trainer.minibatch, self._trainer.k)
+        starts = self._next_starts(1)
         expected = self._sources.values(np.zeros(1, np.int64), starts)
         for varying, (value,) in zip(program.varying, expected, strict=True):
             if value != varying.value:
@@ -214,7 +216,7 @@ class StepRecorder:
     def _compare(self) -> None:
         """Make a later check: run an iteration, then replay it, and keep the replay's state."""
         trainer, before, watcher = self._trainer, Moment(self._trainer), Watcher(self._trainer)
-        trainer.data.starts(trainer.minibatch, trainer.k)
+        self._next_starts(1)
         try:
             with self._ops.recording(watcher):
                 self._play()
@@ -252,7 +254,7 @@ class StepRecorder:
         """Run one step, from ``before``, of a program that consists of our program's first rows."""
         assert self._sources is not None
         before.restore()
-        starts = self._trainer.data.starts(self._trainer.minibatch, self._trainer.k)
+        starts = self._next_starts(1)
         values = self._sources.values(np.zeros(1, np.int64), starts)
         self._ops.replay(program, 1).run(1, values[: len(program.varying)])
 
@@ -263,8 +265,8 @@ class StepRecorder:
         assert program is not None
         assert self._sources is not None
         wanted = max(1, min(most, MOST, int(LONGEST / self._seconds), LAST - trainer.iteration))
-        starts = trainer.data.starts(trainer.minibatch, wanted * trainer.k)
-        steps = np.arange(len(starts) // trainer.k)
+        starts = self._next_starts(wanted)
+        steps = np.arange(len(starts) // trainer.settings.minibatches)
         values = self._sources.values(steps, starts)
         begin = time.perf_counter()
         self._replay.run(steps.size, values)
@@ -276,12 +278,18 @@ class StepRecorder:
         self._seconds = (time.perf_counter() - begin) / steps.size
         return done
 
+    def _next_starts(self, iterations: int) -> NDArray[np.int64]:
+        """Return the starts of the next minibatches; also their orders are then in the buffer."""
+        trainer = self._trainer
+        count = iterations * trainer.settings.minibatches
+        return trainer.data.starts(trainer.minibatch, count)
+
     def _count(self, iterations: int) -> None:
         """Add replayed iterations to the counters."""
-        trainer, updates = self._trainer, iterations * self._trainer.k
+        trainer, settings = self._trainer, self._trainer.settings
         trainer.iteration += iterations
-        trainer.minibatch += updates
-        trainer.D.t += updates
+        trainer.minibatch += iterations * settings.minibatches
+        trainer.D.t += iterations * settings.k
         trainer.G.t += iterations
 
 
@@ -299,6 +307,7 @@ def _settings(trainer: Trainer, game: Game) -> Node:
             for p in (trainer.D, trainer.G)
             for a in (p.network.flat, p.grads_flat, *p.slots, p.average_flat)
         ),
+        *(() if trainer.pool is None else trainer.pool.arrays().values()),
     )
     return fingerprint(
         {
@@ -333,6 +342,8 @@ def _watched_stream(trainer: Trainer, readers: list[str]) -> type[Stream]:
 def _recorder(trainer: Trainer) -> Recorder:
     """Return a recorder that knows the names of all arrays that outlive an iteration."""
     buffers = {f"data.{name}": a for name, a in trainer.data.buffers().items()}
+    if trainer.pool is not None:
+        buffers |= trainer.pool.arrays()
     parts: dict[str, dict[int, str]] = {}
     for letter, player in (("D", trainer.D), ("G", trainer.G)):
         flats = {letter: player.network.flat, f"grad {letter}": player.grads_flat}
@@ -364,15 +375,15 @@ class _Sources:
         return [source(steps) for source in self._of]
 
     def _source(self, varying: Varying) -> Callable[[NDArray[Any]], NDArray[Any]]:
-        trainer, k = self._trainer, self._trainer.k
+        trainer, each = self._trainer, self._trainer.settings.minibatches
         if varying.name == "step":
             return lambda steps: trainer.iteration + steps
         if varying.name == "start":
-            starts = trainer.data.starts(trainer.minibatch, k).tolist()
+            starts = trainer.data.starts(trainer.minibatch, each).tolist()
             if varying.value not in starts:
                 raise NotRecordableError("a minibatch is read that is not the trainer's")
             j = starts.index(varying.value)
-            return lambda steps: self._starts[k * steps + j]
+            return lambda steps: self._starts[each * steps + j]
         return self._of_optimizer(varying)
 
     def _of_optimizer(self, varying: Varying) -> Callable[[NDArray[Any]], NDArray[Any]]:

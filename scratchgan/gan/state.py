@@ -26,7 +26,7 @@ COUNTERS = ("iteration", "substep", "minibatch", "d_updates", "g_updates")
 
 
 def named_arrays(trainer: Trainer) -> dict[str, Array]:
-    """Return the flat arrays of both players (``D.params`` and so on), not copies."""
+    """Return the players' flat arrays (``D.params``, …) and the pool's arrays, not copies."""
     named: dict[str, Array] = {}
     for name, player in (("D", trainer.D), ("G", trainer.G)):
         named[f"{name}.params"] = player.network.flat
@@ -34,7 +34,7 @@ def named_arrays(trainer: Trainer) -> dict[str, Array]:
             named[f"{name}.{slot}"] = a
         if player.average_flat is not None:
             named[f"{name}.average"] = player.average_flat
-    return named
+    return named if trainer.pool is None else named | trainer.pool.arrays()
 
 
 def put_arrays(trainer: Trainer, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -13,10 +13,13 @@ from typing import Any, NamedTuple
 
 from scratchgan.backends import Array, Backend, Purpose, Stream
 from scratchgan.games import Game, Labels
+from scratchgan.gan.d_input import DInput, Sees
 from scratchgan.gan.player import Player
 from scratchgan.nn import Context
 
 __all__ = ["DStep", "GStep", "discriminator_step", "generator_step", "simultaneous_step"]
+
+PLAIN = DInput()  # D sees examples and samples as they are
 
 
 class DStep(NamedTuple):
@@ -53,13 +56,16 @@ class _Contexts:
         self.fake = Context(ops, True, stream.purpose(Purpose.D_FAKE))
 
 
-def discriminator_step(D: Player, G: Player, x: Any, z: Any, game: Game, stream: Stream) -> DStep:
+def discriminator_step(
+    D: Player, G: Player, x: Any, z: Any, game: Game, stream: Stream, d_input: DInput = PLAIN
+) -> DStep:
     """Ascend ∇_θd (1/m) Σ [log D(x) + log(1 − D(G(z)))]. Only D changes."""
     ops = D.network.ops
-    on = _Contexts(ops, stream)
+    on, sees = _Contexts(ops, stream), d_input.at(game, D.t, stream, ops)
     fake, _ = G.forward(z, on.g)
-    real_outputs, real_cache = D.forward(_as_d_sees(x, game), on.real)
-    fake_outputs, fake_cache = D.forward(_as_d_sees(fake, game, z), on.fake)
+    fake, z = sees.pooled(fake, z)
+    real_outputs, real_cache = D.forward(sees.real(x), on.real)
+    fake_outputs, fake_cache = D.forward(sees.fake(fake, z), on.fake)
     value, d_real, d_fake = game.d(real_outputs, fake_outputs, ops, **_known(x, z, game, ops))
     D.zero_grads()
     D.backward(real_cache, d_real, on.real)  # both passes add to the same gradient
@@ -71,7 +77,13 @@ def discriminator_step(D: Player, G: Player, x: Any, z: Any, game: Game, stream:
 
 
 def generator_step(
-    D: Player, G: Player, z: Any, game: Game, stream: Stream, x: Any = None
+    D: Player,
+    G: Player,
+    z: Any,
+    game: Game,
+    stream: Stream,
+    x: Any = None,
+    d_input: DInput = PLAIN,
 ) -> GStep:
     """
     Descend ∇_θg (1/m) Σ log(1 − D(G(z))), or the gradient of another game's loss. Only G changes.
@@ -79,12 +91,12 @@ def generator_step(
     Only games that compare samples with real examples (``needs_real``) need x.
     """
     ops = G.network.ops
-    on = _Contexts(ops, stream)
+    on, sees = _Contexts(ops, stream), d_input.at(game, D.t, stream, ops)
     fake, g_cache = G.forward(z, on.g)
-    real_outputs = _real_outputs(D, x, game, on)
-    fake_outputs, fake_cache = D.forward(_as_d_sees(fake, game, z), on.fake)
+    real_outputs = _real_outputs(D, x, game, on, sees)
+    fake_outputs, fake_cache = D.forward(sees.fake(fake, z), on.fake)
     loss, d_outputs, _ = game.g(fake_outputs, real_outputs, ops, **_known(x, z, game, ops))
-    d_sample = _sample(D.input_gradient(fake_cache, d_outputs, on.fake))  # through D
+    d_sample = sees.sample_gradient(D.input_gradient(fake_cache, d_outputs, on.fake))  # through D
     G.zero_grads()
     G.backward(g_cache, d_sample, on.g)
     G.descend()
@@ -93,7 +105,7 @@ def generator_step(
 
 
 def simultaneous_step(
-    D: Player, G: Player, x: Any, z: Any, game: Game, stream: Stream
+    D: Player, G: Player, x: Any, z: Any, game: Game, stream: Stream, d_input: DInput = PLAIN
 ) -> tuple[DStep, GStep]:
     """
     Compute both gradients at the same point, with the same z and dropout masks; then update both.
@@ -102,10 +114,10 @@ def simultaneous_step(
     use the same forward pass.
     """
     ops = D.network.ops
-    on = _Contexts(ops, stream)
+    on, sees = _Contexts(ops, stream), d_input.at(game, D.t, stream, ops)
     fake, g_cache = G.forward(z, on.g)
-    real_outputs, real_cache = D.forward(_as_d_sees(x, game), on.real)
-    fake_outputs, fake_cache = D.forward(_as_d_sees(fake, game, z), on.fake)
+    real_outputs, real_cache = D.forward(sees.real(x), on.real)
+    fake_outputs, fake_cache = D.forward(sees.fake(fake, z), on.fake)
     known = _known(x, z, game, ops)
     value, d_real, d_fake = game.d(real_outputs, fake_outputs, ops, **known)
     seen = real_outputs if game.needs_real else None
@@ -113,7 +125,7 @@ def simultaneous_step(
     D.zero_grads()
     D.backward(real_cache, d_real, on.real)
     D.backward(fake_cache, d_fake, on.fake)
-    d_sample = _sample(D.input_gradient(fake_cache, d_outputs, on.fake))
+    d_sample = sees.sample_gradient(D.input_gradient(fake_cache, d_outputs, on.fake))
     G.zero_grads()
     G.backward(g_cache, d_sample, on.g)
     D.ascend()
@@ -124,30 +136,19 @@ def simultaneous_step(
     return DStep(value, real_outputs, fake_outputs, game), GStep(loss, fake_outputs, game)
 
 
-def _as_d_sees(x: Any, game: Game, z: Any = None) -> Any:
-    """Return D's input: x with its label (of z if x is G(z)), or only x for ``needs_labels``."""
-    if isinstance(z, tuple):
-        x = (x, z[1])
-    return _sample(x) if game.needs_labels else x
-
-
-def _sample(value: Any) -> Array:
-    """Return the first of a pair (sample, label) or (z, label); without label, the value itself."""
-    return value[0] if isinstance(value, tuple) else value
-
-
 def _known(x: Any, z: Any, game: Game, ops: Backend) -> dict[str, Any]:
     """Return the arguments ``labels`` and ``codes`` for a game that needs them."""
+    noise, *label = z if isinstance(z, tuple) else (z,)
     known: dict[str, Any] = {}
     if game.needs_labels:
-        known["labels"] = Labels(None if x is None else x[1], z[1])
+        known["labels"] = Labels(None if x is None else x[1], *label)
     if game.codes:
-        z, width = _sample(z), sum(code.width for code in game.codes)
-        known["codes"] = ops.columns(z, z.shape[1] - width, z.shape[1])
+        width = sum(code.width for code in game.codes)
+        known["codes"] = ops.columns(noise, noise.shape[1] - width, noise.shape[1])
     return known
 
 
-def _real_outputs(D: Player, x: Any, game: Game, on: _Contexts) -> Array | None:
+def _real_outputs(D: Player, x: Any, game: Game, on: _Contexts, sees: Sees) -> Array | None:
     """Return D's outputs on x if the game ``needs_real``, or else None."""
     if not game.needs_real:
         return None
@@ -156,4 +157,4 @@ def _real_outputs(D: Player, x: Any, game: Game, on: _Contexts) -> Array | None:
             f"generator_step: x is missing; the game '{game.name}' compares samples with real"
             " examples"
         )
-    return D.forward(_as_d_sees(x, game), on.real)[0]
+    return D.forward(sees.real(x), on.real)[0]

@@ -34,8 +34,9 @@ def build_networks(
     marginals = data_marginals(seen) if seen is not None and bounded else zeros()
     (game, *_) = objectives_by_start(settings.objective).values()  # all need the same outputs
     sizes = Sizes(
-        settings.prior.features, features, classes, marginals, len(game.outputs), game.needs_labels
-    )
+        settings.prior.features, features, classes, marginals, len(game.outputs),
+        game.needs_labels, settings.pack,
+    )  # fmt: skip
     layers = recipe.networks(sizes)
     if data is not None:
         require_fit(recipe, data, layers[0])

@@ -14,7 +14,7 @@ STEPS = 12_000
 def networks(sizes: Sizes) -> tuple[Layer, Layer]:
     """Plain MLPs of width 192, small enough not to memorise the 1,500 images quickly."""
     z_first, z_width = joined(sizes.noise, sizes.classes)
-    x_first, x_width = joined(sizes.features, sizes.d_classes)
+    x_first, x_width = joined(sizes.d_features, sizes.d_classes)
     G = Sequential(
         *z_first,
         Linear(z_width, 192, "relu", weight=he()),

@@ -17,7 +17,7 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
         Linear(32, sizes.features),
     )
     D = Sequential(
-        Linear(sizes.features, 32, "tanh"),
+        Linear(sizes.d_features, 32, "tanh"),
         Linear(32, 32, "tanh"),
         Linear(32, sizes.outputs),
     )

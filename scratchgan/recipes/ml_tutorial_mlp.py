@@ -12,7 +12,7 @@ from scratchgan.recipes.sizes import Sizes, joined
 def networks(sizes: Sizes) -> tuple[Layer, Layer]:
     """G and D with one hidden layer of 128 units each."""
     z_first, z_width = joined(sizes.noise, sizes.classes)
-    x_first, x_width = joined(sizes.features, sizes.d_classes)
+    x_first, x_width = joined(sizes.d_features, sizes.d_classes)
     G = Sequential(
         *z_first,
         Linear(z_width, 128, "relu", weight=he()),

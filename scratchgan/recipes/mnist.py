@@ -19,7 +19,7 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
     With two hidden layers in G instead of three, more images were mixtures of two digits.
     """
     z_first, z_width = joined(sizes.noise, sizes.classes)
-    x_first, x_width = joined(sizes.features, sizes.d_classes)
+    x_first, x_width = joined(sizes.d_features, sizes.d_classes)
     G = Sequential(
         *z_first,
         Linear(z_width, 512, "relu", weight=he()),

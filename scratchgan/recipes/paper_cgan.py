@@ -36,7 +36,7 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
     )
     D = Sequential(
         Concat(
-            Sequential(Linear(sizes.features, 240 * 5, weight=narrow), Maxout(240, 5)),
+            Sequential(Linear(sizes.d_features, 240 * 5, weight=narrow), Maxout(240, 5)),
             Sequential(Linear(sizes.classes, 50 * 5, weight=narrow), Maxout(50, 5)),
         ),
         Dropout(keep=0.5),
