@@ -40,6 +40,7 @@ from scratchgan.optim import SGD, Adam, Cosine, ExponentialDecay, LinearRamp
 from scratchgan.recipes import Recipe, Sizes, recipe_names
 from scratchgan.recipes import get_recipe as recipe
 from scratchgan.run import Run, open_run, train
+from scratchgan.trials import compare
 
 __all__ = [
     "SGD",
@@ -80,6 +81,7 @@ __all__ = [
     "Tanh",
     "Trainer",
     "backend_names",
+    "compare",
     "dataset_names",
     "discriminator_step",
     "generator_step",
