@@ -2,7 +2,17 @@
 
 from scratchgan.backends import Purpose, Stream, backend_names, get_backend
 from scratchgan.data import Dataset, dataset_names, load
-from scratchgan.games import Game, Minimax, NonSaturating, get_game
+from scratchgan.games import (
+    Game,
+    Hinge,
+    LeastSquares,
+    Minimax,
+    NonSaturating,
+    RelativisticAverage,
+    RelativisticPairing,
+    Wasserstein,
+    get_game,
+)
 from scratchgan.gan import (
     Generator,
     Noise,
@@ -54,9 +64,11 @@ __all__ = [
     "ExponentialDecay",
     "Game",
     "Generator",
+    "Hinge",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
+    "LeastSquares",
     "Linear",
     "LinearRamp",
     "Maxout",
@@ -70,6 +82,8 @@ __all__ = [
     "Purpose",
     "ReLU",
     "Recipe",
+    "RelativisticAverage",
+    "RelativisticPairing",
     "Run",
     "Sequential",
     "Settings",
@@ -80,6 +94,7 @@ __all__ = [
     "Stream",
     "Tanh",
     "Trainer",
+    "Wasserstein",
     "backend_names",
     "compare",
     "dataset_names",
