@@ -15,6 +15,7 @@ MODULES = {
     "ring-plain": "ring_plain",
     "grid-plain": "grid_plain",
     "unrolled-ring": "unrolled_ring",
+    "infogan-digits": "infogan_digits",
     "mnist": "mnist",
     "paper-mnist": "paper_mnist",
     "paper-mnist-tuned": "paper_mnist_tuned",
