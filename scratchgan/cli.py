@@ -1,4 +1,4 @@
-"""The command line: scratchgan train | sample | evaluate | bench | info."""
+"""The command line: scratchgan train | sample | evaluate | compare | bench | info."""
 
 from __future__ import annotations
 
@@ -87,9 +87,14 @@ def _parser() -> argparse.ArgumentParser:
         help="a .png or .npy file (default: FOLDER/sample-seed-N.png)",
     )
 
-    evaluate = commands.add_parser("evaluate", help="measure samples, and real data for comparison")
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="measure samples, and real data for comparison",
+        usage="scratchgan evaluate FOLDER [options]\n"
+        "       scratchgan evaluate --protocol NAME [--seeds N] [options]",
+    )
     evaluate.set_defaults(run=_evaluate)
-    evaluate.add_argument("folder", type=Path, help="the run's folder")
+    evaluate.add_argument("folder", type=Path, nargs="?", help="the run's folder")
     evaluate.add_argument(
         "--n",
         type=int,
@@ -103,8 +108,28 @@ def _parser() -> argparse.ArgumentParser:
         "--json",
         type=Path,
         metavar="FILE",
-        help="save the measures and the run's record in this file (images only)",
+        help="save the measures and the run's record in this file (of a run: images only)",
     )
+    protocol = evaluate.add_argument_group(
+        "mode coverage by a published protocol",
+        "Train a recipe with several seeds, and count the modes that the samples reach. The same"
+        " command continues what was interrupted.",
+    )
+    protocol.add_argument("--protocol", metavar="NAME", help="ring8, grid25 or grid49")
+    for flag, kind, metavar, about in (
+        ("--seeds", int, "N", "number of seeds, 0, 1, … (default: 5)"),
+        ("--recipe", str, "NAME", "recipe to train (default: the recipe of the data)"),
+        ("--steps", int, "N", "number of iterations (default: the recipe's)"),
+        ("--samples", int, "N", "samples of a second measurement (default: 50,000)"),
+        ("--out", Path, "FOLDER", "folder of the runs (default: runs/PROTOCOL-RECIPE)"),
+    ):
+        protocol.add_argument(
+            flag, type=kind, metavar=metavar, help=about, default=argparse.SUPPRESS
+        )
+
+    compare = commands.add_parser("compare", help="compare games and penalties on equal terms")
+    compare.set_defaults(run=_compare)
+    compare.fill = _add_compare_options  # they need slow imports
 
     bench = commands.add_parser(
         "bench",
@@ -163,6 +188,15 @@ def _add_train_options(train: argparse.ArgumentParser) -> None:
     offered = _offered()
     for each in offered:
         _add_setting(train, each)
+    for player in ("G", "D"):
+        train.add_argument(
+            f"--rate-{player.lower()}",
+            type=float,
+            default=argparse.SUPPRESS,
+            metavar="X",
+            help=f"constant learning rate of {player}'s optimizer; the players may have two rates"
+            " (Heusel et al. 2017)",
+        )
     train.add_argument(
         "--config",
         type=Path,
@@ -217,6 +251,11 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
     """Return the settings that the command line gives."""
     names = [each.name for each in _offered()]
     return {name: value for name, value in vars(options).items() if name in names}
+
+
+def _rates(options: argparse.Namespace) -> dict[str, float]:
+    """Return the learning rates that the command line gives, by option."""
+    return {name: rate for name, rate in vars(options).items() if name in ("rate_g", "rate_d")}
 
 
 def _add_seed(command: argparse.ArgumentParser) -> None:
@@ -275,6 +314,10 @@ def _begun(options: argparse.Namespace) -> Session:
     from scratchgan.runs import begin_run, read_toml
 
     changes = (read_toml(options.config) if options.config else {}) | _given(options)
+    for name, rate in _rates(options).items():
+        optimizer = name.replace("rate", "optimizer")
+        in_file = changes.get(optimizer, {})
+        changes[optimizer] = in_file | {"rate": rate} if isinstance(in_file, dict) else in_file
     named = changes.pop("recipe", None)  # in the file
     if named is not None:
         get_recipe(named)  # report a wrong name, even if the command line overrides it
@@ -292,8 +335,8 @@ def _resumed(options: argparse.Namespace) -> Session:
     from scratchgan.runs import resume_run
 
     return resume_run(
-        options.resume, **_given(options), recipe=options.recipe, quick=options.quick,
-        config=options.config, out=options.out, **{"from": options.origin},
+        options.resume, **_given(options), **_rates(options), recipe=options.recipe,
+        quick=options.quick, config=options.config, out=options.out, **{"from": options.origin},
     )  # fmt: skip
 
 
@@ -331,11 +374,35 @@ def _sample(options: argparse.Namespace) -> int:
     return 0
 
 
+OF_A_PROTOCOL = {"seeds": 5, "recipe": None, "steps": None, "samples": 50_000, "out": None}
+"""The options of ``evaluate --protocol``, with their defaults."""
+
+
 def _evaluate(options: argparse.Namespace) -> int:
+    if options.protocol is None:
+        return _evaluate_run(options)
+    from scratchgan.trials.commands import run_protocol
+
+    for given, name in (
+        (options.folder is not None, "the run's folder"),
+        (options.n is not None, "--n (for another number of samples give --samples)"),
+        (options.temperature != 1, "--temperature"),
+    ):
+        if given:
+            raise ValueError(f"--protocol trains runs of its own; leave out {name}")
+    return run_protocol(argparse.Namespace(**OF_A_PROTOCOL | vars(options)))
+
+
+def _evaluate_run(options: argparse.Namespace) -> int:
     from scratchgan.run import open_run
     from scratchgan.runs import RunFolder
     from scratchgan.workshop.results.records import require_json_name, write_result
 
+    if options.folder is None:
+        raise ValueError("no run is given; give its folder, or --protocol NAME")
+    for name in OF_A_PROTOCOL:
+        if hasattr(options, name):
+            raise ValueError(f"--{name} belongs to --protocol NAME; leave it out")
     if options.json is not None:
         require_json_name(options.json)  # before minutes of measuring
     run = open_run(options.folder)
@@ -356,6 +423,21 @@ def _evaluate(options: argparse.Namespace) -> int:
         write_result(options.json, folder, generator, evaluation, options.seed, data)
         print(f"written: {options.json}")
     return 0
+
+
+# -- compare ------------------------------------------------------------------------------------
+
+
+def _add_compare_options(compare: argparse.ArgumentParser) -> None:
+    from scratchgan.trials.commands import add_compare_options
+
+    add_compare_options(compare)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from scratchgan.trials.commands import run_compare
+
+    return run_compare(options)
 
 
 # -- bench --------------------------------------------------------------------------------------

@@ -185,6 +185,7 @@ class Run:
             generator.sample(n, seed),
             self.data,
             asked=generator.labels_for(n, None),
+            codes={k: code for k, code in generator.drawn_codes(n, seed).items() if code.ndim == 1},
             validation=self.config.validation,
         )
 
@@ -206,11 +207,12 @@ def _png(figure: Figure) -> bytes:
 
 
 def exact(trainer: Trainer, data: Dataset) -> ExactGame | None:
-    """Return the distance of a game on the line from its optimum; None for other data."""
+    """Return the distance of a game on the line from its optimum; None for other games."""
     from scratchgan.exact.game import exact_game
 
     density = data.density
-    if density is None or not density.dim == trainer.noise.features == 1:
+    z_width = trainer.settings.prior.features
+    if density is None or not density.dim == z_width == trainer.settings.pack == 1:
         return None
     return exact_game(trainer, density)
 

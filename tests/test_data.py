@@ -37,6 +37,7 @@ def test_names():
         "mixture-1d",
         "ring",
         "grid",
+        "grid-49",
         "swiss-roll",
         "two-moons",
         "digits",
@@ -73,13 +74,30 @@ def test_toy_gaussian_is_the_one_announced():
     assert abs(x.std(dtype=float) - 0.5) <= 0.01
 
 
-@pytest.mark.parametrize(("name", "modes"), [("ring", 8), ("grid", 25)])
+@pytest.mark.parametrize(("name", "modes"), [("ring", 8), ("grid", 25), ("grid-49", 49)])
 def test_toy_points_reach_every_mode(name, modes):
     data = load(name, n=2500)
     gaps = np.linalg.norm(data.x[:, None] - data.density.means, axis=2)
     assert len(np.unique(gaps.argmin(axis=1))) == modes
     high_quality = (gaps.min(axis=1) <= 3 * data.density.std).mean()
     assert abs(high_quality - (1 - np.exp(-4.5))) <= 0.01  # 98.89 % of true data
+
+
+def test_the_grid_of_49_is_as_wide_and_as_narrow_as_that_of_25():
+    for name, side, divisor in (("grid", 5, 2.828), ("grid-49", 7, 4)):
+        density = TOYS[name]()
+        ticks = (2 * np.arange(side) - (side - 1)) / divisor
+        assert np.allclose(np.unique(density.means[:, 0].round(9)), ticks)
+        assert np.allclose(np.unique(density.means[:, 1].round(9)), ticks)
+        assert density.std == 0.05 / divisor
+        assert abs(density.means.std() - 1) <= 1e-3
+
+
+def test_the_swiss_roll_is_the_published_one():
+    """Gulrajani et al. 2017: scikit-learn's with noise 0.25, columns 0 and 2, divided by 7.5."""
+    assert TOYS["swiss-roll"]().std == 0.25 / 7.5
+    x = load("swiss-roll").x
+    assert abs(np.linalg.norm(x, axis=1).max() - 4.5 * np.pi / 7.5) <= 5 * 0.25 / 7.5
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ THROUGH = {
     "nn/*": "nn/test_layer_gradients.py",
     "gradcheck/*": "test_gradcheck.py",
     "metrics/classifier/*": "metrics/test_classifier.py",
+    "plots/*": "test_plots.py",
     "recipes/*": "runs/test_config.py",
     "data/*": "test_data.py",
     "gan/*": "gan/test_trainer_arguments.py",

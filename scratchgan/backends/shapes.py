@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,12 @@ __all__ = [
     "gemm_sizes",
     "group_sizes",
     "require_alike",
+    "require_bounds",
     "require_classes",
     "require_columns",
     "require_draw",
     "require_dtype",
+    "require_factors",
     "require_floating",
     "require_index",
     "require_joinable",
@@ -25,7 +28,11 @@ __all__ = [
     "require_labels",
     "require_matrix",
     "require_nonempty",
+    "require_norms",
     "require_out",
+    "require_over",
+    "require_pool",
+    "require_reshape",
     "require_rows",
     "require_same",
     "require_update",
@@ -87,6 +94,14 @@ def require_vector(operation: str, size: int, dtype: Any, **arrays: Any) -> None
             raise ShapeError(f"{operation}: {name} is {a.dtype}; expected {dtype}")
 
 
+def require_norms(operation: str, squares: Any, target: float, eps: float) -> None:
+    """Raise unless squares are (batch, 1), the target is positive and ``eps`` is not negative."""
+    if squares.shape[1] != 1:
+        raise ShapeError(f"{operation}: squares have shape {squares.shape}; expected (batch, 1)")
+    number(operation, "target", target, 0, float("inf"), above=True, below=True)
+    number(operation, "eps", eps, 0, float("inf"), below=True)
+
+
 def require_out(operation: str, out: Any, shape: tuple[int, ...], dtype: Any) -> None:
     """Raise ShapeError unless ``out`` is None or has the result's ``shape`` and ``dtype``."""
     if out is not None and (out.shape != shape or out.dtype != dtype):
@@ -99,6 +114,13 @@ def require_same(operation: str, **arrays: Any) -> None:
     require_floating(operation, **arrays)
 
 
+def require_over(operation: str, over: str) -> int:
+    """Return the axis that is left of a mean over "batch" or "features"; raise for others."""
+    if over not in ("batch", "features"):
+        raise ShapeError(f"{operation}: over is {shown(over)}; expected 'batch' or 'features'")
+    return 1 if over == "batch" else 0
+
+
 def require_alike(operation: str, **arrays: Any) -> None:
     """Raise ShapeError unless all arrays have the same shape and dtype, which may be integer."""
     (first, a), *rest = arrays.items()
@@ -109,6 +131,16 @@ def require_alike(operation: str, **arrays: Any) -> None:
                 " expected the same shape and dtype"
             )
     require_nonempty(operation, **arrays)
+
+
+def require_factors(operation: str, x: Any, factors: Any) -> None:
+    """Raise ShapeError unless x is a matrix and ``factors`` has one number for each of its rows."""
+    require_matrix(operation, x=x)
+    if factors.shape != (x.shape[0], 1) or factors.dtype != x.dtype:
+        raise ShapeError(
+            f"{operation}: x is {x.shape} {x.dtype} and factors is {factors.shape}"
+            f" {factors.dtype}; expected factors {(x.shape[0], 1)} {x.dtype}"
+        )
 
 
 def gemm_sizes(a: Any, b: Any, trans_a: bool, trans_b: bool) -> tuple[int, int, int]:
@@ -205,6 +237,38 @@ def require_draw(operation: str, shape: tuple[int, int], stream: Stream) -> None
     if rows < 1 or columns < 1:
         raise ShapeError(f"{operation} of shape {shape}: expected at least one row and column")
     _integer(operation, "row", stream.row, 0, ROWS - rows)
+
+
+def require_reshape(a: Any, shape: object) -> None:
+    """Raise ShapeError unless an array has as many elements as ``shape``."""
+    if not isinstance(shape, tuple):
+        raise ShapeError(f"reshape: shape is {shown(shape)}; expected a tuple of sizes")
+    size = math.prod(_integer("reshape", "shape", each, 0) for each in shape)
+    if size != a.size:
+        raise ShapeError(f"reshape: a of shape {a.shape} has {a.size} elements, {shape} has {size}")
+
+
+def require_pool(operation: str, pool: Any, filled: Any, x: Any, words: Any, share: float) -> None:
+    """Raise unless a pool has rows like x, and there are two random words for each row of x."""
+    require_matrix(operation, pool=pool, x=x)
+    if pool.shape[1] != x.shape[1] or pool.dtype != x.dtype:
+        raise ShapeError(
+            f"{operation}: pool is {pool.shape} {pool.dtype} and x is {x.shape} {x.dtype};"
+            " expected the same number of columns and the same dtype"
+        )
+    for name, a, shape, dtype in (
+        ("filled", filled, (1,), np.int32), ("words", words, (len(x), 2), np.uint32),
+    ):  # fmt: skip
+        if a.shape != shape or a.dtype != dtype:
+            raise ShapeError(
+                f"{operation}: {name} is {a.shape} {a.dtype}; expected {shape} {np.dtype(dtype)}"
+            )
+    number(operation, "share", share, 0, 1)
+
+
+def require_bounds(operation: str, low: float, high: float) -> None:
+    """Raise unless two numbers are finite and the first is not above the second."""
+    number(operation, "high", high, number(operation, "low", low))
 
 
 def require_keep(keep: float) -> None:

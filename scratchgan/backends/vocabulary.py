@@ -27,9 +27,9 @@ override it with a fused kernel, for speed.
 Where a formula drops an entry (dropout's mask, the negative half of relu), the entry
 is replaced by 0, not multiplied by it: a dropped NaN or infinity does not stay.
 
-The arguments ``rate``, ``momentum``, ``t``, ``start`` and the ``step`` of a
-``Stream`` change from one training step to the next. All others are constant, so
-the replay of a recorded step updates only these.
+The arguments ``rate``, ``momentum``, ``t``, ``start``, the ``factor`` of
+``scale_scheduled`` and the ``step`` of a ``Stream`` change from one training step to
+the next. All others are constant, so the replay of a recorded step updates only these.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ from scratchgan.backends import shapes
 from scratchgan.backends.activations import log_sigmoid, phi_of, sigmoid
 from scratchgan.backends.philox import philox_words
 from scratchgan.backends.random import Stream
+from scratchgan.errors import ShapeError
 
 __all__ = ["COMPOSED", "FLOPS", "OPERATIONS", "Array", "Backend", "definition", "hook"]
 
@@ -92,6 +93,14 @@ class Backend:
 
     def _view(self, buffer: Array, offset: int, shape: tuple[int, ...]) -> Array:
         return buffer[offset : offset + math.prod(shape)].reshape(shape)
+
+    def reshape(self, a: Array, shape: tuple[int, ...]) -> Array:
+        """Return the elements of ``a``, in the same order, with another ``shape``: no copy."""
+        shapes.require_reshape(a, shape)
+        return self._reshape(a, shape)
+
+    def _reshape(self, a: Array, shape: tuple[int, ...]) -> Array:
+        return a.reshape(shape)
 
     def fill_(self, a: Array, value: float) -> None:
         """Set every element of ``a`` to ``value``."""
@@ -185,6 +194,18 @@ class Backend:
 
     def _scale(self, a: Array, factor: float) -> Array:
         return a * factor
+
+    def scale_scheduled(self, a: Array, factor: float) -> Array:
+        """
+        factor · a, with a factor that changes from one training step to the next.
+
+        In a training, it is an ``optim.Current``, which says how the factor goes on.
+        """
+        shapes.require_floating("scale_scheduled", a=a)
+        return self._scale_scheduled(a, factor)
+
+    def _scale_scheduled(self, a: Array, factor: float) -> Array:
+        return a * float(factor)
 
     def activation(self, a: Array, activation: str, slope: float = 0.0) -> Array:
         """y = φ(a), elementwise; ``slope`` ≥ 0 is the slope of leaky_relu for a < 0."""
@@ -291,6 +312,22 @@ class Backend:
     def _concat_columns(self, a: Array, b: Array) -> Array:
         return np.concatenate([a, b], axis=1)
 
+    def concat_rows(self, a: Array, b: Array) -> Array:
+        """Join a (p, n) and b (q, n) into (p + q, n). Composed: two copies."""
+        shapes.require_matrix("concat_rows", a=a, b=b)
+        if a.shape[1] != b.shape[1] or a.dtype != b.dtype:
+            raise ShapeError(
+                f"concat_rows: a is {a.shape} {a.dtype} and b is {b.shape} {b.dtype};"
+                " expected the same number of columns and the same dtype"
+            )
+        return self._concat_rows(a, b)
+
+    def _concat_rows(self, a: Array, b: Array) -> Array:
+        flat = self.empty((a.size + b.size,), a.dtype)
+        self.copy_(self.view(flat, 0, a.shape), a)
+        self.copy_(self.view(flat, a.size, b.shape), b)
+        return self.view(flat, 0, (a.shape[0] + b.shape[0], a.shape[1]))
+
     def columns(self, a: Array, start: int, stop: int) -> Array:
         """Columns start … stop − 1 of a (batch, n), as a new array; ``start`` never varies."""
         shapes.require_columns("columns", a, start, stop)
@@ -363,6 +400,189 @@ class Backend:
         value = -terms.sum(axis=1).mean(keepdims=True)
         gradient = (np.exp(log_p) * labels.sum(axis=1, keepdims=True) - labels) / len(logits)
         return value, gradient
+
+    # -- normalising, and comparing the examples of a batch --------------------------------------
+
+    def multiply_row(self, x: Array, row: Array) -> Array:
+        """x (batch, n) ⊙ row (n,): each example is multiplied by the row."""
+        shapes.require_matrix("multiply_row", x=x)
+        shapes.require_vector("multiply_row", x.shape[1], x.dtype, row=row)
+        return self._multiply_row(x, row)
+
+    def _multiply_row(self, x: Array, row: Array) -> Array:
+        return x * row
+
+    def scale_by(self, a: Array, factor: Array) -> Array:
+        """factor · a, for an array ``factor`` with one element."""
+        shapes.require_floating("scale_by", a=a)
+        if factor.size != 1 or factor.dtype != a.dtype:
+            raise ShapeError(
+                f"scale_by: factor is {factor.shape} {factor.dtype}; expected one element of"
+                f" {a.dtype}"
+            )
+        return self._scale_by(a, factor)
+
+    def _scale_by(self, a: Array, factor: Array) -> Array:
+        return a * factor.reshape(())
+
+    def reciprocal_root(self, a: Array, eps: float) -> Array:
+        """1 / √(a + eps), elementwise, for a + eps > 0."""
+        shapes.require_floating("reciprocal_root", a=a)
+        return self._reciprocal_root(a, float(eps))
+
+    def _reciprocal_root(self, a: Array, eps: float) -> Array:
+        return 1 / np.sqrt(a + eps)
+
+    def normalize(self, x: Array, over: str, eps: float) -> tuple[Array, Array, Array]:
+        """
+        (x − mean) / √(variance + eps), of a matrix x (batch, n). Fused.
+
+        ``over`` is "batch" for mean and variance of each column, or "features" for those of each
+        row. The variance is a mean of squares: biased, divided by the number of terms. Returns y,
+        with the shape of x, and mean and variance, (n,) or (batch,).
+        """
+        shapes.require_matrix("normalize", x=x)
+        shapes.require_over("normalize", over)
+        return self._normalize(x, over, float(eps))
+
+    def _normalize(self, x: Array, over: str, eps: float) -> tuple[Array, Array, Array]:
+        axis = 0 if over == "batch" else 1
+        mean = x.mean(axis=axis, keepdims=True)
+        variance = ((x - mean) * (x - mean)).mean(axis=axis, keepdims=True)
+        return (x - mean) / np.sqrt(variance + eps), mean.ravel(), variance.ravel()
+
+    def normalize_grad(self, dy: Array, y: Array, variance: Array, over: str, eps: float) -> Array:
+        """
+        Backward of normalize: (dy − ⟨dy⟩ − y ⟨y ⊙ dy⟩) / √(variance + eps), ⟨·⟩ a mean. Fused.
+
+        This map of dy is symmetric, so it is the forward derivative too.
+        """
+        shapes.require_same("normalize_grad", dy=dy, y=y)
+        shapes.require_matrix("normalize_grad", dy=dy)
+        size = dy.shape[shapes.require_over("normalize_grad", over)]
+        shapes.require_vector("normalize_grad", size, dy.dtype, variance=variance)
+        return self._normalize_grad(dy, y, variance, over, float(eps))
+
+    def _normalize_grad(self, dy: Array, y: Array, variance: Array, over: str, eps: float) -> Array:
+        axis = 0 if over == "batch" else 1
+        rest = dy - dy.mean(axis=axis, keepdims=True)
+        rest = rest - y * (y * dy).mean(axis=axis, keepdims=True)
+        return rest / np.expand_dims(np.sqrt(variance + eps), axis)
+
+    def closeness(self, m: Array, dims: int, dm: Array | None = None) -> Array:
+        """
+        o_ik = Σ_{j≠i} exp(−Σ_c |m_ikc − m_jkc|): how close example i is to the others.
+
+        m is (batch, kernels · dims), with c in 0 … dims − 1; o is (batch, kernels). With ``dm``,
+        it is the forward derivative of o along dm. |·| has the derivative 0 at 0.
+        """
+        shapes.group_sizes("closeness", m, dims)
+        if dm is not None:
+            shapes.require_same("closeness", m=m, dm=dm)
+        return self._closeness(m, dims, dm)
+
+    def _closeness(self, m: Array, dims: int, dm: Array | None) -> Array:
+        o = np.empty((m.shape[0], m.shape[1] // dims), m.dtype)
+        for i in range(len(m)):
+            weights, _, _ = _closeness(m, i, dims, dm)
+            o[i] = weights.sum(axis=0)
+        return o
+
+    def closeness_grad(self, do: Array, m: Array, dims: int, dm: Array | None = None) -> Array:
+        """
+        Backward of closeness: −Σ_{j≠i} (do_ik + do_jk) e_ijk sign(m_ikc − m_jkc), like m.
+
+        e_ijk is the term of the sum in ``closeness``. With ``dm``, it is how this gradient changes
+        as m moves along dm: e_ijk is replaced by its derivative.
+        """
+        sizes = shapes.group_sizes("closeness_grad", m, dims)
+        shapes.require_matrix("closeness_grad", do=do)
+        if do.shape != sizes or do.dtype != m.dtype:
+            raise ShapeError(
+                f"closeness_grad: do is {do.shape} {do.dtype}; expected {sizes} {m.dtype}"
+            )
+        if dm is not None:
+            shapes.require_same("closeness_grad", m=m, dm=dm)
+        return self._closeness_grad(do, m, dims, dm)
+
+    def _closeness_grad(self, do: Array, m: Array, dims: int, dm: Array | None) -> Array:
+        gradient = np.empty(m.shape, np.result_type(do, m))
+        for i in range(len(m)):
+            weights, signs, others = _closeness(m, i, dims, dm)
+            terms = ((do[i] + do[others]) * weights)[:, :, None] * signs
+            gradient[i] = -terms.sum(axis=0).ravel()
+        return gradient
+
+    # -- tangents: what second order needs ------------------------------------------------------
+
+    def activation_bend(
+        self, dy: Array, y: Array, y_dot: Array, activation: str, slope: float = 0.0
+    ) -> Array:
+        """
+        dy ⊙ dφ′/dy ⊙ ẏ, from y = φ(a): how activation_grad changes as y moves by ẏ.
+
+        φ″(a) ȧ = dφ′/dy ẏ, because ẏ = φ′(a) ȧ. It is 0 for a piecewise linear φ.
+        """
+        shapes.require_same("activation_bend", dy=dy, y=y, y_dot=y_dot)
+        phi_of(activation)
+        return self._activation_bend(dy, y, y_dot, activation, float(slope))
+
+    def _activation_bend(self, dy: Array, y: Array, y_dot: Array, phi: str, slope: float) -> Array:
+        return phi_of(phi).numpy.bend(dy, y, slope) * y_dot
+
+    def dot_rows(self, a: Array, b: Array) -> Array:
+        """Σⱼ aᵢⱼ bᵢⱼ of each example i, for a and b (batch, n): (batch, 1)."""
+        shapes.require_same("dot_rows", a=a, b=b)
+        shapes.require_matrix("dot_rows", a=a)
+        return self._dot_rows(a, b)
+
+    def _dot_rows(self, a: Array, b: Array) -> Array:
+        return (a * b).sum(axis=1, keepdims=True)
+
+    def scale_rows(self, x: Array, factors: Array) -> Array:
+        """x (batch, n) with each example i multiplied by its own factor; factors (batch, 1)."""
+        shapes.require_factors("scale_rows", x, factors)
+        return self._scale_rows(x, factors)
+
+    def _scale_rows(self, x: Array, factors: Array) -> Array:
+        return x * factors
+
+    # -- penalties ------------------------------------------------------------------------------
+
+    def norm_penalty(
+        self, squares: Array, target: float, one_sided: bool = False, eps: float = 0.0
+    ) -> tuple[Array, Array]:
+        """
+        Mean of (n / target − 1)², where n = √(square + eps) is the norm of a row g. Fused.
+
+        ``squares`` are ‖g‖², (batch, 1). With ``one_sided``, only norms above ``target`` count.
+        Returns the value, shape (1,), and factors (batch, 1): d value / dg = factor · g. The
+        factor is 0 where n = 0, because the norm has no gradient there.
+        """
+        shapes.require_matrix("norm_penalty", squares=squares)
+        shapes.require_norms("norm_penalty", squares, target, eps)
+        return self._norm_penalty(squares, float(target), bool(one_sided), float(eps))
+
+    def _norm_penalty(
+        self, squares: Array, target: float, one_sided: bool, eps: float
+    ) -> tuple[Array, Array]:
+        n = np.sqrt(squares + eps)
+        excess = n / target - 1
+        if one_sided:
+            excess = np.where(excess.real < 0, 0, excess)  # NaN stays
+        value = (excess * excess).mean(keepdims=True).reshape(1)
+        zero = n.real == 0
+        slope = (2 / (target * len(n))) * excess / np.where(zero, 1, n)
+        return value, np.where(zero, 0, slope)
+
+    def standard_deviation(self, a: Array) -> Array:
+        """Standard deviation of all elements of ``a`` together, (1, 1): √ mean (a − mean a)²."""
+        shapes.require_matrix("standard_deviation", a=a)
+        return self._standard_deviation(a)
+
+    def _standard_deviation(self, a: Array) -> Array:
+        deviations = a - a.mean()
+        return np.sqrt((deviations * deviations).mean(keepdims=True))
 
     # -- random numbers (Philox4x32-10) ---------------------------------------------------------
 
@@ -444,6 +664,42 @@ class Backend:
     def _one_hot(self, labels: Array, classes: int, dtype: Any) -> Array:
         return np.eye(classes, dtype=dtype)[labels]
 
+    def swap_rows_(
+        self,
+        pool: Array,  # (size, n)
+        filled: Array,  # int32 (1,): how many rows of the pool are filled, from the first on
+        x: Array,  # (rows, n)
+        words: Array,  # uint32 (rows, 2)
+        share: float,
+    ) -> Array:  # (rows, n)
+        """
+        Exchange rows of x with a pool of earlier rows, one row after the other.
+
+        While the pool has room, a row of x is put there and returned. Then row i takes the place
+        of a random row of the pool, number floor(u · size) with u from words[i, 0]. The row that
+        was there is returned with probability ``share`` (words[i, 1]); otherwise row i is
+        returned, and the row that was there is lost.
+        """
+        shapes.require_pool("swap_rows_", pool, filled, x, words, share)
+        return self._swap_rows_(pool, filled, x, words, float(share))
+
+    def _swap_rows_(
+        self, pool: Array, filled: Array, x: Array, words: Array, share: float
+    ) -> Array:
+        y, size = x.copy(), len(pool)
+        places = ((words[:, 0] >> np.uint32(8)).astype(np.int64) * size) >> 24
+        earlier = _unit(words[:, 1]) < np.float32(share)
+        for i in range(len(x)):
+            if 0 <= filled[0] < size:
+                place = filled[0]
+                filled[0] += 1
+            else:
+                place = places[i]
+                if earlier[i]:
+                    y[i] = pool[place]
+            pool[place] = x[i]
+        return y
+
     # -- optimisers, over flat buffers ----------------------------------------------------------
 
     def sgd_(
@@ -514,20 +770,31 @@ class Backend:
     def _ema_(self, average: Array, params: Array, decay: float) -> None:
         average[...] = decay * average + (1 - decay) * params
 
+    def clip_(self, a: Array, low: float, high: float) -> None:
+        """Set each element below ``low`` to ``low`` and each above ``high`` to ``high``."""
+        shapes.require_floating("clip_", a=a)
+        shapes.require_bounds("clip_", low, high)
+        self._clip_(a, float(low), float(high))
+
+    def _clip_(self, a: Array, low: float, high: float) -> None:
+        a[...] = np.where(a.real < low, low, np.where(a.real > high, high, a))
+
 
 OPERATIONS = tuple(
     name for name, f in vars(Backend).items() if inspect.isfunction(f) and name[0] != "_"
 )
 """The names of all operations."""
 
-COMPOSED = ("zeros", "linear", "activation_grad_bias")
+COMPOSED = ("zeros", "linear", "activation_grad_bias", "concat_rows")
 """The composed operations: their definitions only call others, so they work on any backend."""
 
 FLOPS = {
     "adam_": 12, "sgd_": 4, "ema_": 3, "copy_": 0, "fill_": 0, "gather_rows": 0, "columns": 0,
     "concat_columns": 0, "one_hot": 0, "random_words": 0, "random_labels": 0, "maxout_spread": 0,
-    "maxout_pick": 0, "activation_grad": 2, "activation_grad_bias": 3, "normal": 20, "uniform": 2,
-    "log_sigmoid_mean": 10, "exp_mean": 10, "softmax_cross_entropy": 10,
+    "maxout_pick": 0, "swap_rows_": 0, "activation_grad": 2, "activation_grad_bias": 3,
+    "normal": 20, "uniform": 2, "log_sigmoid_mean": 10, "softmax_cross_entropy": 10,
+    "activation_bend": 3, "exp_mean": 10, "reciprocal_root": 3, "normalize": 6, "normalize_grad": 8,
+    "norm_penalty": 8, "standard_deviation": 1,
 }  # fmt: skip
 """Nominal floating-point operations per element of the result, for operations with more than 1."""
 
@@ -548,6 +815,22 @@ def definition(operation: str) -> Callable[..., Any]:
     """Return how an operation is computed in NumPy."""
     method: Callable[..., Any] = getattr(Backend, hook(operation))
     return method
+
+
+def _closeness(m: NDArray[Any], i: int, dims: int, dm: NDArray[Any] | None) -> Any:
+    """
+    Return e_ijk, or its derivative along dm, sign(m_ikc − m_jkc), and j, for all j ≠ i.
+
+    (batch − 1, kernels), (batch − 1, kernels, dims), (batch − 1,).
+    """
+    others = np.delete(np.arange(len(m)), i)
+    differences = (m[i] - m[others]).reshape(len(others), m.shape[1] // dims, dims)
+    signs = np.sign(differences.real)
+    weights = np.exp(-(signs * differences).sum(axis=2))
+    if dm is not None:
+        moves = (dm[i] - dm[others]).reshape(differences.shape)
+        weights = -weights * (signs * moves).sum(axis=2)
+    return weights, signs, others
 
 
 def _largest(a: NDArray[Any]) -> Any:

@@ -18,6 +18,9 @@ TOYS: dict[str, Callable[[], Density]] = {
     "mixture-1d": lambda: GaussianMixture([-1.5, 1.5], 0.5, [0.3, 0.7], name="mixture-1d"),
     "ring": ring,
     "grid": grid,
+    # The grid {−6, −4, …, 6}² and σ = 0.05, both divided by 4. As in the grid of 25, the divisor
+    # gives the data unit variance, and neighbouring modes are 40 σ apart.
+    "grid-49": lambda: grid(side=7, spacing=2 / 4, std=0.05 / 4),
     "swiss-roll": SwissRoll,
     "two-moons": TwoMoons,
 }

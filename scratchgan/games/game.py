@@ -41,6 +41,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from scratchgan.backends import Array, Backend
 from scratchgan.fields import Checked, settings_in
+from scratchgan.games.codes import Code
 
 if TYPE_CHECKING:
     from scratchgan.theory import Density, Estimate
@@ -149,6 +150,11 @@ class Game(Checked, ABC):
     needs_labels : bool
         Whether ``d`` and ``g`` need the labels (auxiliary classifiers). If so, D gets the
         examples without labels, and both functions get an argument ``labels``, a ``Labels``.
+    classes : int
+        The number of classes that the labels must have; 0 if any number will do.
+    codes : tuple of Code
+        Latent codes, which are drawn with the noise and follow it in z (InfoGAN). If there are
+        any, both functions get an argument ``codes``: these columns of z, (batch, width).
     """
 
     outputs: tuple[str, ...] = ("score",)
@@ -159,6 +165,8 @@ class Game(Checked, ABC):
     up_to_a_constant: bool = False
     needs_real: bool = False
     needs_labels: bool = False
+    classes: int = 0
+    codes: tuple[Code, ...] = ()
 
     @abstractmethod
     def d(self, real: Array, fake: Array, ops: Backend | None = None) -> tuple[Array, Array, Array]:

@@ -7,41 +7,75 @@ from typing import Any
 
 from scratchgan.errors import DataError, ShapeError
 from scratchgan.games import Game
+from scratchgan.games.codes import Code
 from scratchgan.gan.minibatches import Minibatches
-from scratchgan.gan.noise import Noise
+from scratchgan.gan.settings import Settings
 from scratchgan.nn import Network
 
 __all__ = ["require_fit"]
 
 
 def require_fit(
-    G: Network, D: Network, noise: Noise, data: Minibatches, games: Mapping[int, Game]
+    G: Network, D: Network, settings: Settings, data: Minibatches, games: Mapping[int, Game]
 ) -> None:
-    """Raise ShapeError or DataError if networks, noise, data and games do not fit together."""
+    """Raise ShapeError or DataError if networks, settings, data and games do not fit together."""
     if G.ops is not D.ops or G.dtype != D.dtype:
         raise ShapeError(
             f"G is {G.dtype} on '{G.ops.name}' and D is {D.dtype} on '{D.ops.name}';"
             " expected the same dtype and backend"
         )
-    z_width = (noise.features, data.classes) if data.classes else noise.features
-    width = _width("G", G, z_width, "noise")
+    prior, pack = settings.prior, settings.pack
+    z_width = (prior.features, data.classes) if data.classes else prior.features
+    width = _width("G", G, z_width, "noise and codes" if prior.codes else "noise")
     if width != data.features:
         raise ShapeError(f"G returns {width} features, but the data have {data.features} features")
-    _require_outputs(D, data, games)
+    for game in games.values():
+        if game.codes != prior.codes:
+            raise ShapeError(
+                f"the game '{game.name}' has the codes {_listed(game.codes)}, and z has"
+                f" {_listed(prior.codes)}; all games of a training need the same codes"
+            )
+    if pack > 1 and data.classes:
+        raise DataError(
+            f"pack is {pack}, but packed examples have no common label; expected pack = 1 with"
+            " labels, or data without labels"
+        )
+    if pack > 1 and prior.codes:
+        raise ShapeError(
+            f"pack is {pack}, but packed samples have no common code; expected pack = 1 with codes"
+        )
+    if settings.pool and prior.codes:
+        raise ShapeError(
+            f"pool is {settings.pool}, but the pool does not keep the codes of its samples;"
+            " expected no pool with codes"
+        )
+    _require_outputs(D, pack, data, games)
 
 
-def _require_outputs(D: Network, data: Minibatches, games: Mapping[int, Game]) -> None:
+def _require_outputs(D: Network, pack: int, data: Minibatches, games: Mapping[int, Game]) -> None:
     """Raise an error if a game cannot be played with this D on these data."""
     for game in games.values():
         if game.needs_labels and not data.classes:
             raise DataError(f"the game '{game.name}' needs labels, but the data have none")
         pairs = data.classes and not game.needs_labels  # D gets a sample with its label
-        width = _width("D", D, (data.features, data.classes) if pairs else data.features, "data")
+        features = pack * data.features
+        source = "data" if pack == 1 else f"data ({pack} packed rows; with pack = 1, one row)"
+        width = _width("D", D, (features, data.classes) if pairs else features, source)
         if width != len(game.outputs):
             raise ShapeError(
                 f"D returns {width} features, but the game '{game.name}' needs"
-                f" {len(game.outputs)} ({', '.join(game.outputs)})"
+                f" {len(game.outputs)} ({', '.join(game.outputs)}); in a recipe, the last layer"
+                " has sizes.outputs"
             )
+        if game.classes and game.classes != data.classes:
+            raise DataError(
+                f"the game '{game.name}' is for {game.classes} classes, but the labels have"
+                f" {data.classes}; give it classes={data.classes}"
+            )
+
+
+def _listed(codes: tuple[Code, ...]) -> str:
+    return ", ".join(map(repr, codes)) or "none"
 
 
 def _width(name: str, network: Network, given: Any, source: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from scratchgan import checks
 from scratchgan.backends import Array, Purpose, Stream
 from scratchgan.errors import ShapeError
-from scratchgan.gan.noise import Noise
+from scratchgan.games.codes import CategoricalCode
+from scratchgan.gan.noise import Noise, Prior
 from scratchgan.limits import require_memory
 from scratchgan.nn import Network
 from scratchgan.nn.layer import Params
@@ -27,7 +29,8 @@ class Generator:
     Parameters
     ----------
     network : Network
-    noise : Noise
+    noise : Noise or Prior
+        A ``Prior`` if z has codes beside the noise.
     classes : int
         Number of labels of a conditional G; 0 otherwise.
     params : Params, optional
@@ -48,41 +51,86 @@ class Generator:
     def __init__(
         self,
         network: Network,
-        noise: Noise,
+        noise: Noise | Prior,
         classes: int = 0,
         params: Params | None = None,
         temperature: float = 1.0,
     ) -> None:
         self.network = checks.instance("Generator", "network", network, Network, "a Network")
-        self.noise = checks.instance("Generator", "noise", noise, Noise, "a Noise")
+        checks.instance("Generator", "noise", noise, (Noise, Prior), "a Noise or a Prior")
+        self.prior = Prior(noise) if isinstance(noise, Noise) else noise
         self.classes = checks.whole("Generator", "classes", classes, 0)
         self.params = params
         self.temperature = checks.number("", "temperature", temperature, 0, 1e6, above=True)
 
-    def sample(self, n: int, stream: Stream | int = 0, label: int | None = None) -> NDArray[Any]:
+    @property
+    def noise(self) -> Noise:
+        """The noise in z."""
+        return self.prior.noise
+
+    def sample(
+        self,
+        n: int,
+        stream: Stream | int = 0,
+        label: int | None = None,
+        codes: Mapping[int, Any] | None = None,
+    ) -> NDArray[Any]:
         """
         Return G(z) for n draws of z, (n, features), on the host.
 
         z is drawn from ``stream``, or from a seed: the same seed gives the same samples.
         Dropout in G that is always on draws its masks from this stream too. A conditional G gets
         the labels 0, 1, … in turn, or ``label`` for all samples.
+
+        ``codes`` chooses codes of z by their number, such as ``{0: 7}``: each gets one value for
+        all samples, or an array with a value for each. Codes without a choice are drawn.
         """
         n = checks.whole("sample", "n", n, 1, MOST)
         stream = stream_of("sample", stream)
         require_memory(self._bytes(n), f"{n:,} samples at once")
         labels = self.labels_for(n, label)
-        z = self.draw_noise(n, stream)
-        return self._samples(z, labels, stream.at(1))  # z is drawn at 0
+        z = self.draw_z(n, stream)
+        if codes:
+            z = self.network.ops.asarray(self.with_codes(z, codes), self.network.dtype)
+        return self._samples(z, labels, stream.at(self.prior.draws))
 
-    def draw_noise(self, n: int, stream: Stream) -> Array:
-        """Return the z that ``sample`` uses, (n, noise features)."""
+    def draw_z(self, n: int, stream: Stream) -> Array:
+        """Return the z that ``sample`` uses, (n, features of z)."""
         network = self.network
-        return self.noise.sample(network.ops, n, stream, network.dtype, self.temperature)
+        return self.prior.sample(network.ops, n, stream, network.dtype, self.temperature)
+
+    def drawn_codes(self, n: int, stream: Stream | int = 0) -> dict[int, NDArray[Any]]:
+        """
+        Return the codes that ``sample`` draws from the same stream, by number.
+
+        They are classes (n,), or numbers (n, features).
+        """
+        z = self.network.ops.to_numpy(self.draw_z(n, stream_of("drawn_codes", stream)))
+        drawn: dict[int, NDArray[Any]] = {}
+        for number, (code, columns) in enumerate(
+            zip(self.prior.codes, self.prior.columns(), strict=True)
+        ):
+            one_hot = isinstance(code, CategoricalCode)
+            drawn[number] = z[:, columns].argmax(axis=1) if one_hot else z[:, columns]
+        return drawn
+
+    def with_codes(self, z: Array, codes: Mapping[int, Any]) -> NDArray[Any]:
+        """Return z with the codes that ``codes`` chooses, as in ``sample``, on the host."""
+        checks.instance("", "codes", codes, Mapping, "a mapping such as {0: 7}")
+        changed: NDArray[Any] = self.network.ops.to_numpy(z)
+        columns = self.prior.columns()
+        for number, value in codes.items():
+            if number not in range(len(columns)):
+                has = f"has the codes 0 … {len(columns) - 1}" if columns else "has no codes"
+                raise ValueError(f"code {checks.shown(number)} is chosen, but this generator {has}")
+            code = self.prior.codes[number]
+            changed[:, columns[number]] = code.chosen(value, len(changed))
+        return changed
 
     def _bytes(self, n: int) -> int:
         """Return the memory that drawing n samples takes, for z and the layers' outputs."""
         weights = [e.shape for e in self.network.layout.entries if len(e.shape) > 1]
-        numbers = self.noise.features + self.classes + sum(shape[-1] for shape in weights)
+        numbers = self.prior.features + self.classes + sum(shape[-1] for shape in weights)
         size: int = n * numbers * np.dtype(self.network.dtype).itemsize
         return size
 
@@ -95,8 +143,8 @@ class Generator:
 
         Parameters
         ----------
-        z : array (n, noise features)
-            It is converted to the network's dtype.
+        z : array (n, features of z)
+            Noise, then codes if there are any. It is converted to the network's dtype.
         labels : integer array (n,), optional
             The labels for a conditional G; by default 0, 1, … in turn.
 
@@ -108,8 +156,8 @@ class Generator:
             If a label is not a class, or if labels are given and G is not conditional.
         """
         z = checks.array("", "z", z)
-        if z.ndim != 2 or z.shape[1] != self.noise.features or len(z) == 0:
-            raise ShapeError(f"z has shape {z.shape}; expected (n, {self.noise.features})")
+        if z.ndim != 2 or z.shape[1] != self.prior.features or len(z) == 0:
+            raise ShapeError(f"z has shape {z.shape}; expected (n, {self.prior.features})")
         if labels is None:
             labels = self.labels_for(len(z), None)
         elif not self.classes:

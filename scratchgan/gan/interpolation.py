@@ -58,7 +58,7 @@ def interpolate(
     steps = checks.whole("interpolate", "steps", steps, 2, MOST)
     stream = stream_of("interpolate", stream)
     network = generator.network
-    z = network.ops.to_numpy(generator.draw_noise(2 * n_pairs, stream))
+    z = network.ops.to_numpy(generator.draw_z(2 * n_pairs, stream))
     start, end = z[0::2, None, :], z[1::2, None, :]
     t = np.linspace(0, 1, steps, dtype=network.dtype)[None, :, None]
     lines = (1 - t) * start + t * end  # (n_pairs, steps, noise features)

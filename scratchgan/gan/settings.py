@@ -19,13 +19,15 @@ from scratchgan.fields import (
     setting,
     settings_in,
 )
-from scratchgan.games import GAMES, Games, Objective
-from scratchgan.gan.noise import Noise
-from scratchgan.optim import OPTIMIZER, Optimizer
+from scratchgan.games import GAMES, Games, Objective, objectives_by_start
+from scratchgan.games.penalties import PENALTIES, PENALTY_LIST, Penalty
+from scratchgan.gan.noise import Noise, Prior
+from scratchgan.optim import LARGEST, OPTIMIZER, Optimizer, Schedule, Scheduled
 
 __all__ = ["Settings"]
 
 MOST_UPDATES = 0xFFFF  # of D in an iteration: a stream numbers them with 16 bits
+LARGEST_POOL = 2**20  # samples; each of them can be drawn by a word's upper 24 bits
 COUNT = Whole(1)
 
 
@@ -64,6 +66,10 @@ class Settings(Checked):
     objective: Games = setting(
         Objective(), "non_saturating", help=f"game to play: {' or '.join(GAMES)}"
     )
+    penalties: tuple[Penalty, ...] = setting(
+        PENALTY_LIST, (),
+        help=f"penalties on D's gradient by x, with strengths: {', '.join(PENALTIES)}; r1=0.1,r2",
+    )  # fmt: skip
     updates: str = setting(
         OneOf("kind of updates", ("alternating", "simultaneous")),
         "alternating",
@@ -74,6 +80,27 @@ class Settings(Checked):
         None,
         help="decay of a moving average of G; with it, samples are drawn from the average",
     )
+    clip: float | None = setting(
+        Number(0, LARGEST, above=True), None,
+        help="bound of D's weights: each is clipped to ±X after D's update (Arjovsky et al. 2017)",
+    )  # fmt: skip
+    instance_noise: Schedule | None = setting(
+        Scheduled(0, LARGEST), None,
+        help="σ of normal noise on all that D sees (Sønderby et al. 2017); a number, or a schedule"
+        " of D's updates",
+    )  # fmt: skip
+    pack: int = setting(
+        COUNT, 1, help="rows that D sees as one example (PacGAN, Lin et al. 2018); no labels"
+    )
+    pool: int | None = setting(
+        Whole(1, LARGEST_POOL), None,
+        help="size of a pool of earlier samples, for D's step (Shrivastava et al. 2017)",
+    )  # fmt: skip
+    unroll: int = setting(
+        Whole(0, MOST_UPDATES), 0,
+        help="updates that D is ahead in G's step (Metz et al. 2017, without the gradient through"
+        " them)",
+    )  # fmt: skip
     conditional: bool = setting(Flag(), False, help="give the labels to G and D", run=True)
     noise: Noise = setting(
         Part(Noise, "a Noise, such as Noise(16), or a table"),
@@ -113,13 +140,43 @@ class Settings(Checked):
         return ""
 
     def _check_together(self) -> None:
+        names = [penalty.name for penalty in self.penalties]
+        if len(set(names)) < len(names):
+            raise ValueError(f"penalties are {', '.join(names)}; expected each name once")
         if self.updates == "simultaneous" and self.k != 1:
             raise ValueError(f"k is {self.k}; simultaneous updates need k = 1")
+        for name, off in (("pool", None), ("unroll", 0)):
+            if self.updates == "simultaneous" and getattr(self, name) != off:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)} and updates are simultaneous, but D and G"
+                    f" then share one pass; use alternating updates, or {name} {off}"
+                )
+        if self.k + self.unroll > MOST_UPDATES:
+            raise ValueError(
+                f"k + unroll is {self.k + self.unroll:,}; expected at most {MOST_UPDATES:,} updates"
+                " of D in an iteration"
+            )
+        if self.batch_size % self.pack:
+            raise ValueError(
+                f"batch_size is {self.batch_size} and pack is {self.pack}; expected a batch_size"
+                f" that is a multiple of {self.pack}"
+            )
         if self.measure is not None and not self.validation:
             raise ValueError(
                 f"measure is '{self.measure}' and validation is 0; expected validation > 0, because"
                 " the measure needs held-back examples"
             )
+
+    @property
+    def prior(self) -> Prior:
+        """Where z comes from: the noise, and the codes of the first game."""
+        (first, *_) = objectives_by_start(self.objective).values()
+        return Prior(self.noise, first.codes)
+
+    @property
+    def minibatches(self) -> int:
+        """Minibatches of x in an iteration: one for each update of D, also for those ahead."""
+        return self.k + self.unroll
 
     def changed(self, **changes: Any) -> Self:
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,11 +15,15 @@ from scratchgan.errors import ShapeError
 from scratchgan.fields import fill_docstring, settings_in, signature_with
 from scratchgan.games import Game, Games, game_at, objectives_by_start
 from scratchgan.gan import report, state
+from scratchgan.gan.d_input import DInput
 from scratchgan.gan.fit import require_fit
 from scratchgan.gan.generator import Generator
 from scratchgan.gan.interrupts import SignalsWait
+from scratchgan.gan.latest import LatestPenalties
 from scratchgan.gan.minibatches import Minibatches
+from scratchgan.gan.noise import Prior
 from scratchgan.gan.player import Player
+from scratchgan.gan.pool import Pool
 from scratchgan.gan.replay import StepRecorder
 from scratchgan.gan.settings import MOST_UPDATES, Settings
 from scratchgan.gan.steps import (
@@ -29,6 +33,7 @@ from scratchgan.gan.steps import (
     generator_step,
     simultaneous_step,
 )
+from scratchgan.gan.unrolled import unrolled
 from scratchgan.nn import Network
 
 __all__ = ["Trainer"]
@@ -132,9 +137,12 @@ class Trainer:
         self.data = Minibatches(
             self.ops, x, self.settings.batch_size, self.settings.seed, labels, self.dtype
         )
-        require_fit(G, D, self.settings.noise, self.data, self.games)
+        require_fit(G, D, self.settings, self.data, self.games)
         self.G = Player(G, self.settings.optimizer_g, self.settings.ema)
-        self.D = Player(D, self.settings.optimizer_d)
+        self.D = Player(D, self.settings.optimizer_d, clip=self.settings.clip)
+        self.penalties = LatestPenalties(self.ops, self.settings.penalties, self.dtype)
+        self.pool: Pool | None = None
+        self.pool = self._pool_for(self.settings)
         self.iteration = 0
         self.minibatch = 0  # number of minibatches drawn so far
         self.history: list[dict[str, float]] = []
@@ -166,7 +174,8 @@ class Trainer:
         Change settings of the training, for example ``change(k=2, optimizer_g={"rate": 1e-4})``.
 
         An optimizer of another kind begins with moments of 0 and at the start of its schedules. A
-        new moving average begins at G. A new ``batch_size`` or ``seed`` restarts the epoch.
+        new moving average begins at G. A pool of another size begins empty. A new ``batch_size`` or
+        ``seed`` restarts the epoch.
 
         Raises
         ------
@@ -181,13 +190,28 @@ class Trainer:
                     "D has been updated in this iteration; call step_g() before you change updates"
                 )
             games = objectives_by_start(new.objective)
-            require_fit(self.G.network, self.D.network, new.noise, self.data, games)
+            require_fit(self.G.network, self.D.network, new, self.data, games)
+            pool = self._pool_for(new)
             epoch = self.minibatch // self.data.per_epoch
             if self.data.change(new.batch_size, new.seed):
                 self.minibatch = epoch * self.data.per_epoch
             self.G.change(new.optimizer_g, new.ema)
-            self.D.change(new.optimizer_d)
+            self.D.change(new.optimizer_d, clip=new.clip)
+            self.penalties = self.penalties.changed(new.penalties)
+            self.pool = pool
             self.games, self.settings = games, new
+
+    def _pool_for(self, settings: Settings) -> Pool | None:
+        """Return the pool that settings ask for, which is the present one if it has their size."""
+        size, data = settings.pool, self.data
+        if size is None or (self.pool is not None and self.pool.size == size):
+            return None if size is None else self.pool
+        return Pool(self.ops, size, data.features, data.classes, self.dtype)
+
+    @property
+    def d_input(self) -> DInput:
+        """What the settings make of D's input."""
+        return DInput(self.settings.instance_noise, self.pool, self.settings.pack)
 
     @property
     def played(self) -> Game:
@@ -242,8 +266,10 @@ class Trainer:
         """Update D once, on a fresh z and the next minibatch of x."""
         with SignalsWait() as signals, self._turn(signals):
             self._require_alternating()
-            if self.substep >= G_TURN:
-                raise ValueError(f"D has had {G_TURN} updates in this iteration; call step_g()")
+            if self.substep >= G_TURN - self.settings.unroll:
+                raise ValueError(
+                    f"D has had {self.substep} updates in this iteration; call step_g()"
+                )
             self._update_d()
 
     def step_g(self) -> None:
@@ -288,25 +314,39 @@ class Trainer:
         self._update_g()
 
     def _update_d(self) -> None:
-        stream = self._stream(self.substep)
+        d = self._step_d(self.substep, self.d_input)
+        self.last = (self.penalties.noted(d), self.last[1])
+        self.substep += 1
+
+    def _step_d(self, substep: int, d_input: DInput) -> DStep:
+        stream = self._stream(substep)
         x, z = self.data[self.minibatch], self._next_z(stream)
-        d = discriminator_step(self.D, self.G, x, z, self.objective, stream)
-        self.last = (d, self.last[1])
-        self.minibatch, self.substep = self.minibatch + 1, self.substep + 1
+        penalties = self.settings.penalties
+        d = discriminator_step(self.D, self.G, x, z, self.objective, stream, d_input, penalties)
+        self.minibatch += 1
+        return d
+
+    def _look_ahead(self, i: int) -> None:
+        """Make update i of those that D is ahead in G's step; the pool does not change."""
+        self._step_d(self.substep + i, self.d_input._replace(pool=None))
 
     def _update_g(self) -> None:
-        stream = self._stream(G_TURN)
-        game, z, x = self.objective, self._next_z(stream), None
-        if game.needs_real:
-            x = self.data[max(self.minibatch - 1, 0)]  # the latest minibatch of D
-        g = generator_step(self.D, self.G, z, game, stream, x)
+        stream, game, x = self._stream(G_TURN), self.objective, None
+        with unrolled(self.D, self.settings.unroll, self._look_ahead):
+            z = self._next_z(stream)
+            if game.needs_real:
+                x = self.data[max(self.minibatch - 1, 0)]  # the latest minibatch of D
+            g = generator_step(self.D, self.G, z, game, stream, x, self.d_input)
         self.last = (self.last[0], g)
         self.iteration, self.substep = self.iteration + 1, 0
 
     def _update_both(self) -> None:
         stream = self._stream(0)
         x, z = self.data[self.minibatch], self._next_z(stream)
-        self.last = simultaneous_step(self.D, self.G, x, z, self.objective, stream)
+        d, g = simultaneous_step(
+            self.D, self.G, x, z, self.objective, stream, self.d_input, self.settings.penalties
+        )
+        self.last = (self.penalties.noted(d), g)
         self.minibatch, self.iteration = self.minibatch + 1, self.iteration + 1
 
     def _stream(self, substep: int) -> Stream:
@@ -335,7 +375,8 @@ class Trainer:
 
     def _next_z(self, stream: Stream) -> Any:
         ops, rows = self.ops, self.data.batch_size
-        z = self.noise.sample(ops, rows, stream.purpose(Purpose.NOISE), self.dtype)
+        prior = Prior(self.noise, self.objective.codes)
+        z = prior.sample(ops, rows, stream.purpose(Purpose.NOISE), self.dtype)
         if not self.data.classes:
             return z
         labels = ops.random_labels(rows, self.data.classes, stream.purpose(Purpose.LABELS))
@@ -349,6 +390,8 @@ class Trainer:
 
         - ``step`` and ``epoch``;
         - ``value`` (V) and ``loss_g``;
+        - ``penalty``: the sum of the penalties' latest values, if there are penalties. A lazy
+          penalty's value contains its factor ``every``;
         - the means of the game's reading over x and over G(z). For games with logits they are
           ``d_real`` and ``d_fake``, the means of D(x) and D(G(z));
         - the learning rates ``rate_d`` and ``rate_g``.
@@ -363,16 +406,18 @@ class Trainer:
         with self._lock:
             return report.standing(self)
 
-    def samples(self, n: int = 100, label: int | None = None) -> NDArray[Any]:
+    def samples(
+        self, n: int = 100, label: int | None = None, codes: Mapping[int, Any] | None = None
+    ) -> NDArray[Any]:
         """
         Return G(z) for a fixed z, (n, features). The same z makes grids comparable.
 
-        If there is a moving average of G, it is used. A conditional G gets labels 0, 1, … in
-        turn, or only ``label`` if that is given.
+        If there is a moving average of G, it is used. ``label`` and ``codes`` choose labels and
+        codes as in ``Generator.sample``.
         """
         with self._lock:
             stream = Stream(self.seed).purpose(Purpose.SAMPLE)
-            return self.generator().sample(n, stream, label)
+            return self.generator().sample(n, stream, label, codes)
 
     def generator(self) -> Generator:
         """
@@ -380,7 +425,8 @@ class Trainer:
 
         It shares the trainer's parameters, so its samples change as training goes on.
         """
-        return Generator(self.G.network, self.noise, self.data.classes, self.G.average)
+        prior, classes = self.settings.prior, self.data.classes
+        return Generator(self.G.network, prior, classes, self.G.average)
 
     def check_finite(self) -> None:
         """Raise NonFiniteError if a latest value, a parameter or a moment is not finite."""

@@ -59,6 +59,11 @@ class Concat(Layer):
         self.second = checks.instance("Concat", "second", second, Layer, "a Layer")
         self.in_features = (first.in_features, second.in_features)
         self.random_operations = first.random_operations + second.random_operations
+        self.statistics = (
+            *(f"0.{name}" for name in first.statistics),
+            *(f"1.{name}" for name in second.statistics),
+        )
+        self.mixes_examples = first.mixes_examples or second.mixes_examples
 
     def __repr__(self) -> str:
         return f"Concat({self.first!r}, {self.second!r})"
@@ -98,6 +103,10 @@ class Concat(Layer):
         ctx1 = ctx.at(self.first.random_operations)
         dy1 = self.second.jvp(params[1], cache.second, dx[1], ctx1)
         return ctx.ops.concat_columns(dy0, dy1)
+
+    def commit(self, params: Params, cache: ConcatCache, ctx: Context) -> None:
+        self.first.commit(params[0], cache.first, ctx)
+        self.second.commit(params[1], cache.second, ctx.at(self.first.random_operations))
 
     def output_width(self, in_features: Features) -> Features:
         if not (in_features is None or (isinstance(in_features, tuple) and len(in_features) == 2)):

@@ -70,8 +70,9 @@ class Layer(ABC):
     A description of a function y = f(x; params) and of its derivatives.
 
     To write your own, define ``forward``, ``backward`` and ``jvp`` with the operations of
-    ``ctx.ops``. Define ``init`` if the layer has parameters, and ``output_width`` if it changes
-    the number of features. Then check it with ``scratchgan.testing.check_layer``.
+    ``ctx.ops``. Define ``init`` if the layer has parameters, ``output_width`` if it changes the
+    number of features, and ``statistics`` and ``commit`` if it keeps running values. Then check it
+    with ``scratchgan.testing.check_layer``.
     """
 
     random_operations: int = 0
@@ -79,6 +80,16 @@ class Layer(ABC):
 
     in_features: Features = None
     """Number of features that ``forward`` expects; None if any number is accepted."""
+
+    statistics: tuple[str, ...] = ()
+    """
+    Paths of the parameters that are no weights, such as a running mean ("mean", "2.mean").
+
+    They have zero gradient, so an optimiser leaves them alone; ``commit`` changes them.
+    """
+
+    mixes_examples: bool = False
+    """Whether an output in training depends on other examples of the batch (BatchNorm)."""
 
     def init(self, rng: np.random.Generator, dtype: Any) -> Params:
         """Draw initial parameters, as NumPy arrays of ``dtype``."""
@@ -108,6 +119,15 @@ class Layer(ABC):
     @abstractmethod
     def jvp(self, params: Params, cache: Cache, dx: Array, ctx: Context) -> Array:
         """Return the forward derivative: dy = (∂y/∂x) dx, at the x of ``cache``."""
+
+    def commit(self, params: Params, cache: Cache, ctx: Context) -> None:  # noqa: B027
+        """
+        Write the new statistics that a forward pass in training proposes in its cache to params.
+
+        Only the player's own step calls this, after its update: when G's step runs D, D's
+        statistics stay. A layer without ``statistics`` has nothing to write; a layer of layers
+        calls it for its parts.
+        """
 
     def output_width(self, in_features: Features) -> Features:
         """Return y's number of features for x's; raise ShapeError if the layer cannot take x."""

@@ -55,6 +55,10 @@ class Sequential(Layer):
             checks.instance("Sequential", f"layer {i}", layer, Layer, expected)
         self.layers = layers
         self.random_operations = sum(layer.random_operations for layer in layers)
+        self.statistics = tuple(
+            f"{i}.{name}" for i, layer in enumerate(layers) for name in layer.statistics
+        )
+        self.mixes_examples = any(layer.mixes_examples for layer in layers)
         self.in_features = next(
             (layer.in_features for layer in layers if layer.in_features is not None), None
         )
@@ -95,6 +99,10 @@ class Sequential(Layer):
         for (layer, layer_ctx), p, c in zip(self._placed(ctx), params, cache, strict=True):
             dx = layer.jvp(p, c, dx, layer_ctx)
         return dx
+
+    def commit(self, params: Params, cache: tuple[Cache, ...], ctx: Context) -> None:
+        for (layer, layer_ctx), p, c in zip(self._placed(ctx), params, cache, strict=True):
+            layer.commit(p, c, layer_ctx)
 
     def output_width(self, in_features: Features) -> Features:
         width = in_features

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from scratchgan import checks
 from scratchgan.data import Dataset
+from scratchgan.games import objectives_by_start
 from scratchgan.gan import Trainer
 from scratchgan.gan.settings import Settings
 from scratchgan.nn import Network
@@ -31,7 +32,11 @@ def build_networks(
     bounded = data is not None and data.value_range == (0.0, 1.0)
     seen = None if data is None else data.split(settings.validation)[0].x
     marginals = data_marginals(seen) if seen is not None and bounded else zeros()
-    sizes = Sizes(settings.noise.features, features, classes, marginals)
+    (game, *_) = objectives_by_start(settings.objective).values()  # all need the same outputs
+    sizes = Sizes(
+        settings.prior.features, features, classes, marginals, len(game.outputs),
+        game.needs_labels, settings.pack,
+    )  # fmt: skip
     layers = recipe.networks(sizes)
     if data is not None:
         require_fit(recipe, data, layers[0])

@@ -14,7 +14,7 @@ STEPS = 12_000
 def networks(sizes: Sizes) -> tuple[Layer, Layer]:
     """Plain MLPs of width 192, small enough not to memorise the 1,500 images quickly."""
     z_first, z_width = joined(sizes.noise, sizes.classes)
-    x_first, x_width = joined(sizes.features, sizes.classes)
+    x_first, x_width = joined(sizes.d_features, sizes.d_classes)
     G = Sequential(
         *z_first,
         Linear(z_width, 192, "relu", weight=he()),
@@ -25,7 +25,7 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
         *x_first,
         Linear(x_width, 192, "leaky_relu", weight=he()),
         Linear(192, 192, "leaky_relu", weight=he()),
-        Linear(192, 1),
+        Linear(192, sizes.outputs),
     )
     return G, D
 

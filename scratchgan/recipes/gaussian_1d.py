@@ -17,9 +17,9 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
         Linear(32, sizes.features),
     )
     D = Sequential(
-        Linear(sizes.features, 32, "tanh"),
+        Linear(sizes.d_features, 32, "tanh"),
         Linear(32, 32, "tanh"),
-        Linear(32, 1),
+        Linear(32, sizes.outputs),
     )
     return G, D
 

@@ -12,7 +12,7 @@ from scratchgan.recipes.sizes import Sizes, joined
 def networks(sizes: Sizes) -> tuple[Layer, Layer]:
     """G and D with one hidden layer of 128 units each."""
     z_first, z_width = joined(sizes.noise, sizes.classes)
-    x_first, x_width = joined(sizes.features, sizes.classes)
+    x_first, x_width = joined(sizes.d_features, sizes.d_classes)
     G = Sequential(
         *z_first,
         Linear(z_width, 128, "relu", weight=he()),
@@ -21,7 +21,7 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
     D = Sequential(
         *x_first,
         Linear(x_width, 128, "relu", weight=he()),
-        Linear(128, 1, weight=he()),
+        Linear(128, sizes.outputs, weight=he()),
     )
     return G, D
 

@@ -19,7 +19,7 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
     With two hidden layers in G instead of three, more images were mixtures of two digits.
     """
     z_first, z_width = joined(sizes.noise, sizes.classes)
-    x_first, x_width = joined(sizes.features, sizes.classes)
+    x_first, x_width = joined(sizes.d_features, sizes.d_classes)
     G = Sequential(
         *z_first,
         Linear(z_width, 512, "relu", weight=he()),
@@ -36,7 +36,7 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
         Linear(240, 240 * 5, weight=he()),
         Maxout(240, 5),
         Dropout(keep=0.5),
-        Linear(240, 1),
+        Linear(240, sizes.outputs),
     )
     return G, D
 

@@ -11,6 +11,11 @@ MODULES = {
     "gaussian-1d": "gaussian_1d",
     "ring": "ring",
     "grid": "grid",
+    "digits-plain": "digits_plain",
+    "ring-plain": "ring_plain",
+    "grid-plain": "grid_plain",
+    "unrolled-ring": "unrolled_ring",
+    "infogan-digits": "infogan_digits",
     "mnist": "mnist",
     "paper-mnist": "paper_mnist",
     "paper-mnist-tuned": "paper_mnist_tuned",
@@ -22,6 +27,7 @@ MODULES = {
 # For data sets without a recipe of the same name: the recipe for the most similar data.
 _ALIKE = {
     "mixture-1d": "gaussian-1d",
+    "grid-49": "grid",
     "swiss-roll": "ring",
     "two-moons": "ring",
     "fashion-mnist": "mnist",

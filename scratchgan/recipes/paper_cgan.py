@@ -36,14 +36,14 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
     )
     D = Sequential(
         Concat(
-            Sequential(Linear(sizes.features, 240 * 5, weight=narrow), Maxout(240, 5)),
+            Sequential(Linear(sizes.d_features, 240 * 5, weight=narrow), Maxout(240, 5)),
             Sequential(Linear(sizes.classes, 50 * 5, weight=narrow), Maxout(50, 5)),
         ),
         Dropout(keep=0.5),
         Linear(240 + 50, 240 * 4, weight=narrow),
         Maxout(240, 4),
         Dropout(keep=0.5),
-        Linear(240, 1, weight=narrow),
+        Linear(240, sizes.outputs, weight=narrow),
     )
     return G, D
 

@@ -16,7 +16,7 @@ EPOCH = 500  # minibatches of 100 from the first 50,000 training images
 def networks(sizes: Sizes) -> tuple[Layer, Layer]:
     """G with two ReLU layers; D with two maxout layers, each after dropout."""
     z_first, z_width = joined(sizes.noise, sizes.classes)
-    x_first, x_width = joined(sizes.features, sizes.classes)
+    x_first, x_width = joined(sizes.d_features, sizes.d_classes)
     wide, narrow = uniform(0.05), uniform(0.005)
     G = Sequential(
         *z_first,
@@ -33,7 +33,7 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
         Linear(240, 240 * 5, weight=narrow),
         Maxout(240, 5),
         Dropout(keep=0.5),
-        Linear(240, 1, weight=narrow),
+        Linear(240, sizes.outputs, weight=narrow),
     )
     return G, D
 

@@ -19,9 +19,9 @@ def networks(sizes: Sizes) -> tuple[Layer, Layer]:
         Linear(128, sizes.features),
     )
     D = Sequential(
-        Linear(sizes.features, 128, "leaky_relu", weight=he()),
+        Linear(sizes.d_features, 128, "leaky_relu", weight=he()),
         Linear(128, 128, "leaky_relu", weight=he()),
-        Linear(128, 1),
+        Linear(128, sizes.outputs),
     )
     return G, D
 

@@ -102,4 +102,4 @@ def load_generator(folder: RunFolder, temperature: float = 1.0) -> Generator:
     used = "G.params" if config.ema is None else "G.average"
     require_sound(checkpoint, {"G": G, "D": D}, [used], config.dtype)
     G.ops.copy_(G.flat, G.ops.asarray(checkpoint.arrays[used], G.dtype))
-    return Generator(G, config.noise, config.classes, temperature=temperature)
+    return Generator(G, config.prior, config.classes, temperature=temperature)

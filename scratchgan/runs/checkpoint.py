@@ -2,9 +2,10 @@
 A checkpoint: the arrays of both players and the training's counters.
 
 It is one .npz file without pickle. It holds the flat arrays ``D.params``, ``D.m``, …,
-``G.average``, and ``meta``, a JSON text. ``meta`` has the format, the counters, the layouts, the
-run's settings, the data's digest, and a SHA-256 of the whole content. Learning rates, the order of
-examples, noise and dropout masks follow from the counters and the seed.
+``G.average``, the arrays of a pool of samples, and ``meta``, a JSON text. ``meta`` has the format,
+the counters, the layouts, the run's settings, the data's digest, and a SHA-256 of the whole
+content. Learning rates, the order of examples, noise and dropout masks follow from the counters
+and the seed.
 """
 
 from __future__ import annotations
@@ -213,9 +214,9 @@ def require_sound(
         raise RunError(f"{where} has dtype {checkpoint.dtype}; expected {dtype}")
     for name, a in checkpoint.arrays.items():
         player = networks.get(name.partition(".")[0])
-        if player is None:
-            raise RunError(f"{where} holds '{name}'; expected only arrays of G and D")
-        if a.shape != (player.layout.size,) or a.dtype != np.dtype(dtype):
+        if player is None and not name.startswith(("pool.", "penalties.")):
+            raise RunError(f"{where} holds '{name}'; expected only arrays of G, D and the training")
+        if player is not None and (a.shape, a.dtype) != ((player.layout.size,), np.dtype(dtype)):
             raise RunError(
                 f"{where}: {name} has shape {a.shape} and dtype {a.dtype}; expected"
                 f" ({player.layout.size},) and {dtype}"
@@ -274,7 +275,13 @@ def begin_from(trainer: Trainer, checkpoint: Checkpoint) -> None:
     for name, player, updates in (("G", trainer.G, "g_updates"), ("D", trainer.D, "d_updates")):
         if any(f"{name}.{slot}" not in saved for slot in player.optimizer.slots):
             counters[updates] = 0
-    taken = {name: saved[name].astype(a.dtype) for name, a in arrays.items() if name in saved}
+    taken = {
+        name: saved[name].astype(a.dtype)
+        for name, a in arrays.items()
+        if name in saved and saved[name].shape == a.shape  # others begin anew, at 0
+    }
+    if "pool.rows" not in taken:
+        taken.pop("pool.filled", None)
     trainer.restore(arrays | taken, counters)
 
 

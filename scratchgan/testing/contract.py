@@ -11,7 +11,7 @@ from scratchgan import checks
 from scratchgan.backends import get_backend
 from scratchgan.gradcheck.problem import some_params
 from scratchgan.nn import Context, Layer
-from scratchgan.nn.trees import leaves, rebuilt
+from scratchgan.nn.trees import leaves, rebuilt, walk
 
 __all__ = ["check_contract"]
 
@@ -27,6 +27,8 @@ def check_contract(
       Without ``grads`` it returns the same dx and changes no gradients.
     - Two forward passes may come before two backward passes.
     - x, dy and the parameters are not changed.
+    - ``statistics`` have zero gradient. Only ``commit`` changes them, and only after a pass in
+      training; it changes nothing else.
     - float32 stays float32, and float64 stays float64.
 
     Parameters
@@ -80,6 +82,7 @@ class _Contract:
         self._without_dx()
         self._without_grads()
         self._two_forwards()
+        self._commits()
         same = zip(self.given, self._host((self.x, self.params, self.dy)), strict=True)
         self._require(all(np.array_equal(a, b) for a, b in same), "x, dy or params were changed")
 
@@ -115,6 +118,22 @@ class _Contract:
         dx = self._backward(grads)
         same = _close(self._host((dx, grads)), [*self._host(self.dx), *self.plain])
         self._require(same, "a second forward changed the first's backward: use the cache alone")
+
+    def _commits(self) -> None:
+        paths = [".".join(map(str, path)) for path, _ in walk(self.params)]
+        unknown = set(self.layer.statistics) - set(paths)
+        self._require(not unknown, f"statistics name {sorted(unknown)}, which are no parameters")
+        moved = self._there(self.params)
+        self.layer.commit(moved, self.cache, self.ctx)
+        for path, g, now, before in zip(
+            paths, self.plain, self._host(moved), self._host(self.params), strict=True
+        ):
+            same = np.array_equal(now, before)
+            if path not in self.layer.statistics:
+                self._require(same, f"commit changed {path}, which is not in statistics")
+                continue
+            self._require(not g.any(), f"{path} has a gradient, although it is in statistics")
+            self._require(same or self.ctx.training, f"commit changed {path} outside training")
 
     def _backward(self, grads: Any, need_dx: bool = True) -> Any:
         return self.layer.backward(self.params, self.cache, self.dy, self.ctx, grads, need_dx)

@@ -17,6 +17,15 @@ from scratchgan.theory.divergences import (
     triangular,
     wasserstein_1,
 )
+from scratchgan.theory.dynamics import (
+    bilinear,
+    dirac_gan,
+    jacobian,
+    spectral_radius,
+    trajectory,
+    update_jacobian,
+    update_map,
+)
 from scratchgan.theory.estimate import Estimate
 from scratchgan.theory.f_divergences import F_DIVERGENCES, FDivergence
 from scratchgan.theory.game import (
@@ -67,6 +76,8 @@ __all__ = [
     "TwoMoons",
     "Uniform",
     "averaged_value",
+    "bilinear",
+    "dirac_gan",
     "discriminator_gap",
     "expected_value",
     "gauss_legendre",
@@ -74,6 +85,7 @@ __all__ = [
     "hellinger",
     "hinge_score",
     "integrate",
+    "jacobian",
     "js",
     "js_of_pairs",
     "kantorovich_potential",
@@ -94,8 +106,12 @@ __all__ = [
     "ring",
     "sample_gradient",
     "score_of_ratio",
+    "spectral_radius",
     "total_variation",
+    "trajectory",
     "triangular",
+    "update_jacobian",
+    "update_map",
     "value",
     "virtual_criterion",
     "wasserstein_1",

@@ -40,7 +40,15 @@ SUMMED = {
     "linear",
     "activation_grad",
     "activation_grad_bias",
+    "activation_bend",
+    "dot_rows",
+    "norm_penalty",
+    "standard_deviation",
     "sum_rows",
+    "normalize",
+    "normalize_grad",
+    "closeness",
+    "closeness_grad",
     "softmax_cross_entropy",
     "uniform",
     "normal",
@@ -54,6 +62,8 @@ UNSET = {"empty"}  # its values are anything
 WRITES = {
     "fill_": {"a"},
     "copy_": {"a"},
+    "swap_rows_": {"pool", "filled"},
+    "clip_": {"a"},
     "sgd_": {"params", "velocity"},
     "adam_": {"params", "m", "v"},
     "ema_": {"average"},
@@ -171,6 +181,13 @@ def view(d):
 
 
 @case
+def reshape(d):
+    yield given(a=d.floats(d.m, d.n), shape=(d.n, d.m))
+    yield given(a=d.floats(2 * d.m, d.n), shape=(d.m, 2 * d.n))
+    yield given(a=d.floats(d.m, d.n), shape=(d.m * d.n,))
+
+
+@case
 def fill_(d):
     yield given(a=d.floats(d.m, d.n), value=-1.5)
 
@@ -227,6 +244,11 @@ def scale(d):
 
 
 @case
+def scale_scheduled(d):
+    yield from scale(d)
+
+
+@case
 def activation(d):
     for name in ACTIVATIONS:
         yield given(a=4 * d.floats(d.m, d.n), activation=name, slope=SLOPE)
@@ -247,6 +269,38 @@ def activation_grad_bias(d):
     for call in activation_grad(d):
         yield call
         yield call | given(dbias=d.floats(d.n))
+
+
+@case
+def norm_penalty(d):
+    for target, one_sided, eps in ((1.0, False, 0.0), (2.0, True, 0.0), (0.7, False, 0.1)):
+        squares = d.positive(d.m, 1)
+        yield given(squares=squares, target=target, one_sided=one_sided, eps=eps)
+        yield given(squares=0 * squares, target=target, one_sided=one_sided, eps=eps)
+
+
+@case
+def standard_deviation(d):
+    yield given(a=d.floats(d.m, d.n))
+    yield given(a=d.floats(d.k, d.m))
+
+
+@case
+def activation_bend(d):
+    for call in activation_grad(d):
+        yield call | given(y_dot=d.floats(d.m, d.n))
+
+
+@case
+def dot_rows(d):
+    yield given(a=d.floats(d.m, d.n), b=d.floats(d.m, d.n))
+    a = d.floats(d.m, d.k)
+    yield given(a=a, b=a)
+
+
+@case
+def scale_rows(d):
+    yield given(x=d.floats(d.m, d.n), factors=d.floats(d.m, 1))
 
 
 @case
@@ -280,6 +334,11 @@ def concat_columns(d):
 
 
 @case
+def concat_rows(d):
+    yield given(a=d.floats(d.k, d.n), b=d.floats(d.m, d.n))
+
+
+@case
 def columns(d):
     for start, stop in {(0, 1), (0, d.n), (d.n - 1, d.n), (d.n // 3, d.n // 2 + 1)}:
         yield given(a=d.floats(d.m, d.n), start=start, stop=stop)
@@ -290,6 +349,56 @@ def sum_rows(d):
     yield given(a=d.floats(d.m, d.n))
     for accumulate in (False, True):
         yield given(a=d.floats(d.m, d.n), out=d.floats(d.n), accumulate=accumulate)
+
+
+@case
+def multiply_row(d):
+    yield given(x=d.floats(d.m, d.n), row=d.floats(d.n))
+
+
+@case
+def scale_by(d):
+    for factor in (d.floats(1), d.floats(1, 1)):
+        yield given(a=d.floats(d.m, d.n), factor=factor)
+
+
+@case
+def reciprocal_root(d):
+    for eps in (0.0, 1e-3):
+        yield given(a=d.positive(d.m, d.n) + d.dtype.type(0.1), eps=eps)
+
+
+@case
+def normalize(d):
+    for over in ("batch", "features"):
+        for eps in (1e-3, 0.5):
+            yield given(x=d.floats(d.m, d.n), over=over, eps=eps)
+
+
+@case
+def normalize_grad(d):
+    for over, size in (("batch", d.n), ("features", d.m)):
+        variance = d.positive(size) + d.dtype.type(0.1)
+        dy, y = d.floats(d.m, d.n), d.floats(d.m, d.n)
+        yield given(dy=dy, y=y, variance=variance, over=over, eps=1e-3)
+
+
+@case
+def closeness(d):
+    rows = min(d.m, 17)  # the oracle compares each pair
+    for dims in (1, 3):
+        m = d.floats(rows, min(d.n, 31) * dims) / 4
+        yield given(m=np.round(m, 1), dims=dims)  # with ties
+        yield given(m=m, dims=dims, dm=d.floats(*m.shape))
+    if rows > 9:  # more kernels than one pass takes
+        yield given(m=d.floats(3, 600) / 4, dims=2)
+
+
+@case
+def closeness_grad(d):
+    for call in closeness(d):
+        rows, width = call["m"].shape
+        yield call | given(do=d.floats(rows, width // call["dims"]))
 
 
 @case
@@ -358,6 +467,15 @@ def one_hot(d):
 
 
 @case
+def swap_rows_(d):
+    for size, filled in ((1, 0), (d.k + 3, d.k), (3, 3)):  # fills up here, or was full before
+        pool, words = d.floats(size, d.n), d.rng.integers(0, 2**32, (d.m, 2), np.uint32)
+        for share in (0.0, 0.5, 1.0):
+            arrays = given(pool=pool.copy(), filled=np.array([filled], np.int32))
+            yield arrays | given(x=d.floats(d.m, d.n), words=words, share=share)
+
+
+@case
 def sgd_(d):
     for momentum, nesterov in ((0.0, False), (0.9, False), (0.9, True)):
         arrays = given(params=d.floats(d.k * d.n), grads=d.floats(d.k * d.n))
@@ -377,6 +495,12 @@ def adam_(d):
 def ema_(d):
     for decay in (0.0, 0.9, 1.0):
         yield given(average=d.floats(d.k * d.n), params=d.floats(d.k * d.n), decay=decay)
+
+
+@case
+def clip_(d):
+    for low, high in ((-0.5, 0.5), (0.25, 0.25), (-1.0, 2.0)):
+        yield given(a=d.floats(d.k * d.n), low=low, high=high)
 
 
 # -- the oracle -------------------------------------------------------------------------------
@@ -401,6 +525,10 @@ class Oracle:
     def view(self, buffer, offset, shape):
         values = [buffer[offset + i] for i in range(math.prod(shape))]
         return np.array(values, buffer.dtype).reshape(shape)
+
+    def reshape(self, a, shape):
+        values = iter(a.ravel().tolist())
+        return np.array([next(values) for _ in range(math.prod(shape))], a.dtype).reshape(shape)
 
     def fill_(self, a, value):
         for i in np.ndindex(a.shape):
@@ -427,6 +555,9 @@ class Oracle:
         return a * b
 
     def scale(self, a, factor):
+        return factor * a
+
+    def scale_scheduled(self, a, factor):
         return factor * a
 
     def activation(self, a, activation, slope=0.0):
@@ -456,6 +587,37 @@ class Oracle:
             self.sum_rows(da, out=dbias, accumulate=True)
         return da
 
+    def activation_bend(self, dy, y, y_dot, activation, slope=0.0):
+        bent = {
+            "identity": lambda: 0 * y,
+            "relu": lambda: 0 * y,
+            "leaky_relu": lambda: 0 * y,
+            "sigmoid": lambda: (1 - y) - y,
+            "tanh": lambda: -y - y,
+            "softplus": lambda: 1 / np.exp(y),
+        }.get(activation, lambda: phi_of(activation).numpy.bend(1 + 0 * y, y, slope))()
+        linear = phi_of(activation).linear
+        return np.where(linear, 0, dy * np.where(linear, 0, bent)) * y_dot
+
+    def norm_penalty(self, squares, target, one_sided=False, eps=0.0):
+        value, factors = 0, np.zeros_like(squares)
+        for i, (square,) in enumerate(squares.astype(np.longdouble)):
+            n = np.sqrt(square + eps)
+            if not (one_sided and n < target):
+                value += (n / target - 1) ** 2 / len(squares)
+                if n != 0:
+                    factors[i] = 2 * (n / target - 1) / target / n / len(squares)
+        return np.array([value], np.longdouble), factors
+
+    def standard_deviation(self, a):
+        return np.array([[np.std(a, dtype=np.longdouble)]])
+
+    def dot_rows(self, a, b):
+        return np.array([[sum(p * q)] for p, q in zip(a, b, strict=True)])
+
+    def scale_rows(self, x, factors):
+        return np.stack([row * factor for row, (factor,) in zip(x, factors, strict=True)])
+
     def maxout(self, a, pieces):
         groups = a.reshape(len(a), -1, pieces)
         index = np.zeros(groups.shape[:2], np.int32)
@@ -482,6 +644,9 @@ class Oracle:
             y[i] = x[i] / keep
         return y
 
+    def concat_rows(self, a, b):
+        return np.array([*a, *b])
+
     def concat_columns(self, a, b):
         return np.array([[*p, *q] for p, q in zip(a, b, strict=True)])
 
@@ -490,6 +655,62 @@ class Oracle:
 
     def sum_rows(self, a, *, out=None, accumulate=False):
         return _into(sum(a[1:], a[0]), out, accumulate)
+
+    def multiply_row(self, x, row):
+        return np.stack([example * row for example in x])
+
+    def scale_by(self, a, factor):
+        return a * factor.ravel()[0]
+
+    def reciprocal_root(self, a, eps):
+        return (a + eps) ** np.longdouble(-0.5)
+
+    def normalize(self, x, over, eps):
+        columns = x.T if over == "batch" else x
+        mean = np.array([sum(c) / len(c) for c in columns])
+        variance = np.array(
+            [np.dot(c - m, c - m) / len(c) for c, m in zip(columns, mean, strict=True)]
+        )
+        y = np.stack([
+            (c - m) / np.sqrt(v + eps) for c, m, v in zip(columns, mean, variance, strict=True)
+        ])  # fmt: skip
+        return y.T if over == "batch" else y, mean, variance
+
+    def normalize_grad(self, dy, y, variance, over, eps):
+        columns = zip(dy.T, y.T, strict=True) if over == "batch" else zip(dy, y, strict=True)
+        rows = [
+            (d - (sum(d) + row * sum(row * d)) / len(d)) / np.sqrt(v + eps)
+            for (d, row), v in zip(columns, variance, strict=True)
+        ]
+        return np.array(rows).T if over == "batch" else np.array(rows)
+
+    def _near(self, m, dims, i, j, k, dm):
+        """e_ijk, or its derivative, and the signs of the differences."""
+        at = slice(k * dims, (k + 1) * dims)
+        difference = m[i, at] - m[j, at]
+        e = np.exp(-sum(abs(difference)))
+        sign = np.sign(difference)
+        return (e if dm is None else -e * sum(sign * (dm[i, at] - dm[j, at]))), sign
+
+    def closeness(self, m, dims, dm=None):
+        rows, kernels = range(len(m)), range(m.shape[1] // dims)
+        o = np.zeros((len(m), len(kernels)), np.longdouble)
+        for i, j, k in itertools.product(rows, rows, kernels):
+            if i != j:
+                o[i, k] += self._near(m, dims, i, j, k, dm)[0]
+        return o
+
+    def closeness_grad(self, do, m, dims, dm=None):
+        """The derivative of Σ do ⊙ o, term by term: i and j both move each term of o_i."""
+        gradient = np.zeros(m.shape, np.longdouble)
+        rows, kernels = range(len(m)), range(m.shape[1] // dims)
+        for i, j, k in itertools.product(rows, rows, kernels):
+            if i != j:
+                e, sign = self._near(m, dims, i, j, k, dm)
+                at = slice(k * dims, (k + 1) * dims)
+                gradient[i, at] -= do[i, k] * e * sign
+                gradient[j, at] += do[i, k] * e * sign
+        return gradient
 
     def log_sigmoid_mean(self, logits, sign):
         value = -sum(np.logaddexp(0, -sign * logits.ravel())) / logits.size
@@ -541,6 +762,20 @@ class Oracle:
     def one_hot(self, labels, classes, dtype):
         return np.array([[np.longdouble(c == label) for c in range(classes)] for label in labels])
 
+    def swap_rows_(self, pool, filled, x, words, share):
+        y = []
+        for row, (first, second) in zip(x.tolist(), words.tolist(), strict=True):
+            if filled[0] < len(pool):
+                pool[filled[0]] = row
+                filled[0] += 1
+                y.append(row)
+                continue
+            place = int((first >> 8) / 2**24 * len(pool))
+            popped = pool[place].tolist()
+            pool[place] = row
+            y.append(popped if (second >> 8) / 2**24 < share else row)
+        return np.array(y, np.longdouble)
+
     def sgd_(self, params, grads, velocity, rate, momentum, nesterov):
         velocity *= momentum
         velocity -= rate * grads
@@ -560,6 +795,10 @@ class Oracle:
     def ema_(self, average, params, decay):
         average *= decay
         average += (1 - decay) * params
+
+    def clip_(self, a, low, high):
+        for i, value in enumerate(a.tolist()):
+            a[i] = low if value < low else high if value > high else value
 
 
 @cache

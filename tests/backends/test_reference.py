@@ -32,7 +32,7 @@ from tests.backends.cases import (
 )
 
 every_operation = pytest.mark.parametrize("operation", VOCABULARY)
-SHARES = {"asarray", "view", "to_numpy"}  # a result here may share memory, or is on the host
+SHARES = {"asarray", "view", "reshape", "to_numpy"}  # a result may share memory, or is on the host
 
 
 def held_to(ops):
@@ -306,6 +306,27 @@ def keeps_what_is_dropped(f, logits, labels):
     return value, f(logits, labels)[1]
 
 
+def keeps_the_popped(f, pool, x, **k):
+    before = pool.copy()
+    y = f(pool=pool, x=x, **k)
+    pool[(pool != before).any(axis=1) & (k["filled"] == len(pool))] = before[-1]
+    return y
+
+
+def unbiased(f, x, over, eps):
+    y, mean, variance = f(x, over, eps)
+    n = x.shape[0 if over == "batch" else 1]
+    return y, mean, variance * n / (n - 1)
+
+
+def of_dy_alone(f, dy, y, **k):
+    return f(dy, 0 * y, **k)
+
+
+def counts_itself(f, m, dims, dm=None):
+    return f(m, dims, dm) + (1 if dm is None else 0)
+
+
 # A wrong operation, made from the right one f and its arguments.
 DEFECTS = [
     ("gemm", "reads bᵀ as b", lambda f, b, **k: f(b=b.T.reshape(b.shape), **k)),
@@ -321,6 +342,16 @@ DEFECTS = [
     ("dropout", "does not scale", lambda f, keep, **k: f(keep=keep, **k) * keep),
     ("dropout", "no row", lambda f, stream, **k: f(stream=stream._replace(row=0), **k)),
     ("columns", "a view", lambda f, a, start, stop: a[:, start:stop]),
+    ("multiply_row", "adds", lambda f, x, row: x + row),
+    ("reciprocal_root", "eps outside", lambda f, a, eps: 1 / (np.sqrt(a) + eps)),
+    ("normalize", "unbiased variance", unbiased),
+    ("normalize", "of the rows alone", lambda f, over, **k: f(over="features", **k)),
+    ("normalize", "no eps", lambda f, eps, **k: f(eps=0.0, **k)),
+    ("normalize_grad", "variance a constant", of_dy_alone),
+    ("closeness", "counts itself", counts_itself),
+    ("closeness", "no direction", lambda f, **k: f(**k | {"dm": None})),
+    ("closeness_grad", "of o_i alone", lambda f, do, **k: f(do=do - do.mean(axis=0), **k)),
+    ("closeness_grad", "no direction", lambda f, **k: f(**k | {"dm": None})),
     ("log_sigmoid_mean", "sum", partial(value_times, np.size)),
     ("log_sigmoid_mean", "sign lost", partial(value_times, lambda logits: -1)),
     ("exp_mean", "gradient of the sum", gradient_of_a_sum),
@@ -336,6 +367,9 @@ DEFECTS = [
     ("adam_", "no bias correction", lambda f, **k: f(**k | {"t": 10**9})),
     ("adam_", "another eps", lambda f, **k: f(**k | {"eps": 1e-4})),
     ("ema_", "the wrong way", lambda f, decay, **k: f(decay=1 - decay, **k)),
+    ("clip_", "only above", lambda f, low, **k: f(low=-9.0, **k)),
+    ("swap_rows_", "keeps the popped", keeps_the_popped),
+    ("swap_rows_", "never pops", lambda f, share, **k: f(share=0.0, **k)),
     ("scale", "in place", lambda f, a, factor: np.multiply(a, factor, out=a)),
 ]
 

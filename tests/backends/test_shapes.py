@@ -18,7 +18,7 @@ from scratchgan.backends import (
 from scratchgan.errors import ShapeError, UnknownNameError
 from tests.backends.cases import FUSED, VOCABULARY, calls, every_backend, send
 
-MEMORY = {"asarray", "to_numpy", "empty", "zeros", "view", "fill_"}  # take whatever there is
+MEMORY = {"asarray", "to_numpy", "empty", "zeros", "view", "reshape", "fill_"}  # take anything
 CALLS = [
     call
     for operation in VOCABULARY
@@ -54,7 +54,7 @@ def test_one_array_of_more_dimensions(ops, call):
 
 
 @every_backend
-@every_call(but={"gather_rows", "concat_columns", "gemm"}, arrays="fi", at_least=2)
+@every_call(but={"gather_rows", "concat_columns", "gemm", "scale_rows"}, arrays="fi", at_least=2)
 def test_one_array_of_more_columns(ops, call):
     for name in call.arrays("fi"):
         assert_refused(ops, call, **{name: np.repeat(call.arguments[name], 2, axis=-1)})
@@ -97,6 +97,7 @@ WRONG = [
     ("sum_rows", {"a": (3,)}, "a has shape (3,)"),
     ("sum_rows", {"a": (2, 3), "out": (2,)}, "out is (2,)"),
     ("ema_", {"average": (3,), "params": (4,), "decay": 0.9}, "average is (3,) float32 and params"),
+    ("reshape", {"a": (3, 4), "shape": [12]}, "shape is [12]; expected a tuple of sizes"),
 ]  # fmt: skip
 
 
@@ -121,6 +122,42 @@ def test_wrong_shapes_are_told(ops, operation, given, message):
 def test_view_outside(ops, buffer, offset, message):
     with pytest.raises(ShapeError, match=re.escape(f"view: {message}")):
         ops.view(ops.zeros(buffer, np.float32), offset, (2, 3))
+
+
+@every_backend
+@pytest.mark.parametrize(("low", "high"), [(0.5, -0.5), (np.nan, 1), (0, np.inf), ("0", 1)])
+def test_bounds_that_are_none(ops, low, high):
+    with pytest.raises(ValueError, match="clip_: (low|high) is .*; expected a number"):
+        ops.clip_(ops.zeros((3,), np.float32), low, high)
+
+
+@every_backend
+@pytest.mark.parametrize("shape", [(5, 2), (-1, 4), (3, 4, 2), ()], ids=str)
+def test_reshape_to_another_size(ops, shape):
+    with pytest.raises(ValueError, match="reshape: "):
+        ops.reshape(ops.zeros((3, 4), np.float32), shape)
+
+
+@every_backend
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"pool": np.zeros((5, 2), np.float32)}, "pool is (5, 2) float32 and x is (4, 3) float32"),
+        ({"filled": np.zeros(1)}, "filled is (1,) float64; expected (1,) int32"),
+        ({"filled": np.zeros(2, np.int32)}, "filled is (2,) int32; expected (1,) int32"),
+        ({"words": np.zeros((4, 1), np.uint32)}, "words is (4, 1) uint32; expected (4, 2) uint32"),
+        ({"words": np.zeros((4, 2), np.int64)}, "words is (4, 2) int64; expected (4, 2) uint32"),
+        ({"share": 1.5}, "share is 1.5; expected a number at least 0 and at most 1"),
+    ],
+)
+def test_pools_that_do_not_fit(ops, changed, message):
+    given = {
+        "pool": np.zeros((5, 3), np.float32), "filled": np.zeros(1, np.int32),
+        "x": np.zeros((4, 3), np.float32), "words": np.zeros((4, 2), np.uint32), "share": 0.5,
+    } | changed  # fmt: skip
+    given = {k: ops.asarray(v) if isinstance(v, np.ndarray) else v for k, v in given.items()}
+    with pytest.raises(ValueError, match=re.escape(f"swap_rows_: {message}")):
+        ops.swap_rows_(**given)
 
 
 @every_backend

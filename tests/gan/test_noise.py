@@ -32,8 +32,8 @@ def generator(temperature=1.0):
 
 def test_samples_and_lines_are_of_that_z():
     warm, stream = generator(1.3), Stream(4)
-    z = np.asarray(generator().draw_noise(6, stream))
-    assert np.allclose(np.asarray(warm.draw_noise(6, stream)), 1.3 * z, rtol=1e-14)
+    z = np.asarray(generator().draw_z(6, stream))
+    assert np.allclose(np.asarray(warm.draw_z(6, stream)), 1.3 * z, rtol=1e-14)
     assert np.allclose(warm.sample(6, stream), generator().at(1.3 * z), rtol=1e-12)
     lines = interpolate(warm, 3, 2, stream)  # its two ends alone
     assert np.allclose(lines, warm.sample(6, stream), rtol=1e-12)

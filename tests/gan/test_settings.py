@@ -9,7 +9,7 @@ import pytest
 from scratchgan.fields import settings_in
 from scratchgan.games import Minimax
 from scratchgan.gan import Noise, Settings, Trainer
-from scratchgan.optim import SGD, Adam, Cosine
+from scratchgan.optim import SGD, Adam, Cosine, LinearRamp
 from scratchgan.recipes import get_recipe, recipe_names
 
 
@@ -32,8 +32,10 @@ def test_defaults():
     assert plain == {
         "data": "digits", "labels": None, "backend": None, "dtype": "float32", "seed": 0,
         "steps": 10_000,
-        "batch_size": 64, "k": 1, "objective": "non_saturating", "updates": "alternating",
-        "ema": None, "conditional": False, "log_every": 100, "sample_every": 200,
+        "batch_size": 64, "k": 1, "objective": "non_saturating", "penalties": [],
+        "updates": "alternating",
+        "ema": None, "clip": None, "instance_noise": None, "pack": 1, "pool": None, "unroll": 0,
+        "conditional": False, "log_every": 100, "sample_every": 200,
         "checkpoint_every": 500, "validation": 0, "measure": None, "measure_every": 1000,
         "keep_best": True,
     }  # fmt: skip
@@ -57,6 +59,20 @@ def test_objectives_in_turn_are_plain_and_in_order():
     ("changes", "message"),
     [
         ({"k": 2, "updates": "simultaneous"}, "k is 2; simultaneous updates need k = 1"),
+        ({"pool": 50, "updates": "simultaneous"}, "^pool is 50 .*; use alternating .*pool None"),
+        ({"unroll": 5, "updates": "simultaneous"}, "^unroll is 5 .*, or unroll 0"),
+        ({"k": 65_535, "unroll": 1}, "k [+] unroll is 65,536; expected at most 65,535"),
+        (
+            {"batch_size": 64, "pack": 3},
+            "batch_size is 64 and pack is 3; expected .* multiple of 3",
+        ),
+        ({"clip": -0.1}, "^clip is -0.1; expected a number above 0"),
+        ({"clip": 0}, "^clip is 0; expected a number above 0"),
+        ({"instance_noise": -1}, "^instance_noise is -1; expected .*, or a schedule"),
+        ({"instance_noise": LinearRamp}, "^instance_noise is the class LinearRamp"),
+        ({"pack": 0}, "^pack is 0; expected a whole number"),
+        ({"pool": 0}, "^pool is 0; expected a whole number from 1 to 1,048,576"),
+        ({"unroll": -1}, "^unroll is -1; expected a whole number from 0"),
         ({"measure": "parzen"}, "measure is 'parzen' and validation is 0"),
         ({"k": 0x10000}, "^k is 65536; expected a whole number from 1 to 65,535"),
         ({"objective": Minimax}, "call the class: Minimax"),
@@ -100,7 +116,8 @@ def test_a_trainer_s_help_lists_those_that_are_its_own():
     own = {each.name for each in settings_in(Settings).values() if not each.run}
     assert own == taken.keys() - {"G", "D", "x", "settings", "labels", "callbacks"}
     assert own == {"noise", "optimizer_g", "optimizer_d", "objective", "batch_size", "k",
-                   "updates", "ema", "seed", "log_every"}  # fmt: skip
+                   "updates", "ema", "clip", "instance_noise", "pack", "pool", "unroll", "seed",
+                   "log_every", "penalties"}  # fmt: skip
     assert taken["k"].default == 1
     assert "ema : float | None" in Trainer.__doc__
     assert "{settings}" not in Trainer.__doc__

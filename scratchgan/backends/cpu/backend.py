@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from scratchgan.backends.cpu.compare import Comparing
 from scratchgan.backends.cpu.elementwise import Elementwise
 from scratchgan.backends.cpu.gemm import Products
 from scratchgan.backends.cpu.noise import Draws
+from scratchgan.backends.cpu.normalise import Normalising
 from scratchgan.backends.cpu.optim import Optimisers
+from scratchgan.backends.cpu.penalties import Penalties
 from scratchgan.backends.cpu.reduce import Reductions
 from scratchgan.backends.cpu.replay import Replay
 from scratchgan.backends.cpu.rows import RowsAndColumns
 from scratchgan.backends.cpu.simd import ISA
+from scratchgan.backends.cpu.tangents import Tangents
 from scratchgan.backends.program import Program
 from scratchgan.backends.recording import without_kernel
 
@@ -30,7 +34,10 @@ def in_numpy(operation: str, definition: Callable[..., Any]) -> Callable[..., An
 
 
 @without_kernel(in_numpy)
-class CpuBackend(Products, Elementwise, RowsAndColumns, Reductions, Draws, Optimisers):
+class CpuBackend(
+    Products, Elementwise, RowsAndColumns, Reductions, Draws, Optimisers,
+    Tangents, Normalising, Comparing, Penalties,
+):  # fmt: skip
     """
     NumPy's arrays, and kernels compiled by Numba.
 

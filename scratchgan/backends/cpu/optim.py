@@ -68,6 +68,15 @@ def ema(cells, chunk, scratch, real):
         average[i] = decay * average[i] + rest * p[i]
 
 
+@kernel(writes="p", integers="size", numbers="low high")
+def clip(cells, chunk, scratch, real):
+    """Put each element between ``low`` and ``high``; NaN stays."""
+    p = part(cells.p, cells.size, chunk, real)
+    low, high = real(cells.low), real(cells.high)
+    for i in range(p.size):
+        p[i] = low if p[i] < low else (high if p[i] > high else p[i])
+
+
 class Optimisers(Kernels):
     """The operations of these kernels."""
 
@@ -102,6 +111,9 @@ class Optimisers(Kernels):
 
     def _ema_(self, average: Array, params: Array, decay: float) -> None:
         self._update(ema, p=params, average=average, decay=decay)
+
+    def _clip_(self, a: Array, low: float, high: float) -> None:
+        self._update(clip, p=a, low=low, high=high)
 
     def _update(self, kernel: Kernel, **cells: Any) -> None:
         for name in kernel.writes:

@@ -1,4 +1,4 @@
-"""Kernels that move rows and columns, and their operations: maxout, joining, gathering."""
+"""Kernels that move rows and columns, and their operations: maxout, joining, gathering, a pool."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from scratchgan.backends.cpu.kernel import ELEMENTS, chunks_of, kernel, vector
+from scratchgan.backends.cpu.noise import SHIFT, UNIT
 from scratchgan.backends.cpu.simd import size_of
 from scratchgan.backends.cpu.table import Kernels, int32, share
 from scratchgan.backends.vocabulary import Array
@@ -128,6 +129,27 @@ def one_hot(cells, chunk, scratch, real):
             y[j] = real(1) if labels[i] == j else real(0)
 
 
+@kernel(reads="x words", writes="y pool filled", integers="rows columns size", numbers="share")
+def swap_rows(cells, chunk, scratch, real):
+    """Exchange rows with a pool. One chunk does all rows: each depends on those before it."""
+    width, columns = size_of(real) * cells.columns, cells.columns
+    words = vector(cells.words, 2 * cells.rows, np.uint32)
+    filled = vector(cells.filled, 1, np.int32)
+    for i in range(cells.rows):
+        place, earlier = np.int64(filled[0]), False
+        if 0 <= place < cells.size:
+            filled[0] += np.int32(1)
+        else:
+            place = (np.int64(words[2 * i] >> SHIFT) * cells.size) >> 24
+            earlier = np.float32(words[2 * i + 1] >> SHIFT) * np.float32(UNIT) < cells.share
+        x = vector(cells.x + i * width, columns, real)
+        y = vector(cells.y + i * width, columns, real)
+        row = vector(cells.pool + place * width, columns, real)
+        for j in range(columns):
+            y[j] = row[j] if earlier else x[j]
+            row[j] = x[j]
+
+
 class RowsAndColumns(Kernels):
     """The operations of these kernels."""
 
@@ -179,6 +201,18 @@ class RowsAndColumns(Kernels):
         self._run(
             gather_rows, chunks, data=data, order=int32(order), y=y, count=count, rows=len(data),
             width=width, share=each, start=start,
+        )  # fmt: skip
+        return y
+
+    def _swap_rows_(
+        self, pool: Array, filled: Array, x: Array, words: Array, share: float
+    ) -> Array:
+        y = self._like("swap_rows_", x)
+        for a in (pool, filled):
+            self._require_writable("swap_rows_", a)
+        self._run(
+            swap_rows, 1, x=x, words=words, y=y, pool=pool, filled=filled, rows=len(x),
+            columns=x.shape[1], size=len(pool), share=float(np.float32(share)),
         )  # fmt: skip
         return y
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from scratchgan.backends.cuda.compare import Comparing
 from scratchgan.backends.cuda.elementwise import Elementwise
 from scratchgan.backends.cuda.gemm import Products
 from scratchgan.backends.cuda.noise import Draws
+from scratchgan.backends.cuda.normalise import Normalising
 from scratchgan.backends.cuda.optim import Optimisers
+from scratchgan.backends.cuda.penalties import Penalties
 from scratchgan.backends.cuda.reduce import Reductions
 from scratchgan.backends.cuda.replay import Replay
 from scratchgan.backends.cuda.rows import RowsAndColumns
+from scratchgan.backends.cuda.tangents import Tangents
 from scratchgan.backends.program import Program
 from scratchgan.backends.recording import without_kernel
 
@@ -31,7 +35,10 @@ def refused(operation: str, definition: Callable[..., Any]) -> Callable[..., Any
 
 
 @without_kernel(refused)
-class CudaBackend(Products, Elementwise, RowsAndColumns, Reductions, Draws, Optimisers):
+class CudaBackend(
+    Products, Elementwise, RowsAndColumns, Reductions, Draws, Optimisers,
+    Tangents, Normalising, Comparing, Penalties,
+):  # fmt: skip
     """
     Arrays in a GPU's memory, and kernels compiled by Numba.
 

@@ -42,6 +42,7 @@ class Kernels(Compiled):
         work: int | tuple[int, ...],
         *,
         note: str = "",
+        operation: str = "",
         cells: Cells | None = None,
         **arguments: Any,
     ) -> None:
@@ -49,7 +50,8 @@ class Kernels(Compiled):
         Launch a kernel. Its arguments are given by name: arrays, integers (uint32), floats.
 
         ``work`` is the number of elements to compute, or the grid. ``cells`` are the values that
-        change from step to step. Floats are converted to the result's dtype.
+        change from step to step. Floats are converted to the result's dtype. ``operation`` is the
+        name of the operation, if the kernel has another.
         """
         if cells is not None:
             arguments["cells"] = cells.array
@@ -59,7 +61,7 @@ class Kernels(Compiled):
             )
         writes = tuple([arguments[name] for name in kernel.writes])
         name, real = kernel.name, writes[0].dtype.type
-        operation = name if name in OPERATIONS else f"{name}_"
+        operation = operation or (name if name in OPERATIONS else f"{name}_")
         reads, args = [], []
         for argument in kernel.arguments:
             value = arguments[argument]
@@ -72,7 +74,7 @@ class Kernels(Compiled):
                 if argument != "cells" and argument not in kernel.writes:
                     reads.append(value)
         grid = work if isinstance(work, tuple) else (blocks_of(work),)
-        work = flops(name, writes)
+        work = flops(operation, writes)
         made = Launch(
             name, kernel, grid, (BLOCK,), tuple(args), tuple(reads), writes, cells, note, work
         )
@@ -120,6 +122,9 @@ class Kernels(Compiled):
 
     def _view(self, buffer: Array, offset: int, shape: tuple[int, ...]) -> Array:
         return _here("view", buffer)[offset : offset + math.prod(shape)].reshape(shape)
+
+    def _reshape(self, a: Array, shape: tuple[int, ...]) -> Array:
+        return _here("reshape", a).reshape(shape)
 
     def _overlap(self, a: Array, b: Array) -> bool:
         start, other = address(a), address(b)

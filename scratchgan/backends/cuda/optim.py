@@ -75,6 +75,18 @@ def ema(p, average, size, decay, rest):
         i = uint32(i + stride)
 
 
+@kernel(writes="p")
+def clip(p, size, low, high):
+    """Put each element between ``low`` and ``high``; NaN stays."""
+    i, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
+    while i < size:
+        if p[i] < low:
+            p[i] = low
+        elif p[i] > high:
+            p[i] = high
+        i = uint32(i + stride)
+
+
 class Optimisers(Kernels):
     """The operations of these kernels."""
 
@@ -128,3 +140,7 @@ class Optimisers(Kernels):
             ema, params.size, p=params, average=average, size=params.size, decay=decay,
             rest=1 - decay,
         )  # fmt: skip
+
+    def _clip_(self, a: Array, low: float, high: float) -> None:
+        self._require_real("clip_", a.dtype)
+        self._run(clip, a.size, p=a, size=a.size, low=low, high=high)

@@ -1,14 +1,15 @@
-"""Kernels that move rows and columns, and their operations: maxout, joining, gathering."""
+"""Kernels that move rows and columns, and their operations: maxout, joining, gathering, a pool."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from numba import int32, int64, uint32
+from numba import int32, int64, uint32, uint64
 
 from scratchgan.backends.cuda.device import cuda, kernel
 from scratchgan.backends.cuda.launch import Kernels
+from scratchgan.backends.cuda.noise import SHIFT, unit
 from scratchgan.backends.vocabulary import Array
 
 __all__ = ["RowsAndColumns"]
@@ -115,6 +116,34 @@ def one_hot(labels, y, size, classes):
         t = uint32(t + stride)
 
 
+@kernel(writes="y pool filled")
+def swap_rows(x, words, y, pool, filled, rows, columns, size, share):
+    """
+    Exchange rows with a pool, in one block: a thread has a column, and goes from row to row.
+
+    Row i is put at place ``filled + i`` while that is in the pool, and then at a random place.
+    """
+    start = uint32(filled[0])
+    cuda.syncthreads()  # all have read it
+    if uint32(cuda.threadIdx.x) == uint32(0):
+        filled[0] = int32(min(size, uint32(start + rows)))
+    j = uint32(cuda.threadIdx.x)
+    while j < columns:
+        i = uint32(0)
+        while i < rows:
+            t = uint32(i * columns + j)
+            value, place, earlier = x[t], uint32(start + i), False
+            if place >= size:
+                word = uint32(words[uint32(i * uint32(2))])
+                place = uint32((uint64(uint32(word >> SHIFT)) * uint64(size)) >> uint64(24))
+                earlier = unit(words[uint32(i * uint32(2) + uint32(1))], share) < share
+            k = uint32(place * columns + j)
+            y[t] = pool[k] if earlier else value
+            pool[k] = value
+            i = uint32(i + uint32(1))
+        j = uint32(j + uint32(cuda.blockDim.x))
+
+
 class RowsAndColumns(Kernels):
     """The operations of these kernels."""
 
@@ -151,6 +180,17 @@ class RowsAndColumns(Kernels):
         self._run(
             gather_rows, y.size, data=data, order=order, y=y, size=y.size, rows=data.shape[0],
             width=y.size // count, cells=self._cells(np.uint32, start=start),
+        )  # fmt: skip
+        return y
+
+    def _swap_rows_(
+        self, pool: Array, filled: Array, x: Array, words: Array, share: float
+    ) -> Array:
+        y, (rows, columns) = self._like("swap_rows_", x), x.shape
+        share32 = float(np.float32(share))  # uniforms have 24 bits, in float64 too
+        self._run(
+            swap_rows, (1,), x=x, words=words, y=y, pool=pool, filled=filled, rows=rows,
+            columns=columns, size=pool.shape[0], share=share32,
         )  # fmt: skip
         return y
 

@@ -64,10 +64,24 @@ def test_inputs_are_the_same_for_all():
 
 # -- kernels --------------------------------------------------------------------------------------
 
-PLAIN = ("asarray", "copy_", "empty", "fill_", "to_numpy", "view", "zeros", "gemm", "linear")
+PLAIN = (
+    "asarray",
+    "copy_",
+    "empty",
+    "fill_",
+    "reshape",
+    "to_numpy",
+    "view",
+    "zeros",
+    "gemm",
+    "linear",
+)
 NOT_MEASURED = {  # of no account, or a relative of one that is measured
-    "activation_grad", "add", "columns", "concat_columns", "maxout_pick", "maxout_spread",
-    "one_hot", "random_labels", "random_words", "scale", "softmax_cross_entropy",
+    "activation_bend", "activation_grad", "add", "clip_", "closeness", "closeness_grad",
+    "columns", "concat_columns", "concat_rows", "dot_rows", "maxout_pick", "maxout_spread",
+    "multiply_row", "normalize", "normalize_grad", "one_hot", "random_labels", "random_words",
+    "reciprocal_root", "scale", "scale_by", "scale_rows", "scale_scheduled",
+    "softmax_cross_entropy", "swap_rows_",
 }  # fmt: skip
 
 
