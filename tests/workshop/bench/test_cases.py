@@ -83,9 +83,10 @@ PLAIN = (
 )
 NOT_MEASURED = {  # of no account, or a relative of one that is measured
     "activation_bend", "activation_grad", "add", "clip_", "closeness", "closeness_grad", "columns",
-    "concat_columns", "dot_rows", "exp_mean", "maxout_pick", "maxout_spread", "multiply_row",
-    "normalize", "normalize_grad", "one_hot", "random_labels", "random_words", "reciprocal_root",
-    "scale", "scale_rows", "softmax_cross_entropy", "swap_rows_",
+    "concat_columns", "concat_rows", "dot_rows", "exp_mean", "maxout_pick", "maxout_spread",
+    "multiply_row", "normalize", "normalize_grad", "one_hot", "random_labels", "random_words",
+    "reciprocal_root", "scale", "scale_by", "scale_rows", "scale_scheduled",
+    "softmax_cross_entropy", "swap_rows_",
 }  # fmt: skip
 
 
