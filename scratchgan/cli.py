@@ -1,4 +1,4 @@
-"""The command line: scratchgan train | sample | evaluate | bench | info."""
+"""The command line: scratchgan train | sample | evaluate | compare | bench | info."""
 
 from __future__ import annotations
 
@@ -126,6 +126,10 @@ def _parser() -> argparse.ArgumentParser:
         protocol.add_argument(
             flag, type=kind, metavar=metavar, help=about, default=argparse.SUPPRESS
         )
+
+    compare = commands.add_parser("compare", help="compare games and penalties on equal terms")
+    compare.set_defaults(run=_compare)
+    compare.fill = _add_compare_options  # they need slow imports
 
     bench = commands.add_parser(
         "bench",
@@ -401,6 +405,21 @@ def _evaluate_run(options: argparse.Namespace) -> int:
         write_result(options.json, folder, generator, evaluation, options.seed, data)
         print(f"written: {options.json}")
     return 0
+
+
+# -- compare ------------------------------------------------------------------------------------
+
+
+def _add_compare_options(compare: argparse.ArgumentParser) -> None:
+    from scratchgan.trials.commands import add_compare_options
+
+    add_compare_options(compare)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from scratchgan.trials.commands import run_compare
+
+    return run_compare(options)
 
 
 # -- bench --------------------------------------------------------------------------------------

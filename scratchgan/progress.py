@@ -1,4 +1,4 @@
-"""Progress of a training: a bar in a terminal or a notebook, otherwise a few plain lines."""
+"""Progress of a training, or of tasks: a bar in a terminal or a notebook, otherwise lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scratchgan.gan import report
 if TYPE_CHECKING:
     from scratchgan.gan import Trainer
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "Tally"]
 
 LINES = 10  # in a whole training, if there is no bar
 
@@ -43,8 +43,7 @@ class Progress:
         self._steps = steps
         self._line_every = max(1, steps // LINES)
         self._next_line = start + 1
-        file = _Cell() if _in_a_notebook() else sys.stderr if sys.stderr.isatty() else None
-        self._bar = None if file is None else _bar(steps, start, file)
+        self._bar = _bar(steps, start, "it")
 
     def __enter__(self) -> Progress:
         return self
@@ -64,12 +63,51 @@ class Progress:
             print(f"{step:>8,} / {self._steps:,}  {numbers}", flush=True)
 
 
-def _bar(steps: int, start: int, file: Any) -> Any:
+class Tally:
+    """
+    Count tasks that are done, in a bar or in a line for each task.
+
+    Examples
+    --------
+    >>> with Tally(total=3, done=1, unit="training") as tally:
+    ...     tally.count("hinge, seed 0")
+    ...     tally.count("hinge, seed 1")
+    2 / 3  hinge, seed 0
+    3 / 3  hinge, seed 1
+    """
+
+    def __init__(self, total: int, done: int = 0, unit: str = "it") -> None:
+        self._total, self._done = total, done
+        self._bar = _bar(total, done, unit)
+
+    def __enter__(self) -> Tally:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def count(self, what: str) -> None:
+        """Count one task more, which is described by ``what``."""
+        self._done += 1
+        if self._bar is not None:
+            self._bar.set_postfix_str(what, refresh=False)
+            self._bar.update(1)
+        else:
+            width = len(f"{self._total:,}")
+            print(f"{self._done:>{width},} / {self._total:,}  {what}", flush=True)
+
+
+def _bar(total: int, done: int, unit: str) -> Any:
+    """Return a bar of tqdm in a notebook or a terminal; None elsewhere."""
+    file: Any = _Cell() if _in_a_notebook() else sys.stderr if sys.stderr.isatty() else None
+    if file is None:
+        return None
     from tqdm import tqdm
 
     cell = {"ncols": 100, "ascii": False}  # tqdm can ask only a terminal for these
     form = cell if isinstance(file, _Cell) else {"dynamic_ncols": True}
-    return tqdm(total=steps, initial=start, unit="it", file=file, **form)
+    return tqdm(total=total, initial=done, unit=unit, file=file, **form)
 
 
 def _in_a_notebook() -> bool:

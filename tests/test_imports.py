@@ -41,7 +41,7 @@ BELOW = {
     "data": {"checks", "errors", "files", "limits", "theory"},
     "gradcheck": CORE | {"nn"},
     "testing": CORE | {"gradcheck", "nn"},
-    "recipes": CORE | {"data", "files", "gan", "limits", "nn", "optim"},
+    "recipes": CORE | {"data", "files", "games", "gan", "limits", "nn", "optim"},
     "progress": {"gan"},
     "plots": {"checks", "errors", "games"},
     "course": {"checks", "errors", "theory"},

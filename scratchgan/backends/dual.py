@@ -276,6 +276,7 @@ LINEAR_IN_EACH = {
     "sum_rows": ("a",),
     "dropout": ("x",),
     "columns": ("a",),
+    "reshape": ("a",),
     "maxout_pick": ("da",),
     "maxout_spread": ("dy",),
 }
@@ -283,7 +284,8 @@ LINEAR_IN_EACH = {
 # Operations that are linear in these arguments together, such as sums.
 LINEAR_TOGETHER = {"add": ("a", "b"), "add_row": ("x", "row"), "concat_columns": ("a", "b")}
 
-OVER_THE_BATCH = ("gemm", "sum_rows")  # these mix examples, and can add to an array ``out``
+MIXING = ("gemm", "sum_rows", "reshape")  # a row of their result is not a row of the argument
+ADDING = ("gemm", "sum_rows")  # these can add to an array ``out``
 
 
 def linear_in_each(name: str, moving: tuple[str, ...]) -> Rule:
@@ -292,7 +294,7 @@ def linear_in_each(name: str, moving: tuple[str, ...]) -> Rule:
     def rule(ops: DualBackend, given: Given) -> Any:
         movers = [a for a in moving if isinstance(given[a], Dual)]
         if len(movers) == 1 and given[movers[0]].factors is not None:
-            each_row = name not in OVER_THE_BATCH or (
+            each_row = name not in MIXING or (
                 name == "gemm" and movers == ["a"] and not given.get("trans_a")
             )
             if each_row and given.get("out") is None:
@@ -305,7 +307,7 @@ def linear_in_each(name: str, moving: tuple[str, ...]) -> Rule:
             ops.below.fill_(total, 0.0)
         for a in movers:
             term = {n: b.tangent if n == a else value(b) for n, b in given.items()}
-            if total is not None and name in OVER_THE_BATCH:
+            if total is not None and name in ADDING:
                 getattr(ops.below, name)(**term, out=total, accumulate=True)
             else:
                 total = ops.plus(total, getattr(ops.below, name)(**term))
@@ -386,11 +388,14 @@ def linear(ops: DualBackend, given: Given) -> Any:
     if isinstance(given["weight"], Dual) or isinstance(given["bias"], Dual):
         a = ops.add_row(ops.gemm(given["x"], given["weight"]), given["bias"])
         return ops.activation(a, activation, slope)
-    moved = ops.below.gemm(given["x"].tangent, given["weight"])
-    if activation != "identity":
-        y = ops.recalled("linear", given)
-        moved = ops.below.activation_grad(moved, y, activation, slope)
-    return ops.result("linear", given, moved)
+
+    def moved() -> Array:
+        a_dot = ops.below.gemm(given["x"].tangent, given["weight"])
+        if activation == "identity":
+            return a_dot
+        return ops.below.activation_grad(a_dot, ops.recalled("linear", given), activation, slope)
+
+    return Dual(lambda: ops.recalled("linear", given), moved)
 
 
 @by_hand

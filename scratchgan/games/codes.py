@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from scratchgan import checks
 from scratchgan.backends import Array, Backend, Stream
 from scratchgan.errors import ShapeError
-from scratchgan.fields import Checked, Number, Whole, setting
+from scratchgan.fields import Checked, Kind, Number, Part, Whole, setting
 
-__all__ = ["CategoricalCode", "Code", "GaussianCode", "UniformCode"]
+__all__ = ["CategoricalCode", "Code", "Codes", "GaussianCode", "UniformCode"]
 
 MOST = 10_000  # numbers or classes of one code
 FARTHEST = 1e9  # of a bound, as for the noise
@@ -109,7 +109,8 @@ class CategoricalCode(Code):
                 f"a categorical code has the classes {given.min()} … {given.max()}; expected"
                 f" 0 … {self.classes - 1}"
             )
-        return np.eye(self.classes)[np.broadcast_to(given, (rows,))]
+        one_hot: NDArray[Any] = np.eye(self.classes)[np.broadcast_to(given, (rows,))]
+        return one_hot
 
     def loss(self, outputs: Array, code: Array, ops: Backend) -> tuple[Array, Array]:
         """Return the cross-entropy of the softmax, and its gradient."""
@@ -137,15 +138,16 @@ class NumberCode(Code):
 
     def chosen(self, value: Any, rows: int) -> NDArray[Any]:
         """Return chosen numbers, (rows, features)."""
-        given = checks.array("", f"a {self.name} code", np.asarray(value, float), finite=True)
-        if given.shape == (rows,):
-            given = given[:, None]
-        if given.shape not in ((), (self.features,), (rows, 1), (rows, self.features)):
+        given = np.asarray(value)
+        if given.dtype.kind not in "iuf" or given.shape not in ((), (rows,), (rows, self.features)):
             raise ShapeError(
-                f"a {self.name} code has shape {given.shape}; expected a number, or ({rows},"
-                f" {self.features}) numbers"
+                f"a {self.name} code is {checks.shown(value)}; expected a number, or ({rows},) or"
+                f" ({rows}, {self.features}) numbers"
             )
-        return np.array(np.broadcast_to(given, (rows, self.features)))
+        if not np.isfinite(given).all():
+            raise ValueError(f"a {self.name} code is NaN or infinite; expected finite numbers")
+        given = given[:, None] if given.ndim == 1 else given
+        return np.array(np.broadcast_to(given, (rows, self.features)), float)
 
     def loss(self, outputs: Array, code: Array, ops: Backend) -> tuple[Array, Array]:
         """Return ½ log 2π + ½ (c − μ)², added over numbers and averaged over the batch."""
@@ -204,3 +206,28 @@ class GaussianCode(NumberCode):
     def sample(self, ops: Backend, rows: int, stream: Stream, dtype: Any) -> Array:
         """Draw numbers, (rows, features)."""
         return ops.normal((rows, self.features), stream, 0.0, 1.0, dtype)
+
+
+KNOWN = Part(
+    Code, "a code, such as CategoricalCode(10)", (CategoricalCode, UniformCode, GaussianCode)
+)
+
+
+class Codes(Kind):
+    """Codes of a game, in the order in which they stand in z; in JSON and TOML a list of tables."""
+
+    def check(self, owner: str, name: str, value: Any) -> tuple[Code, ...]:
+        if not isinstance(value, list | tuple) or not value:
+            raise ValueError(
+                f"{owner}: {name} is {checks.shown(value)}; expected a tuple of codes, such as"
+                " (CategoricalCode(10),)"
+            )
+        return tuple(KNOWN.check(owner, f"{name}[{i}]", code) for i, code in enumerate(value))
+
+    def to_plain(self, name: str, value: Any) -> Any:
+        return [KNOWN.to_plain(name, code) for code in value]
+
+    def from_plain(self, name: str, value: Any, now: Any = None) -> Any:
+        if not isinstance(value, list | tuple):
+            return value
+        return tuple(KNOWN.from_plain(name, code) for code in value)

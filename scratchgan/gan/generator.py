@@ -56,9 +56,8 @@ class Generator:
         temperature: float = 1.0,
     ) -> None:
         self.network = checks.instance("Generator", "network", network, Network, "a Network")
-        kinds = (Noise, Prior)
-        given = checks.instance("Generator", "noise", noise, kinds, "a Noise or a Prior")
-        self.prior = Prior(given) if isinstance(given, Noise) else given
+        checks.instance("Generator", "noise", noise, (Noise, Prior), "a Noise or a Prior")
+        self.prior = Prior(noise) if isinstance(noise, Noise) else noise
         self.classes = checks.whole("Generator", "classes", classes, 0)
         self.params = params
         self.temperature = checks.number("", "temperature", temperature, 0, 1e6, above=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -36,7 +37,7 @@ class Player:
         None keeps no average.
     clip : float, optional
         After each update, every weight is clipped to [−clip, clip] (Arjovsky et al. 2017, arXiv
-        1701.07875, Algorithm 1), which bounds the network's slope.
+        1701.07875, Algorithm 1), which bounds the network's slope. Statistics are no weights.
 
     Attributes
     ----------
@@ -59,6 +60,7 @@ class Player:
     ) -> None:
         checks.instance("Player", "network", network, Network, "a Network")
         self.network = network
+        self._weights = _weights(network)
         self.grads_flat, self.grads = network.new_buffer()
         self.slots: tuple[Array, ...] = ()
         self.average_flat: Array | None = None
@@ -152,7 +154,8 @@ class Player:
         self.optimizer.update(ops, flat, self.grads_flat, self.slots, self.t, ascend)
         self.t += 1
         if self.clip is not None:
-            ops.clip_(flat, -self.clip, self.clip)
+            for weights in self._weights:
+                ops.clip_(weights, -self.clip, self.clip)
         if self.ema is not None:
             ops.ema_(self.average_flat, flat, self.ema)
 
@@ -160,3 +163,16 @@ class Player:
 def _cache_of(passed: Any) -> Cache:
     """Return the cache of a pass, which ``Player.forward`` returned."""
     return passed.cache if isinstance(passed, Passed) else passed
+
+
+def _weights(network: Network) -> tuple[Array, ...]:
+    """Return the parts of the flat buffer that hold weights: all between the layers' statistics."""
+    begin, parts = 0, []
+    for entry in network.layout.entries:
+        if entry.path in network.layer.statistics:
+            parts.append((begin, entry.offset))
+            begin = entry.offset + math.prod(entry.shape)
+    parts.append((begin, network.layout.size))
+    return tuple(
+        network.ops.view(network.flat, first, (end - first,)) for first, end in parts if first < end
+    )

@@ -85,7 +85,7 @@ def classifier_score(probabilities: NDArray[Any], splits: int = 10) -> Classifie
     >>> round(score.mean, 6), round(score.std, 6), round(score.whole, 6)
     (4.0, 0.0, 4.0)
     """
-    p = _probabilities(probabilities)
+    p = as_probabilities(probabilities)
     try:
         splits = checks.whole("classifier_score", "splits", splits, 1, len(p))
     except ValueError as error:
@@ -128,7 +128,7 @@ def label_agreement(probabilities: NDArray[Any], labels: NDArray[Any]) -> LabelA
     >>> found.by_class, found.asked, str(found)
     ((1.0, 0.5), (1, 2), '66.7 ± 27.2 %')
     """
-    p = _probabilities(probabilities)
+    p = as_probabilities(probabilities)
     labels = checks.array("", "labels", labels)
     classes = p.shape[1]
     if labels.shape != (len(p),) or labels.dtype.kind not in "iu":
@@ -164,7 +164,7 @@ def _log(p: Doubles) -> Doubles:
     return np.log(p, out=np.zeros_like(p), where=p != 0)
 
 
-def _probabilities(given: object) -> Doubles:
+def as_probabilities(given: object) -> Doubles:
     """Return checked rows, normalised to sum to 1 in float64."""
     p = matrices(probabilities=given)[0].astype(np.float64)
     sums = p.sum(axis=1, keepdims=True)

@@ -1,6 +1,7 @@
 """All figures: each function returns a Matplotlib Figure, without pyplot."""
 
 from scratchgan.plots.axes import BLUE, GREEN, GREY, ORANGE, STYLES
+from scratchgan.plots.comparison import Panel, comparison
 from scratchgan.plots.curves import losses, over_epochs, sigma_curve
 from scratchgan.plots.images import image_grid, label_grid, nearest_grid
 from scratchgan.plots.points import histogram, sample_density, sample_scatter
@@ -11,6 +12,8 @@ __all__ = [
     "GREY",
     "ORANGE",
     "STYLES",
+    "Panel",
+    "comparison",
     "histogram",
     "image_grid",
     "label_grid",

@@ -104,12 +104,12 @@ class Config(Settings):
                 f"{path} cannot be used: it holds {checks.shown(content)}; expected settings"
             )
         try:
-            return cls._of_content(content)
+            return cls.of_content(content)
         except ValueError as error:
             raise RunError(f"{path} cannot be used: {error}") from None
 
     @classmethod
-    def _of_content(cls, content: dict[str, Any]) -> Self:
+    def of_content(cls, content: dict[str, Any]) -> Self:
         """Return the content of a config.json; unknown keys, from other versions, are ignored."""
         known = {key: value for key, value in content.items() if key in settings_in(cls)}
         return cls.from_plain(known | _own_objects(known))
@@ -125,7 +125,7 @@ class Config(Settings):
         """
         plain = self.to_plain()
         try:
-            self._of_content(plain)
+            self.of_content(plain)
         except ValueError as error:
             raise ValueError(
                 f"{error}. The run could not be resumed, because config.json holds names, not"

@@ -171,9 +171,9 @@ def test_g_is_shown_what_d_has_seen_last(labels, monkeypatch):
         shown.append(("D", x))
         return discriminator_step(D, G, x, *rest)
 
-    def g_step(D, G, z, game, stream, x=None):
+    def g_step(D, G, z, game, stream, x=None, *rest):
         shown.append(("G", x))
-        return generator_step(D, G, z, game, stream, x)
+        return generator_step(D, G, z, game, stream, x, *rest)
 
     discriminator_step = module.discriminator_step
     monkeypatch.setattr(module, "discriminator_step", d_step)

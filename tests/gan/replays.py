@@ -188,9 +188,10 @@ def games(draw):
         "seed": draw(st.sampled_from([0, 5, 2**64 - 1])),
         "log_every": draw(st.sampled_from([1, 3, 4, 1000])),
     }
+    settings |= draw(stabilisers(updates, classes, batch))
     return Game(
         G=network(draw, noise.features, classes, features),
-        D=network(draw, features, classes, 1),
+        D=network(draw, features * settings.get("pack", 1), classes, 1),
         dtype=draw(st.sampled_from([np.float32, np.float64])),
         noise=noise,
         features=features,
@@ -200,9 +201,31 @@ def games(draw):
     )
 
 
+WIDTHS_OF_NOISE = st.sampled_from([0.0, 0.5, LinearRamp(0.5, 0.0, 5), Cosine(0.3, 0.1, 9)])
+
+
+@st.composite
+def stabilisers(draw, updates, classes, batch):
+    """None in half of the games; else some that go together."""
+    if draw(st.booleans()):
+        return {}
+    found = {
+        "clip": draw(st.sampled_from([None, 0.1])),
+        "instance_noise": draw(st.none() | WIDTHS_OF_NOISE),
+    }
+    if updates == "alternating":
+        found |= {
+            "pool": draw(st.none() | st.integers(1, 2 * batch)),
+            "unroll": draw(st.integers(0, 2)),
+        }
+    if not classes:
+        found["pack"] = draw(st.sampled_from([m for m in (1, 2, 3, 7) if batch % m == 0]))
+    return found
+
+
 def recordable(trainer):
     """Whether each iteration's minibatches lie in two epochs, as many as are loaded at a time."""
-    return trainer.k <= trainer.data.per_epoch
+    return trainer.settings.minibatches <= trainer.data.per_epoch
 
 
 # -- other processes ----------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import pytest
 
 from scratchgan.backends import get_backend
 from scratchgan.gan import Player
-from scratchgan.nn import Linear, Network, Sequential
+from scratchgan.nn import Layer, Linear, Network, Sequential
 from scratchgan.optim import SGD
 from tests.backends.cases import every_backend
 from tests.gan.games import players
@@ -53,6 +53,31 @@ def test_d_s_slope_is_bounded_and_g_is_not_clipped():
     D.ascend()
     assert np.abs(D.network.flat).max() == 0.01
     assert (G.network.flat == g_before).all()
+
+
+class Keeps(Layer):
+    """A layer with weights on both sides of its statistics."""
+
+    statistics = ("mean", "power")
+
+    def init(self, rng, dtype):
+        return {name: np.full(3, 2.0, dtype) for name in ("gain", "mean", "power", "shift")}
+
+    forward = backward = jvp = None
+
+
+@pytest.mark.parametrize(
+    "layer", [Keeps(), Sequential(Keeps(), Sequential(Linear(3, 2), Keeps()), Keeps(), Keeps())]
+)
+def test_statistics_are_not_clipped(layer):
+    network = Network(layer, seed=0, dtype=np.float64, backend=get_backend("reference"))
+    p = Player(network, SGD(1.0), clip=0.5)
+    network.flat[...] = 2.0
+    p.descend()
+    for entry in network.layout.entries:
+        kept = entry.path.endswith(("mean", "power"))
+        values = network.flat[entry.offset :][: np.prod(entry.shape)]
+        assert (values == (2.0 if kept else 0.5)).all(), entry.path
 
 
 @pytest.mark.parametrize("clip", [-0.1, 0, np.nan, np.inf, "0.1", True])

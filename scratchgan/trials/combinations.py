@@ -1,0 +1,85 @@
+"""The combinations of games and penalties that a comparison trains, with their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from scratchgan import checks
+from scratchgan.fields import Checked, settings_in
+from scratchgan.games import GAMES
+from scratchgan.gan.settings import Settings
+from scratchgan.trials.comparison import NONE, Setup
+
+__all__ = ["combinations"]
+
+
+def combinations(
+    settings: Settings, objectives: Sequence[Any] | None, penalties: Sequence[Any] | None
+) -> dict[Setup, dict[str, Any]]:
+    """
+    Return each combination, with its changes of the settings.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of the recipe.
+    objectives, penalties : sequence, optional
+        As in ``compare``.
+    """
+    games = list(GAMES) if objectives is None else _items("objectives", objectives)
+    own = getattr(settings, "penalties", ())
+    sets = [own] if penalties is None else _items("penalties", penalties)
+    found: dict[Setup, dict[str, Any]] = {}
+    for game, group in product(games, sets):
+        setup = Setup(_said(game), NONE if not group else _said(group))
+        if setup in found:
+            raise ValueError(f"{setup} is given twice; expected different games and penalties")
+        found[setup] = {"objective": game} | ({} if group is own else _penalties(group, own))
+    return found
+
+
+def _items(name: str, given: object) -> list[Any]:
+    """Return the items of a list; a text would be a list of letters."""
+    if isinstance(given, str) or not isinstance(given, Sequence) or not given:
+        raise ValueError(f"{name} is {checks.shown(given)}; expected a list with one item or more")
+    return list(given)
+
+
+def _penalties(group: Any, own: Sequence[Any]) -> dict[str, Any]:
+    """Return the change of the setting for one set of penalties."""
+    if group is None or (isinstance(group, str) and group.strip() in ("", NONE)):
+        return {"penalties": ()} if "penalties" in settings_in(Settings) else {}
+    if isinstance(group, str):
+        named = {each.name: each for each in own}
+        kind = settings_in(Settings)["penalties"]
+        parts = [part.strip() for part in group.split("+")]
+        group = [named[p] if p in named else kind.parse(p)[0] for p in parts]
+    return {"penalties": group if isinstance(group, list | tuple) else [group]}
+
+
+def _said(value: Any) -> str:
+    """Return the name of a game, of a penalty, or of a set of penalties."""
+    if isinstance(value, str):
+        return value.strip().replace(" ", "")
+    if isinstance(value, Mapping):  # a table, or games by iteration
+        if "name" not in value:
+            return ", ".join(f"{_said(game)} from {start}" for start, game in value.items())
+        others = [f"{name}={each}" for name, each in value.items() if name != "name"]
+        return _with(str(value["name"]), others)
+    if isinstance(value, list | tuple):
+        return "+".join(map(_said, value))
+    if not isinstance(value, Checked):
+        return str(getattr(value, "name", checks.shown(value)))
+    known = settings_in(value).values()
+    pairs = [(each, getattr(value, each.name)) for each in known]
+    return _with(value.name, [f"{s.name}={_short(v)}" for s, v in pairs if v != s.default])
+
+
+def _short(value: Any) -> str:
+    return str(getattr(value, "name", value))
+
+
+def _with(name: str, settings: list[str]) -> str:
+    return f"{name}({', '.join(settings)})" if settings else name
