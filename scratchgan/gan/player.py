@@ -160,11 +160,6 @@ class Player:
             ops.ema_(self.average_flat, flat, self.ema)
 
 
-def _cache_of(passed: Any) -> Cache:
-    """Return the cache of a pass, which ``Player.forward`` returned."""
-    return passed.cache if isinstance(passed, Passed) else passed
-
-
 def _weights(network: Network) -> tuple[Array, ...]:
     """Return the parts of the flat buffer that hold weights: all between the layers' statistics."""
     begin, parts = 0, []
@@ -176,3 +171,8 @@ def _weights(network: Network) -> tuple[Array, ...]:
     return tuple(
         network.ops.view(network.flat, first, (end - first,)) for first, end in parts if first < end
     )
+
+
+def _cache_of(passed: Any) -> Cache:
+    """Return the cache of a pass, which ``Player.forward`` returned."""
+    return passed.cache if isinstance(passed, Passed) else passed

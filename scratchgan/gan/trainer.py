@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -406,16 +406,18 @@ class Trainer:
         with self._lock:
             return report.standing(self)
 
-    def samples(self, n: int = 100, label: int | None = None) -> NDArray[Any]:
+    def samples(
+        self, n: int = 100, label: int | None = None, codes: Mapping[int, Any] | None = None
+    ) -> NDArray[Any]:
         """
         Return G(z) for a fixed z, (n, features). The same z makes grids comparable.
 
-        If there is a moving average of G, it is used. A conditional G gets labels 0, 1, … in
-        turn, or only ``label`` if that is given.
+        If there is a moving average of G, it is used. ``label`` and ``codes`` choose labels and
+        codes as in ``Generator.sample``.
         """
         with self._lock:
             stream = Stream(self.seed).purpose(Purpose.SAMPLE)
-            return self.generator().sample(n, stream, label)
+            return self.generator().sample(n, stream, label, codes)
 
     def generator(self) -> Generator:
         """

@@ -14,6 +14,8 @@ MODULES = {
     "digits-plain": "digits_plain",
     "ring-plain": "ring_plain",
     "grid-plain": "grid_plain",
+    "unrolled-ring": "unrolled_ring",
+    "infogan-digits": "infogan_digits",
     "mnist": "mnist",
     "paper-mnist": "paper_mnist",
     "paper-mnist-tuned": "paper_mnist_tuned",

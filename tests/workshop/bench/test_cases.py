@@ -77,9 +77,10 @@ PLAIN = (
     "linear",
 )
 NOT_MEASURED = {  # of no account, or a relative of one that is measured
-    "activation_grad", "add", "clip_", "closeness", "closeness_grad", "columns", "concat_columns",
-    "maxout_pick", "maxout_spread", "multiply_row", "normalize", "normalize_grad", "one_hot",
-    "random_labels", "random_words", "reciprocal_root", "scale", "scale_scheduled",
+    "activation_bend", "activation_grad", "add", "clip_", "closeness", "closeness_grad",
+    "columns", "concat_columns", "concat_rows", "dot_rows", "maxout_pick", "maxout_spread",
+    "multiply_row", "normalize", "normalize_grad", "one_hot", "random_labels", "random_words",
+    "reciprocal_root", "scale", "scale_by", "scale_rows", "scale_scheduled",
     "softmax_cross_entropy", "swap_rows_",
 }  # fmt: skip
 
