@@ -13,9 +13,15 @@ from scratchgan.backends import Purpose, Stream, get_backend
 from scratchgan.errors import NonFiniteError
 from scratchgan.games import DRAGAN, GAMES, R1, R2, Minimax, WassersteinGP
 from scratchgan.games.penalties import OWN, REAL
-from scratchgan.gan import discriminator_step, generator_step, simultaneous_step
+from scratchgan.gan import (
+    Noise,
+    Trainer,
+    discriminator_step,
+    generator_step,
+    simultaneous_step,
+)  # fmt: skip
 from scratchgan.gan.steps import POINTS
-from scratchgan.nn import Context
+from scratchgan.nn import BatchNorm, Context, Linear, Network, Sequential
 from scratchgan.optim import SGD, Cosine, LinearRamp
 from tests.gan.games import batch, players
 from tests.gan.plays import played, trainer
@@ -260,6 +266,25 @@ def test_a_penalty_that_is_not_finite_is_reported_by_name():
 def test_wrong_settings_are_refused(penalties, message):
     with pytest.raises(ValueError, match=message):
         trainer(penalties=penalties)
+
+
+def test_batch_norm_in_d_is_warned_of():
+    """Right before the last layer, the gradient of the batch's sum is 0: so is the penalty."""
+    rng = np.random.default_rng(0)
+    D = Sequential(Linear(2, 5), BatchNorm(5), Linear(5, 1))
+    G = Network(Linear(2, 2), 0, np.float64, OPS)
+    settings = {
+        "noise": Noise(2), "optimizer_g": SGD(0.1), "optimizer_d": SGD(0.1), "batch_size": 4,
+    }  # fmt: skip
+    with pytest.warns(UserWarning, match="D mixes the examples of a batch.*use LayerNorm"):
+        t = Trainer(
+            G, Network(D, 1, np.float64, OPS), rng.normal(size=(8, 2)), penalties=["r1"], **settings
+        )
+    t.step_d()
+    assert t.record()["penalty"] <= 1e-20
+    t = Trainer(G, Network(D, 1, np.float64, OPS), rng.normal(size=(8, 2)), **settings)
+    with pytest.warns(UserWarning, match="D mixes the examples"):
+        t.change(penalties=["r1"])
 
 
 @pytest.mark.needs("jax")
