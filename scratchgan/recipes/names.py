@@ -15,6 +15,8 @@ MODULES = {
     "ring-plain": "ring_plain",
     "grid-plain": "grid_plain",
     "unrolled-ring": "unrolled_ring",
+    "wgan-clip-toy": "wgan_clip_toy",
+    "pacgan-grid": "pacgan_grid",
     "infogan-digits": "infogan_digits",
     "mnist": "mnist",
     "paper-mnist": "paper_mnist",
