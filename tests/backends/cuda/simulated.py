@@ -330,22 +330,23 @@ def test_cells_of_adam_for_many_steps_are_those_of_each():
 # -- a whole step -------------------------------------------------------------------------------
 
 
-def play(ops):
+def play(ops, penalties=()):
     """A step of D and one of G: conditional, with dropout and maxout. Return all arrays."""
     G, D = networks(labels=True, ops=ops)
     rng = np.random.default_rng(3)
     t = Trainer(
         G, D, rng.random((11, FEATURES)), noise=Noise(WIDTH), batch_size=BATCH, seed=5, ema=0.9,
         optimizer_g=Adam(1e-2), optimizer_d=SGD(0.1, 0.5, nesterov=True),
-        labels=rng.integers(0, CLASSES, 11), log_every=1,
+        labels=rng.integers(0, CLASSES, 11), log_every=1, penalties=penalties,
     )  # fmt: skip
     t.step()
     grads = {"grad D": t.D.grads_flat, "grad G": t.G.grads_flat}
     return t.arrays() | {name: ops.to_numpy(a) for name, a in grads.items()}, t.record()
 
 
-def test_a_step_of_d_and_one_of_g_equal_the_references(ops):
-    (ours, record), (theirs, expected) = play(ops), play(reference)
+@pytest.mark.parametrize("penalties", [(), ("r1", "r2", "wasserstein_gp", "dragan")])
+def test_a_step_of_d_and_one_of_g_equal_the_references(ops, penalties):
+    (ours, record), (theirs, expected) = play(ops, penalties), play(reference, penalties)
     assert ours.keys() == theirs.keys()
     for name, a in theirs.items():
         assert a.dtype == ours[name].dtype == np.float64
@@ -356,6 +357,7 @@ def test_a_step_of_d_and_one_of_g_equal_the_references(ops):
 
 def test_the_game_speaks_the_vocabulary(ops):
     """The simulator's arrays have operators, a device's have not: nothing here uses them."""
-    (plain, record), (opaque, again) = play(ops), play(OpaqueBackend(ops))
+    penalties = ["r1", "dragan"]
+    (plain, record), (opaque, again) = play(ops, penalties), play(OpaqueBackend(ops), penalties)
     assert all(opaque[name].tobytes() == a.tobytes() for name, a in plain.items())
     assert record == again

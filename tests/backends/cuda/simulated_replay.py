@@ -24,6 +24,7 @@ from scratchgan.backends.program import Program, Recorder, address
 from scratchgan.errors import ReplayError
 from scratchgan.gan import Noise
 from scratchgan.gan import replay as recording
+from scratchgan.games import R1, R2
 from scratchgan.nn import Concat, Dropout, Layer, Linear, Maxout, Sequential, Tanh
 from scratchgan.optim import SGD, Adam, Cosine, ExponentialDecay, LinearRamp
 from tests.backends import test_program
@@ -103,6 +104,10 @@ GAMES = {
     ),
     "simultaneous, float32, EMA": conditional(
         updates="simultaneous", dtype=np.float32, ema=0.5, optimizer_d=SGD(0.1, 0.5),
+    ),
+    "penalties, scheduled and lazy": game(
+        D=Sequential(Shift(WIDTH), Maxout(1, WIDTH)),
+        penalties=[R1(LinearRamp(0.5, 0.1, 9)), R2(0.3, every=2)],
     ),
     "products": game(G=Linear(WIDTH, WIDTH, "tanh"), optimizer_d=SGD(0.1, 0.5)),
 }  # fmt: skip
