@@ -2,7 +2,17 @@
 
 from scratchgan.backends import Purpose, Stream, backend_names, get_backend
 from scratchgan.data import Dataset, dataset_names, load
-from scratchgan.games import Game, Minimax, NonSaturating, get_game
+from scratchgan.games import (
+    Game,
+    Hinge,
+    LeastSquares,
+    Minimax,
+    NonSaturating,
+    RelativisticAverage,
+    RelativisticPairing,
+    Wasserstein,
+    get_game,
+)
 from scratchgan.gan import (
     Generator,
     Noise,
@@ -14,7 +24,7 @@ from scratchgan.gan import (
     simultaneous_step,
 )
 from scratchgan.gan.settings import Settings
-from scratchgan.gradcheck import gradcheck
+from scratchgan.gradcheck import gradcheck, gradgradcheck
 from scratchgan.nn import (
     BatchNorm,
     Concat,
@@ -42,6 +52,7 @@ from scratchgan.optim import SGD, Adam, Cosine, ExponentialDecay, LinearRamp
 from scratchgan.recipes import Recipe, Sizes, recipe_names
 from scratchgan.recipes import get_recipe as recipe
 from scratchgan.run import Run, open_run, train
+from scratchgan.trials import compare
 
 __all__ = [
     "SGD",
@@ -55,9 +66,11 @@ __all__ = [
     "ExponentialDecay",
     "Game",
     "Generator",
+    "Hinge",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
+    "LeastSquares",
     "Linear",
     "LinearRamp",
     "Maxout",
@@ -72,6 +85,8 @@ __all__ = [
     "ReLU",
     "Recipe",
     "ReferenceBatch",
+    "RelativisticAverage",
+    "RelativisticPairing",
     "Run",
     "Sequential",
     "Settings",
@@ -83,13 +98,16 @@ __all__ = [
     "Tanh",
     "Trainer",
     "VirtualBatchNorm",
+    "Wasserstein",
     "backend_names",
+    "compare",
     "dataset_names",
     "discriminator_step",
     "generator_step",
     "get_backend",
     "get_game",
     "gradcheck",
+    "gradgradcheck",
     "initializers",
     "interpolate",
     "load",

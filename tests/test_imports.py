@@ -36,7 +36,7 @@ BELOW = {
     "backends": {"checks", "errors"},
     "nn": CORE,
     "optim": CORE | {"fields"},
-    "games": CORE | {"fields", "theory"},
+    "games": CORE | {"fields", "optim", "theory"},
     "gan": CORE | {"fields", "games", "limits", "nn", "optim"},
     "data": {"checks", "errors", "files", "limits", "theory"},
     "gradcheck": CORE | {"nn"},
@@ -58,7 +58,9 @@ BELOW["trials"] = CORE | {
     "data", "exact", "fields", "files", "gan", "games", "metrics", "plots", "progress", "recipes",
     "runs", "theory",
 }  # fmt: skip
-BELOW["api"] = CORE | {"data", "games", "gan", "gradcheck", "nn", "optim", "recipes", "run"}
+BELOW["api"] = CORE | {
+    "data", "games", "gan", "gradcheck", "nn", "optim", "recipes", "run", "trials",
+}  # fmt: skip
 BELOW["workshop"] = CORE | {
     "data", "fields", "files", "gan", "metrics", "nn", "optim", "plots", "recipes", "runs",
 }  # fmt: skip
@@ -199,7 +201,7 @@ def test_of_the_notebooks_two_come_to_the_workshop():
         ("nn/linear.py", "from scratchgan.gan import Trainer"),
         ("nn/linear.py", "if TYPE_CHECKING:\n    from scratchgan.gan import Trainer"),
         ("nn/linear.py", "import numba"),
-        ("games/game.py", "from scratchgan import optim"),
+        ("games/game.py", "from scratchgan import nn"),
         ("optim.py", "class A:\n    from scratchgan.nn import Layout"),
         ("gan/trainer.py", "from scratchgan.data import mnist"),
         ("gan/trainer.py", "def f():\n    import tqdm"),
