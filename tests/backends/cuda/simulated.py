@@ -19,6 +19,20 @@ from scratchgan.backends.cuda import elementwise, noise, optim, reduce, rows
 from scratchgan.backends.cuda.device import SIMULATED, cuda, kernel
 from scratchgan.errors import ShapeError
 from scratchgan.gan import Noise, Trainer
+from scratchgan.nn import (
+    BatchNorm,
+    Context,
+    LayerNorm,
+    Linear,
+    MinibatchDiscrimination,
+    Network,
+    Projection,
+    ReferenceBatch,
+    Sequential,
+    SpectralNorm,
+    VirtualBatchNorm,
+)  # fmt: skip
+from scratchgan.nn.initializers import he, normal
 from scratchgan.optim import SGD, Adam
 from scratchgan.testing import OpaqueBackend
 from tests.backends import test_reference as vocabulary
@@ -353,6 +367,27 @@ def test_a_step_of_d_and_one_of_g_equal_the_references(ops, penalties):
         error = np.abs(ours[name] - a).max()
         assert error <= 1e-9 * max(1e-3, np.abs(a).max()), name
     assert record == pytest.approx(expected, rel=1e-9)
+
+
+def gradients_of_all_norms(ops):
+    """y, dx and the gradients of layers that normalise and compare, and their new statistics."""
+    norms = Linear(3, 4), LayerNorm(4), BatchNorm(4), MinibatchDiscrimination(4, 2, 2, weight=he())
+    inner = Sequential(*norms, VirtualBatchNorm(6), SpectralNorm(Linear(6, 2, "tanh")))
+    layer = Projection(ReferenceBatch(inner, 2, normal(1.0)), 2)
+    network = Network(layer, seed=1, dtype=np.float64, backend=ops)
+    rng, ctx = np.random.default_rng(3), Context(ops, training=True)
+    x = tuple(map(ops.asarray, (rng.normal(size=(3, 3)), np.eye(2)[[0, 1, 1]])))
+    flat, grads = network.new_buffer()
+    y, cache = layer.forward(network.params, x, ctx)
+    dx, _ = layer.backward(network.params, cache, ops.asarray(np.ones((3, 1))), ctx, grads)
+    layer.commit(network.params, cache, ctx)
+    return [ops.to_numpy(a) for a in (y, dx, flat, network.flat)]
+
+
+def test_layers_that_normalise_equal_the_references(ops):
+    found, expected = gradients_of_all_norms(ops), gradients_of_all_norms(reference)
+    for a, b in zip(found, expected, strict=True):
+        assert abs(a - b).max() <= 1e-12 * max(1, abs(b).max())
 
 
 def test_the_game_speaks_the_vocabulary(ops):
