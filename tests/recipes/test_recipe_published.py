@@ -1,6 +1,7 @@
 """Recipes that repeat published experiments on toy sets: their networks and settings."""
 
 import numpy as np
+
 from scratchgan.games import Wasserstein
 from scratchgan.nn.initializers import zeros
 from scratchgan.optim import Adam
