@@ -48,7 +48,12 @@ from scratchgan.theory.pushforward import (
     pushforward_2d,
 )
 from scratchgan.theory.quadrature import gauss_legendre
-from scratchgan.theory.scores import hinge_score, least_squares_score, score_of_ratio
+from scratchgan.theory.scores import (
+    hinge_score,
+    kantorovich_potential,
+    least_squares_score,
+    score_of_ratio,
+)
 from scratchgan.theory.values import averaged_value, expected_value, paired_value
 
 __all__ = [
@@ -83,6 +88,7 @@ __all__ = [
     "jacobian",
     "js",
     "js_of_pairs",
+    "kantorovich_potential",
     "kl",
     "kl_of_mixture",
     "kl_of_pairs",

@@ -190,6 +190,11 @@ def sample_gradient(
             f"sample_gradient: game is {checks.shown(game)}; expected a game, such as"
             " scratchgan.Minimax()"
         )
+    if real is None and getattr(game, "needs_real", False):
+        raise ValueError(
+            f"sample_gradient: real is missing; the game '{getattr(game, 'name', game)}' compares"
+            " samples with real examples"
+        )
     if real is not None:
         real = checks.array("sample_gradient", "real", real, (None,))[:, None]
     _, slope, _ = game.g(output[:, None].astype(np.float64), real)

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scratchgan.backends import get_backend
@@ -68,6 +68,7 @@ def of_others(a):
 
 @pytest.mark.parametrize("name", sorted(GAMES))
 class TestEach:
+    @settings(max_examples=25)
     @given(pairs=scores)
     def test_gradients_are_those_of_the_value(self, name, pairs):
         real, fake = pairs
