@@ -104,6 +104,12 @@ GAMES = {
     "simultaneous, float32, EMA": conditional(
         updates="simultaneous", dtype=np.float32, ema=0.5, optimizer_d=SGD(0.1, 0.5),
     ),
+    "clipping, noise, a pool, unrolled": conditional(
+        clip=0.3, instance_noise=LinearRamp(0.3, 0.0, 7), pool=7, unroll=1, dtype=np.float32,
+    ),
+    "packed": game(
+        D=Sequential(Shift(5 * WIDTH), Maxout(1, 5 * WIDTH)), pack=5, instance_noise=0.1,
+    ),
     "products": game(G=Linear(WIDTH, WIDTH, "tanh"), optimizer_d=SGD(0.1, 0.5)),
 }  # fmt: skip
 
