@@ -14,7 +14,7 @@ from scratchgan.gan import (
     simultaneous_step,
 )
 from scratchgan.gan.settings import Settings
-from scratchgan.gradcheck import gradcheck
+from scratchgan.gradcheck import gradcheck, gradgradcheck
 from scratchgan.nn import (
     Concat,
     Context,
@@ -76,6 +76,7 @@ __all__ = [
     "get_backend",
     "get_game",
     "gradcheck",
+    "gradgradcheck",
     "initializers",
     "interpolate",
     "load",

@@ -73,6 +73,30 @@ def test_options_reach_the_run(tmp_path):
     assert config.optimizer_d.rate == 0.25
 
 
+def test_two_rates_and_other_options_of_a_training(tmp_path):
+    from scratchgan.optim import SGD, Adam
+    from scratchgan.runs import RunFolder
+
+    settings = tmp_path / "settings.toml"
+    settings.write_text(
+        "[optimizer_d]\nname = 'sgd'\nmomentum = 0.5\nrate = 9\n"
+        "[instance_noise]\nname = 'linear'\nstart = 0.1\nend = 0\nsteps = 5\n"
+    )
+    folder = tmp_path / "run"
+    options = "--rate-g 1e-4 --rate-d 0.25 --clip 0.1 --pack 2 --pool 50 --unroll 1"
+    command = ["train", "ring-plain", *QUICK, *options.split(), "--config", str(settings)]
+    assert main([*command, "--out", str(folder)]) == 0
+    config = RunFolder.open(folder).config
+    assert config.optimizer_g == Adam(1e-4, beta1=0.0, beta2=0.99)  # otherwise as the recipe's
+    assert config.optimizer_d == SGD(0.25, 0.5)
+    assert (config.clip, config.pack, config.pool, config.unroll) == (0.1, 2, 50, 1)
+    assert config.instance_noise(0) == 0.1
+    assert main(["train", "--resume", str(folder), "--steps", "8"]) == 0
+    assert main(["train", "--from", str(folder), "--steps", "9", "--pool", "none", "--pack", "2",
+                 "--out", str(tmp_path / "next")]) == 0  # fmt: skip
+    assert RunFolder.open(tmp_path / "next").config.pool is None
+
+
 @pytest.mark.slow
 def test_quick_gives_way_to_what_is_asked(tmp_path):
     """A minute of it, but for the settings that are named."""
@@ -391,6 +415,12 @@ def test_a_bar_on_a_terminal(tmp_path):
         (["train", "--config", "nowhere.toml"], "there is no settings file nowhere.toml"),
         (["train", "--resume", "nowhere"], "nowhere holds no run"),
         (["train", "--resume", "nowhere", "--seed", "3"], "leave out seed"),
+        (["train", "--resume", "nowhere", "--rate-g", "0.1"], "leave out rate_g"),
+        (["train", "--rate-d", "-0.1"], "rate is -0.1; expected a number at least 0"),
+        (["train", "--clip", "-0.1"], "clip is -0.1; expected a number above 0"),
+        (["train", "--batch-size", "9", "--pack", "2"], "batch_size is 9 and pack is 2; expected"),
+        (["train", "--pack", "2", "--conditional"], "pack is 2, but packed examples have no comm"),
+        (["train", "--pool", "5", "--updates", "simultaneous"], "use alternating updates, or pool"),
         (["train", "ring", "--resume", "nowhere"], "leave out recipe"),
         (["sample", "nowhere"], "nowhere holds no run"),
         (["evaluate", "nowhere"], "nowhere holds no run"),

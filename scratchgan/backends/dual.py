@@ -16,7 +16,7 @@ derivative along a direction. ``scratchgan.nn.second_order`` gets the derivative
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from scratchgan.backends.activations import phi_of
@@ -167,6 +167,10 @@ class Tape(_ByName):  # type: ignore[misc]  # made of the vocabulary as it is
         """Return what ``run`` returned for the same arrays, or else compute it now."""
         _, result = self._kept.get(_key(name, given), (None, None))
         return getattr(self.below, name)(**given) if result is None else result
+
+    def calls(self) -> Iterator[Given]:
+        """Yield the arguments of each operation that was run."""
+        return (given for given, _ in self._kept.values())
 
 
 def _key(name: str, given: Given) -> Any:

@@ -27,9 +27,9 @@ override it with a fused kernel, for speed.
 Where a formula drops an entry (dropout's mask, the negative half of relu), the entry
 is replaced by 0, not multiplied by it: a dropped NaN or infinity does not stay.
 
-The arguments ``rate``, ``momentum``, ``t``, ``start`` and the ``step`` of a
-``Stream`` change from one training step to the next. All others are constant, so
-the replay of a recorded step updates only these.
+The arguments ``rate``, ``momentum``, ``t``, ``start``, the ``factor`` of
+``scale_scheduled`` and the ``step`` of a ``Stream`` change from one training step to
+the next. All others are constant, so the replay of a recorded step updates only these.
 """
 
 from __future__ import annotations
@@ -194,6 +194,18 @@ class Backend:
 
     def _scale(self, a: Array, factor: float) -> Array:
         return a * factor
+
+    def scale_scheduled(self, a: Array, factor: float) -> Array:
+        """
+        factor · a, with a factor that changes from one training step to the next.
+
+        In a training, it is an ``optim.Current``, which says how the factor goes on.
+        """
+        shapes.require_floating("scale_scheduled", a=a)
+        return self._scale_scheduled(a, factor)
+
+    def _scale_scheduled(self, a: Array, factor: float) -> Array:
+        return a * float(factor)
 
     def activation(self, a: Array, activation: str, slope: float = 0.0) -> Array:
         """y = φ(a), elementwise; ``slope`` ≥ 0 is the slope of leaky_relu for a < 0."""
@@ -506,6 +518,43 @@ class Backend:
     def _scale_rows(self, x: Array, factors: Array) -> Array:
         return x * factors
 
+    # -- penalties ------------------------------------------------------------------------------
+
+    def norm_penalty(
+        self, squares: Array, target: float, one_sided: bool = False, eps: float = 0.0
+    ) -> tuple[Array, Array]:
+        """
+        Mean of (n / target − 1)², where n = √(square + eps) is the norm of a row g. Fused.
+
+        ``squares`` are ‖g‖², (batch, 1). With ``one_sided``, only norms above ``target`` count.
+        Returns the value, shape (1,), and factors (batch, 1): d value / dg = factor · g. The
+        factor is 0 where n = 0, because the norm has no gradient there.
+        """
+        shapes.require_matrix("norm_penalty", squares=squares)
+        shapes.require_norms("norm_penalty", squares, target, eps)
+        return self._norm_penalty(squares, float(target), bool(one_sided), float(eps))
+
+    def _norm_penalty(
+        self, squares: Array, target: float, one_sided: bool, eps: float
+    ) -> tuple[Array, Array]:
+        n = np.sqrt(squares + eps)
+        excess = n / target - 1
+        if one_sided:
+            excess = np.where(excess.real < 0, 0, excess)  # NaN stays
+        value = (excess * excess).mean(keepdims=True).reshape(1)
+        zero = n.real == 0
+        slope = (2 / (target * len(n))) * excess / np.where(zero, 1, n)
+        return value, np.where(zero, 0, slope)
+
+    def standard_deviation(self, a: Array) -> Array:
+        """Standard deviation of all elements of ``a`` together, (1, 1): √ mean (a − mean a)²."""
+        shapes.require_matrix("standard_deviation", a=a)
+        return self._standard_deviation(a)
+
+    def _standard_deviation(self, a: Array) -> Array:
+        deviations = a - a.mean()
+        return np.sqrt((deviations * deviations).mean(keepdims=True))
+
     # -- random numbers (Philox4x32-10) ---------------------------------------------------------
 
     def random_words(self, shape: tuple[int, int], stream: Stream) -> Array:
@@ -716,6 +765,7 @@ FLOPS = {
     "maxout_pick": 0, "swap_rows_": 0, "activation_grad": 2, "activation_grad_bias": 3,
     "normal": 20, "uniform": 2, "log_sigmoid_mean": 10, "softmax_cross_entropy": 10,
     "activation_bend": 3, "exp_mean": 10, "reciprocal_root": 3, "normalize": 6, "normalize_grad": 8,
+    "norm_penalty": 8, "standard_deviation": 1,
 }  # fmt: skip
 """Nominal floating-point operations per element of the result, for operations with more than 1."""
 

@@ -17,10 +17,15 @@ from scratchgan.games.names import (
     objectives_by_start,
 )
 from scratchgan.games.non_saturating import NonSaturating
+from scratchgan.games.penalties import DRAGAN, PENALTIES, R1, R2, Penalty, WassersteinGP
 
 __all__ = [
+    "DRAGAN",
     "GAMES",
+    "PENALTIES",
     "PROBABILITY",
+    "R1",
+    "R2",
     "SCORE",
     "AGame",
     "AuxiliaryClassifier",
@@ -35,8 +40,10 @@ __all__ = [
     "NonSaturating",
     "Objective",
     "Optimum",
+    "Penalty",
     "Reading",
     "UniformCode",
+    "WassersteinGP",
     "game_at",
     "get_game",
     "objectives_by_start",

@@ -15,6 +15,7 @@ MODULES = {
     "ring-plain": "ring_plain",
     "grid-plain": "grid_plain",
     "infogan-digits": "infogan_digits",
+    "unrolled-ring": "unrolled_ring",
     "mnist": "mnist",
     "paper-mnist": "paper_mnist",
     "paper-mnist-tuned": "paper_mnist_tuned",

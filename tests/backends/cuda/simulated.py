@@ -25,6 +25,7 @@ from tests.backends import test_reference as vocabulary
 from tests.backends.cases import DTYPES, FUSED, VOCABULARY, assert_same, calls, run
 from tests.gan.games import BATCH, CLASSES, FEATURES, networks
 from tests.gan.games import NOISE as WIDTH
+from tests.nn import test_second_order as second_order
 
 PRODUCTS = {"gemm", "linear"}  # whose many threads the simulator runs one by one
 OTHERS = [name for name in VOCABULARY if name not in PRODUCTS]
@@ -168,6 +169,12 @@ def test_other_dtypes_and_layouts_are_refused(ops):
         ops.scale(ops.asarray(np.ones((2, 2)) + 0j), 2.0)
     with pytest.raises(ShapeError, match="not C-contiguous"):
         ops.scale(ops.asarray(np.ones((2, 3))).T, 2.0)
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "maxout, dropout", "label in a branch"])
+def test_second_order(ops, name):
+    problem = second_order.Problem(name)
+    second_order.assert_close(problem.by_dual(ops), problem.by_dual(reference), 1e-13)
 
 
 # -- defects: a wrong kernel must be noticed ----------------------------------------------------

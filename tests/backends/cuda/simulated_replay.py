@@ -28,6 +28,7 @@ from scratchgan.nn import Concat, Dropout, Layer, Linear, Maxout, Sequential, Ta
 from scratchgan.optim import SGD, Adam, Cosine, ExponentialDecay, LinearRamp
 from tests.backends import test_program
 from tests.gan.replays import Game, differences, plain, replays
+from tests.nn import test_second_order as second_order
 
 WIDTH = 3
 
@@ -409,6 +410,10 @@ def test_launches_have_left_the_recorded_arrays(ops, monkeypatch):
     for row in recorded.program.rows:
         for a in filter(is_here, row.args):
             assert any(low <= address(a) and address(a) + a.nbytes <= high for low, high in known)
+
+
+def test_second_order(ops):
+    second_order.assert_replayed_as_run(second_order.Problem("last is φ"), ops)
 
 
 def drawn(ops):

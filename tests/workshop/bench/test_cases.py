@@ -79,8 +79,8 @@ PLAIN = (
 NOT_MEASURED = {  # of no account, or a relative of one that is measured
     "activation_grad", "add", "clip_", "closeness", "closeness_grad", "columns", "concat_columns",
     "maxout_pick", "maxout_spread", "multiply_row", "normalize", "normalize_grad", "one_hot",
-    "random_labels", "random_words", "reciprocal_root", "scale", "softmax_cross_entropy",
-    "swap_rows_",
+    "random_labels", "random_words", "reciprocal_root", "scale", "scale_scheduled",
+    "softmax_cross_entropy", "swap_rows_",
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ SIGNATURES = {
     "elementwise.add": "aaa n",
     "elementwise.multiply": "aaa n",
     "elementwise.scale": "aa n r",
+    "elementwise.scale_scheduled": "aa a n",
     "elementwise.fill": "a n r",
     "elementwise.copy": "aa n",
     "elementwise.add_row": "aaa nn",
