@@ -2,7 +2,17 @@
 
 from scratchgan.backends import Purpose, Stream, backend_names, get_backend
 from scratchgan.data import Dataset, dataset_names, load
-from scratchgan.games import Game, Minimax, NonSaturating, get_game
+from scratchgan.games import (
+    Game,
+    Hinge,
+    LeastSquares,
+    Minimax,
+    NonSaturating,
+    RelativisticAverage,
+    RelativisticPairing,
+    Wasserstein,
+    get_game,
+)
 from scratchgan.gan import (
     Generator,
     Noise,
@@ -16,29 +26,38 @@ from scratchgan.gan import (
 from scratchgan.gan.settings import Settings
 from scratchgan.gradcheck import gradcheck, gradgradcheck
 from scratchgan.nn import (
+    BatchNorm,
     Concat,
     Context,
     Dropout,
     Layer,
+    LayerNorm,
     LeakyReLU,
     Linear,
     Maxout,
+    MinibatchDiscrimination,
     Network,
+    Projection,
+    ReferenceBatch,
     ReLU,
     Sequential,
     Sigmoid,
     Softplus,
+    SpectralNorm,
     Tanh,
+    VirtualBatchNorm,
     initializers,
 )
 from scratchgan.optim import SGD, Adam, Cosine, ExponentialDecay, LinearRamp
 from scratchgan.recipes import Recipe, Sizes, recipe_names
 from scratchgan.recipes import get_recipe as recipe
 from scratchgan.run import Run, open_run, train
+from scratchgan.trials import compare
 
 __all__ = [
     "SGD",
     "Adam",
+    "BatchNorm",
     "Concat",
     "Context",
     "Cosine",
@@ -47,29 +66,41 @@ __all__ = [
     "ExponentialDecay",
     "Game",
     "Generator",
+    "Hinge",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
+    "LeastSquares",
     "Linear",
     "LinearRamp",
     "Maxout",
+    "MinibatchDiscrimination",
     "Minimax",
     "Network",
     "Noise",
     "NonSaturating",
     "Player",
+    "Projection",
     "Purpose",
     "ReLU",
     "Recipe",
+    "ReferenceBatch",
+    "RelativisticAverage",
+    "RelativisticPairing",
     "Run",
     "Sequential",
     "Settings",
     "Sigmoid",
     "Sizes",
     "Softplus",
+    "SpectralNorm",
     "Stream",
     "Tanh",
     "Trainer",
+    "VirtualBatchNorm",
+    "Wasserstein",
     "backend_names",
+    "compare",
     "dataset_names",
     "discriminator_step",
     "generator_step",

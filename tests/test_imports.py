@@ -58,7 +58,9 @@ BELOW["trials"] = CORE | {
     "data", "exact", "fields", "files", "gan", "games", "metrics", "plots", "progress", "recipes",
     "runs", "theory",
 }  # fmt: skip
-BELOW["api"] = CORE | {"data", "games", "gan", "gradcheck", "nn", "optim", "recipes", "run"}
+BELOW["api"] = CORE | {
+    "data", "games", "gan", "gradcheck", "nn", "optim", "recipes", "run", "trials",
+}  # fmt: skip
 BELOW["workshop"] = CORE | {
     "data", "fields", "files", "gan", "metrics", "nn", "optim", "plots", "recipes", "runs",
 }  # fmt: skip

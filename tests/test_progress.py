@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scratchgan import Adam, Linear, Network, Noise, Trainer
-from scratchgan.progress import Progress
+from scratchgan.progress import Progress, Tally
 
 
 @pytest.fixture
@@ -133,3 +133,20 @@ def test_a_notebook_s_outputs():
     assert output.output_type == "display_data"
     assert list(output.data) == ["text/plain"]
     assert "50/50" in output.data["text/plain"]
+
+
+def test_a_tally_in_lines(capsys):
+    with Tally(12, 9) as tally:
+        for what in "abc":
+            tally.count(what)
+    assert capsys.readouterr().out.splitlines() == ["10 / 12  a", "11 / 12  b", "12 / 12  c"]
+
+
+def test_a_tally_in_a_bar(monkeypatch, capsys):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with Tally(3, 1, "training") as tally:
+        tally.count("hinge")
+        tally.count("minimax")
+    assert "3/3" in terminal.getvalue()
+    assert capsys.readouterr().out == ""

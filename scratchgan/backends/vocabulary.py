@@ -312,6 +312,22 @@ class Backend:
     def _concat_columns(self, a: Array, b: Array) -> Array:
         return np.concatenate([a, b], axis=1)
 
+    def concat_rows(self, a: Array, b: Array) -> Array:
+        """Join a (p, n) and b (q, n) into (p + q, n). Composed: two copies."""
+        shapes.require_matrix("concat_rows", a=a, b=b)
+        if a.shape[1] != b.shape[1] or a.dtype != b.dtype:
+            raise ShapeError(
+                f"concat_rows: a is {a.shape} {a.dtype} and b is {b.shape} {b.dtype};"
+                " expected the same number of columns and the same dtype"
+            )
+        return self._concat_rows(a, b)
+
+    def _concat_rows(self, a: Array, b: Array) -> Array:
+        flat = self.empty((a.size + b.size,), a.dtype)
+        self.copy_(self.view(flat, 0, a.shape), a)
+        self.copy_(self.view(flat, a.size, b.shape), b)
+        return self.view(flat, 0, (a.shape[0] + b.shape[0], a.shape[1]))
+
     def columns(self, a: Array, start: int, stop: int) -> Array:
         """Columns start … stop − 1 of a (batch, n), as a new array; ``start`` never varies."""
         shapes.require_columns("columns", a, start, stop)
@@ -395,6 +411,19 @@ class Backend:
 
     def _multiply_row(self, x: Array, row: Array) -> Array:
         return x * row
+
+    def scale_by(self, a: Array, factor: Array) -> Array:
+        """factor · a, for an array ``factor`` with one element."""
+        shapes.require_floating("scale_by", a=a)
+        if factor.size != 1 or factor.dtype != a.dtype:
+            raise ShapeError(
+                f"scale_by: factor is {factor.shape} {factor.dtype}; expected one element of"
+                f" {a.dtype}"
+            )
+        return self._scale_by(a, factor)
+
+    def _scale_by(self, a: Array, factor: Array) -> Array:
+        return a * factor.reshape(())
 
     def reciprocal_root(self, a: Array, eps: float) -> Array:
         """1 / √(a + eps), elementwise, for a + eps > 0."""
@@ -756,7 +785,7 @@ OPERATIONS = tuple(
 )
 """The names of all operations."""
 
-COMPOSED = ("zeros", "linear", "activation_grad_bias")
+COMPOSED = ("zeros", "linear", "activation_grad_bias", "concat_rows")
 """The composed operations: their definitions only call others, so they work on any backend."""
 
 FLOPS = {

@@ -29,7 +29,9 @@ MARKS = (
     ("#CC79A7", "v"),
     ("#E69F00", "P"),
 )
-ROW = 0.26  # height of a line of points, in inches
+ROW = 0.3  # height of a line of points, in inches
+CROSS = "no training ended"
+LETTERS = 12  # points: legible at half size
 
 
 class Panel(NamedTuple):
@@ -67,17 +69,24 @@ def comparison(pairs: Sequence[Pair], panels: Sequence[Panel], title: str = "") 
     rows = list(dict.fromkeys(row for row, _ in pairs))
     groups = list(dict.fromkeys(group for _, group in pairs))
     height = 1.5 + ROW * len(rows) * max(1.4, len(groups))
-    width = 1.2 + 0.09 * max(map(len, rows)) + 2.3 * len(panels)
+    width = 1.2 + 0.11 * max(map(len, rows)) + 2.0 * len(panels)
     figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
     columns = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, panel in zip(columns, panels, strict=True):
         _draw(axes, panel, pairs, rows, groups)
-    columns[0].set_yticks(range(len(rows)), rows)
+    columns[0].set_yticks(range(len(rows)), rows, fontsize=LETTERS)
     columns[0].set_ylim(len(rows) - 0.5, -0.5)
-    if len(groups) > 1:
-        handles, labels = columns[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(groups), frameon=False)
-    figure.suptitle(title)
+    handles, labels = columns[0].get_legend_handles_labels()
+    drawn = dict(zip(labels, handles, strict=True))
+    shown = {label: drawn[label] for label in (*groups, CROSS) if label in drawn}
+    if len(groups) == 1:
+        del shown[groups[0]]
+    if shown:
+        figure.legend(
+            shown.values(), shown, loc="outside lower center", ncols=len(shown), frameon=False,
+            fontsize=LETTERS,
+        )  # fmt: skip
+    figure.suptitle(title, fontsize=LETTERS + 1)
     return figure
 
 
@@ -102,14 +111,16 @@ def _draw(
         else:
             axes.plot([], [], marker, color=colour, markersize=8, label=label)
             axes.plot(
-                0.03, place, "x", color=colour, markersize=8, markeredgewidth=2, clip_on=False,
-                transform=axes.get_yaxis_transform(),
+                0.04, place, "x", color=colour, markersize=8, markeredgewidth=2, clip_on=False,
+                transform=axes.get_yaxis_transform(), label=CROSS,
             )  # fmt: skip
     if panel.best is not None:
         axes.axvline(panel.best, color="black", linestyle=":", linewidth=1)
     for between in range(1, len(rows)):
         axes.axhline(between - 0.5, color="0.85", linewidth=0.8)
-    axes.set_xlabel(panel.label)
+    axes.set_xlabel(panel.label, fontsize=LETTERS)
+    axes.locator_params(axis="x", nbins=4, integer=panel.best is not None)
+    axes.tick_params(axis="x", labelsize=LETTERS - 1)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.margins(x=0.12)

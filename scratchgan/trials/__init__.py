@@ -1,6 +1,6 @@
 """One training with several seeds, or with several games: trials under equal conditions."""
 
-from scratchgan.trials.compare import compare
+from scratchgan.trials.comparing import compare
 from scratchgan.trials.comparison import Comparison
 from scratchgan.trials.coverage import Coverage, Protocol
 from scratchgan.trials.protocol import evaluate_protocol, protocol_names

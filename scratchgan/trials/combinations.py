@@ -8,7 +8,7 @@ from typing import Any
 
 from scratchgan import checks
 from scratchgan.fields import Checked, settings_in
-from scratchgan.games import GAMES
+from scratchgan.games import GAMES, Game
 from scratchgan.gan.settings import Settings
 from scratchgan.trials.comparison import NONE, Setup
 
@@ -63,23 +63,20 @@ def _said(value: Any) -> str:
     """Return the name of a game, of a penalty, or of a set of penalties."""
     if isinstance(value, str):
         return value.strip().replace(" ", "")
-    if isinstance(value, Mapping):  # a table, or games by iteration
-        if "name" not in value:
-            return ", ".join(f"{_said(game)} from {start}" for start, game in value.items())
-        others = [f"{name}={each}" for name, each in value.items() if name != "name"]
-        return _with(str(value["name"]), others)
     if isinstance(value, list | tuple):
         return "+".join(map(_said, value))
-    if not isinstance(value, Checked):
-        return str(getattr(value, "name", checks.shown(value)))
-    known = settings_in(value).values()
-    pairs = [(each, getattr(value, each.name)) for each in known]
-    return _with(value.name, [f"{s.name}={_short(v)}" for s, v in pairs if v != s.default])
+    if isinstance(value, Mapping) and "name" not in value:  # games by iteration
+        return ", ".join(f"{_said(game)} from {start}" for start, game in value.items())
+    if isinstance(value, Mapping):
+        pairs = {name: each for name, each in value.items() if name != "name"}
+        return _with(value["name"], pairs)
+    if isinstance(value, Game) or not isinstance(value, Checked):
+        return str(value) if isinstance(value, Game) else checks.shown(value)
+    known = settings_in(value)
+    pairs = {name: getattr(value, name) for name in known}
+    return _with(value.name, {n: v for n, v in pairs.items() if v != known[n].default})
 
 
-def _short(value: Any) -> str:
-    return str(getattr(value, "name", value))
-
-
-def _with(name: str, settings: list[str]) -> str:
-    return f"{name}({', '.join(settings)})" if settings else name
+def _with(name: object, settings: Mapping[str, Any]) -> str:
+    said = [f"{each}={getattr(value, 'name', value)}" for each, value in settings.items()]
+    return f"{name}({', '.join(said)})" if said else str(name)

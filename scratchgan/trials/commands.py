@@ -8,7 +8,7 @@ from pathlib import Path
 from scratchgan.files import write_json
 from scratchgan.progress import Progress
 from scratchgan.runs import environment, read_toml
-from scratchgan.trials.compare import compare
+from scratchgan.trials.comparing import compare
 from scratchgan.trials.protocol import evaluate_protocol
 
 __all__ = ["add_compare_options", "run_compare", "run_protocol"]

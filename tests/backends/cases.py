@@ -334,6 +334,11 @@ def concat_columns(d):
 
 
 @case
+def concat_rows(d):
+    yield given(a=d.floats(d.k, d.n), b=d.floats(d.m, d.n))
+
+
+@case
 def columns(d):
     for start, stop in {(0, 1), (0, d.n), (d.n - 1, d.n), (d.n // 3, d.n // 2 + 1)}:
         yield given(a=d.floats(d.m, d.n), start=start, stop=stop)
@@ -349,6 +354,12 @@ def sum_rows(d):
 @case
 def multiply_row(d):
     yield given(x=d.floats(d.m, d.n), row=d.floats(d.n))
+
+
+@case
+def scale_by(d):
+    for factor in (d.floats(1), d.floats(1, 1)):
+        yield given(a=d.floats(d.m, d.n), factor=factor)
 
 
 @case
@@ -633,6 +644,9 @@ class Oracle:
             y[i] = x[i] / keep
         return y
 
+    def concat_rows(self, a, b):
+        return np.array([*a, *b])
+
     def concat_columns(self, a, b):
         return np.array([[*p, *q] for p, q in zip(a, b, strict=True)])
 
@@ -644,6 +658,9 @@ class Oracle:
 
     def multiply_row(self, x, row):
         return np.stack([example * row for example in x])
+
+    def scale_by(self, a, factor):
+        return a * factor.ravel()[0]
 
     def reciprocal_root(self, a, eps):
         return (a + eps) ** np.longdouble(-0.5)

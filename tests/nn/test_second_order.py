@@ -5,7 +5,24 @@ import pytest
 
 from scratchgan.backends import ACTIVATIONS, Stream, get_backend
 from scratchgan.backends.program import Program, Recorder
-from scratchgan.nn import Concat, Context, Dropout, Linear, Maxout, Sequential, Tanh
+from scratchgan.nn import (
+    BatchNorm,
+    Concat,
+    Context,
+    Dropout,
+    LayerNorm,
+    Linear,
+    Maxout,
+    MinibatchDiscrimination,
+    Projection,
+    ReferenceBatch,
+    Sequential,
+    Softplus,
+    SpectralNorm,
+    Tanh,
+    VirtualBatchNorm,
+)
+from scratchgan.nn.initializers import he, normal
 from scratchgan.nn.second_order import forward_taped
 from scratchgan.nn.trees import leaves, rebuilt
 from scratchgan.testing.opaque import OpaqueBackend
@@ -33,6 +50,21 @@ LAYERS = {
     ),
     "label in a branch": Sequential(
         Concat(Linear(5, 6, "relu"), Linear(3, 4, "tanh")), Linear(10, 9, "sigmoid"), Linear(9, 1)
+    ),
+    "layer norm": Sequential(Linear(5, 9), LayerNorm(9), Softplus(), Linear(9, 1)),
+    "batch norm": Sequential(Linear(5, 9, "tanh"), BatchNorm(9), Softplus(), Linear(9, 1)),
+    "spectral norm": Sequential(
+        SpectralNorm(Linear(5, 9, "softplus")), SpectralNorm(Linear(9, 9, "tanh")), Linear(9, 1)
+    ),
+    "virtual batch norm": ReferenceBatch(
+        Sequential(Linear(5, 9, "tanh"), VirtualBatchNorm(9), Softplus(), Linear(9, 1)),
+        *(4, normal(1.0)),
+    ),
+    "minibatch discrimination": Sequential(
+        Linear(5, 4, "tanh"), MinibatchDiscrimination(4, 3, 2, weight=he()), Linear(7, 1)
+    ),
+    "label, projection": Projection(
+        Sequential(Linear(5, 9, "softplus"), Linear(9, 6, "tanh")), classes=3
     ),
     "last is φ": Sequential(Linear(5, 4, "softplus"), Linear(4, 1, "sigmoid")),
 }

@@ -1,10 +1,12 @@
 """The command line of trials as a person meets it."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from scratchgan.cli import main
+from scratchgan.trials import commands
 
 pytestmark = pytest.mark.usefixtures("plain_pictures")
 
@@ -40,3 +42,37 @@ def test_what_does_not_fit_together(tmp_path, capsys, monkeypatch, words, messag
     assert main(words.split()) == 2
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_compare(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = []
+
+    def played(data, **options):
+        asked.append((data, options))
+        raise ValueError("enough")
+
+    monkeypatch.setattr(commands, "compare", played)
+    Path("s.toml").write_text("batch_size = 8\n")
+    words = "compare --data ring --objectives minimax,non_saturating --penalties none --seeds 2"
+    assert main([*words.split(), "--steps", "3", "--config", "s.toml", "--workers", "1"]) == 2
+    ((data, options),) = asked
+    assert data == "ring"
+    assert options == {
+        "objectives": ["minimax", "non_saturating"], "penalties": ["none"], "seeds": 2, "steps": 3,
+        "recipe": None, "out": None, "workers": 1, "batch_size": 8,
+    }  # fmt: skip
+    Path("s.toml").write_text("steps = 8\n")
+    assert main(["compare", "--config", "s.toml"]) == 2
+    assert "sets steps; give --steps instead" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_compare_in_processes(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = "compare --data gaussian-1d --objectives minimax --seeds 1 --steps 3"
+    assert main(words.split()) == 0
+    said = capsys.readouterr().out
+    assert "1 / 1  minimax, seed 0: done" in said
+    assert "figure: runs/compare-gaussian-1d/comparison.png" in said
+    assert Path("runs/compare-gaussian-1d/comparison.png").exists()

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ADAM", "GAMES", "SLOPE", "GameSizes", "Weights"]
+__all__ = ["ADAM", "D_GRADIENTS", "GAMES", "SLOPE", "DGradient", "GameSizes", "Weights"]
 
 Weights: TypeAlias = list[tuple[NDArray[Any], NDArray[Any]]]
 """For each layer: the weight (in, out) and the bias (out,)."""
@@ -67,6 +67,37 @@ class GameSizes:
         return _glorot(self.d, seed=2)
 
 
+@dataclass(frozen=True)
+class DGradient:
+    """
+    The gradient of D by its parameters, on a real and a generated batch.
+
+    Attributes
+    ----------
+    d : tuple of int
+        The widths of the layers, from the input to the output.
+    batch : int
+    chunk : int
+        The gradients of one call of a scan.
+    gamma : float
+        The strength of the penalties R1 and R2; 0 is without.
+    """
+
+    d: tuple[int, ...]
+    batch: int
+    chunk: int
+    gamma: float = 0.0
+
+    def weights(self) -> Weights:
+        """Return D's weights."""
+        return _glorot(self.d, seed=2)
+
+    def batches(self) -> list[NDArray[Any]]:
+        """Return x and G(z), each (batch, features)."""
+        rng = np.random.default_rng(0)
+        return [rng.standard_normal((self.batch, self.d[0]), np.float32) for _ in range(2)]
+
+
 def _glorot(widths: tuple[int, ...], seed: int) -> Weights:
     rng = np.random.default_rng(seed)
     layers = []
@@ -80,4 +111,10 @@ GAMES = {
     "toy": GameSizes(g=(8, 32, 32, 1), d=(1, 32, 32, 1), batch=128, chunk=200),
     "ring": GameSizes(g=(64, 128, 128, 2), d=(2, 128, 128, 1), batch=256, chunk=20),
     "mnist": GameSizes(g=(100, 1200, 1200, 784), d=(784, 1200, 1200, 1), batch=100, chunk=2),
+}
+
+D_GRADIENTS = {
+    "ring": DGradient((2, 128, 128, 128, 1), batch=256, chunk=20),
+    "digits": DGradient((64, 192, 192, 1), batch=64, chunk=50),
+    "mnist": DGradient((784, 1200, 1200, 1), batch=100, chunk=2),
 }

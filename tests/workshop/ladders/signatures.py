@@ -28,6 +28,7 @@ SIGNATURES = {
     "normalise.normalize_columns": "aaaa nn rr",
     "normalise.normalize_columns_grad": "aaaa nn rr",
     "normalise.multiply_row": "aaa nn",
+    "normalise.scale_by": "aaa n",
     "normalise.reciprocal_root": "aa n r",
     "compare.closeness": "aaa nnnnn",
     "compare.closeness_grad": "aaaa nnnnn",
