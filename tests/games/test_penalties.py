@@ -154,7 +154,7 @@ def test_plain_form_and_back():
     }  # fmt: skip
     assert PENALTY_LIST.from_plain("penalties", json.loads(json.dumps(plain))) == penalties
     word = PENALTY_LIST.word("penalties", penalties)
-    assert PENALTY_LIST.from_plain("penalties", PENALTY_LIST.parse(word)) == penalties
+    assert PENALTY_LIST.from_plain("penalties", word) == penalties
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_plain_form_and_back():
     ],
 )  # fmt: skip
 def test_words_of_the_command_line(text, expected):
-    assert PENALTY_LIST.from_plain("penalties", PENALTY_LIST.parse(text)) == expected
+    assert PENALTY_LIST.from_plain("penalties", text) == expected
 
 
 @pytest.mark.parametrize(
@@ -186,3 +186,18 @@ def test_words_of_the_command_line(text, expected):
 def test_wrong_settings_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("r3", "unknown penalty 'r3'. Known: dragan, r1, r2"),
+        ("r1=much", "penalties is 'r1=much': gamma is 'much', not a number; expected names"),
+        ("[{name = 'r1'", "penalties is .*; expected names, such as r1=0.1,r2, or a list"),
+        ("[{gamma = 0.1}]", "unknown penalty 'None'"),
+        ("[3]", "penalties.0. is 3; expected a penalty"),
+    ],
+)
+def test_words_that_are_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        PENALTY_LIST.check("", "penalties", PENALTY_LIST.from_plain("penalties", text))

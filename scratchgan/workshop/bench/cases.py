@@ -18,7 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchgan.workshop.bench.games import D_GRADIENTS, GAMES, DGradient, GameSizes
+from scratchgan.workshop.bench.games import (
+    D_GRADIENTS,
+    GAMES,
+    PENALISED_GAMES,
+    DGradient,
+    GameSizes,
+)
 from scratchgan.workshop.bench.operations import OPERATIONS, Operation
 
 __all__ = [
@@ -254,9 +260,15 @@ def _steps(gpu: bool) -> list[BenchCase]:
 
 
 def _penalised() -> list[BenchCase]:
-    """The gradient of D without penalties and with R1 and R2."""
+    """The gradient of D, and the whole step, each without penalties and with R1 and R2."""
+    weights = {"mnist": 2.0}
+    works = {
+        f"{PENALISED} {name}: {what}": (work, weights.get(name, 1.0))
+        for name in PENALISED_GAMES
+        for what, work in (("D", D_GRADIENTS[name]), ("step", PENALISED_GAMES[name]))
+    }
     return [
-        BenchCase("step", f"{PENALISED} {name}: D{how}", replace(work, gamma=gamma), asked=True)
-        for name, work in D_GRADIENTS.items()
+        BenchCase("step", f"{name}{how}", replace(work, gamma=gamma), weight=weight, asked=True)
+        for name, (work, weight) in works.items()
         for how, gamma in ((WITHOUT, 0.0), ("", 1.0))
     ]

@@ -15,7 +15,16 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ADAM", "D_GRADIENTS", "GAMES", "SLOPE", "DGradient", "GameSizes", "Weights"]
+__all__ = [
+    "ADAM",
+    "D_GRADIENTS",
+    "GAMES",
+    "PENALISED_GAMES",
+    "SLOPE",
+    "DGradient",
+    "GameSizes",
+    "Weights",
+]
 
 Weights: TypeAlias = list[tuple[NDArray[Any], NDArray[Any]]]
 """For each layer: the weight (in, out) and the bias (out,)."""
@@ -40,6 +49,8 @@ class GameSizes:
         The steps of one call of a scan; they should last 20 ms or more.
     mean, std : float
         Of the data, which are normally distributed.
+    gamma : float
+        The strength of the penalties R1 and R2 on D's gradient; 0 is without.
     """
 
     g: tuple[int, ...]
@@ -49,6 +60,7 @@ class GameSizes:
     examples: int = 10_000
     mean: float = 0.0
     std: float = 1.0
+    gamma: float = 0.0
 
     def data(self) -> NDArray[Any]:
         """Return the examples, (examples, features), as a read-only array that can be shared."""
@@ -113,8 +125,15 @@ GAMES = {
     "mnist": GameSizes(g=(100, 1200, 1200, 784), d=(784, 1200, 1200, 1), batch=100, chunk=2),
 }
 
-D_GRADIENTS = {
-    "ring": DGradient((2, 128, 128, 128, 1), batch=256, chunk=20),
-    "digits": DGradient((64, 192, 192, 1), batch=64, chunk=50),
-    "mnist": DGradient((784, 1200, 1200, 1), batch=100, chunk=2),
+PENALISED_GAMES = {
+    "ring": GameSizes((64, 128, 128, 128, 2), (2, 128, 128, 128, 1), batch=256, chunk=10),
+    "digits": GameSizes((64, 192, 192, 64), (64, 192, 192, 1), batch=64, chunk=20),
+    "mnist": GameSizes((100, 1200, 1200, 784), (784, 1200, 1200, 1), batch=100, chunk=1),
 }
+"""Games whose step is measured with R1 and R2, and without."""
+
+D_GRADIENTS = {
+    name: DGradient(game.d, game.batch, chunk=2 * game.chunk)
+    for name, game in PENALISED_GAMES.items()
+}
+"""Their D's, of which the gradient alone is measured."""

@@ -1,6 +1,7 @@
 """The cases are those that were asked for, and all contenders do the same work."""
 
 import importlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -84,9 +85,9 @@ PLAIN = (
 NOT_MEASURED = {  # of no account, or a relative of one that is measured
     "activation_bend", "activation_grad", "add", "clip_", "closeness", "closeness_grad",
     "columns", "concat_columns", "concat_rows", "dot_rows", "exp_mean", "maxout_pick",
-    "maxout_spread", "multiply_row", "normalize", "normalize_grad", "one_hot", "random_labels",
-    "random_words", "reciprocal_root", "scale", "scale_by", "scale_rows", "scale_scheduled",
-    "softmax_cross_entropy", "swap_rows_",
+    "maxout_spread", "multiply_row", "norm_penalty", "normalize", "normalize_grad", "one_hot",
+    "random_labels", "random_words", "reciprocal_root", "scale", "scale_by", "scale_rows",
+    "scale_scheduled", "softmax_cross_entropy", "standard_deviation", "swap_rows_",
 }  # fmt: skip
 
 
@@ -158,6 +159,19 @@ def test_sizes():
     assert GAMES["ring"].d == (2, 128, 128, 1)
     assert GAMES["mnist"].g == (100, 1200, 1200, 784)
     assert [GAMES[name].batch for name in ("toy", "ring", "mnist")] == [128, 256, 100]
+
+
+@with_installed("torch", "jax")
+def test_a_penalty_reaches_every_library(library):
+    """With a large γ, D's gradient by x is driven to 0; without, D tells apart what G makes."""
+    name = library.__name__
+    module = importlib.import_module(f"scratchgan.workshop.bench.peers.{name}_game")
+    steep = []
+    for gamma in (0.0, 1000.0):
+        game = getattr(module, f"{name.capitalize()}Game")(library, replace(SMALL, gamma=gamma))
+        game.train(300)
+        steep.append(game.steepness())
+    assert steep[1] < 0.1 * steep[0]
 
 
 @with_installed("torch", "jax")
@@ -241,5 +255,7 @@ def test_the_penalty_changes_the_gradient():
 def test_penalised_cases_are_measured_if_asked():
     assert not any("R1" in case.name for case in suite_cases("step"))
     names = [case.name for case in suite_cases("step", only="R1+R2 ring")]
-    assert names == ["R1+R2 ring: D, without", "R1+R2 ring: D"]
+    assert names == [
+        "R1+R2 ring: D, without", "R1+R2 ring: D", "R1+R2 ring: step, without", "R1+R2 ring: step",
+    ]  # fmt: skip
     assert suite_cases("step", only="R1", gpu=True) == []

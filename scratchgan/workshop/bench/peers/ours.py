@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from scratchgan.backends import Array, Backend
 from scratchgan.backends.program import Program, Recorder
+from scratchgan.games.penalties import R1, R2
 from scratchgan.gan import Noise, Trainer
 from scratchgan.optim import Adam
 from scratchgan.workshop.bench.cases import BenchCase, Fused, Product, Replayed
@@ -147,6 +148,7 @@ class BackendGame:
             optimizer_g=adam,
             optimizer_d=adam,
             batch_size=game.batch,
+            penalties=(R1(gamma=game.gamma), R2(gamma=game.gamma)) if game.gamma else (),
             objective="non_saturating",
             log_every=10**12,  # no records: the frameworks make none either
         )
