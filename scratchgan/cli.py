@@ -188,6 +188,15 @@ def _add_train_options(train: argparse.ArgumentParser) -> None:
     offered = _offered()
     for each in offered:
         _add_setting(train, each)
+    for player in ("G", "D"):
+        train.add_argument(
+            f"--rate-{player.lower()}",
+            type=float,
+            default=argparse.SUPPRESS,
+            metavar="X",
+            help=f"constant learning rate of {player}'s optimizer; the players may have two rates"
+            " (Heusel et al. 2017)",
+        )
     train.add_argument(
         "--config",
         type=Path,
@@ -242,6 +251,11 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
     """Return the settings that the command line gives."""
     names = [each.name for each in _offered()]
     return {name: value for name, value in vars(options).items() if name in names}
+
+
+def _rates(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the learning rates that the command line gives, by option."""
+    return {name: rate for name, rate in vars(options).items() if name in ("rate_g", "rate_d")}
 
 
 def _add_seed(command: argparse.ArgumentParser) -> None:
@@ -300,6 +314,10 @@ def _begun(options: argparse.Namespace) -> Session:
     from scratchgan.runs import begin_run, read_toml
 
     changes = (read_toml(options.config) if options.config else {}) | _given(options)
+    for name, rate in _rates(options).items():
+        optimizer = name.replace("rate", "optimizer")
+        in_file = changes.get(optimizer, {})
+        changes[optimizer] = in_file | {"rate": rate} if isinstance(in_file, dict) else in_file
     named = changes.pop("recipe", None)  # in the file
     if named is not None:
         get_recipe(named)  # report a wrong name, even if the command line overrides it
@@ -317,8 +335,8 @@ def _resumed(options: argparse.Namespace) -> Session:
     from scratchgan.runs import resume_run
 
     return resume_run(
-        options.resume, **_given(options), recipe=options.recipe, quick=options.quick,
-        config=options.config, out=options.out, **{"from": options.origin},
+        options.resume, **_given(options), **_rates(options), recipe=options.recipe,
+        quick=options.quick, config=options.config, out=options.out, **{"from": options.origin},
     )  # fmt: skip
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field
 from typing import Any, ClassVar, NamedTuple, Self
@@ -24,6 +26,7 @@ __all__ = [
     "Number",
     "OneOf",
     "Part",
+    "Parts",
     "Seed",
     "Setting",
     "Text",
@@ -65,6 +68,10 @@ class Kind:
     def from_plain(self, name: str, value: Any, now: Any = None) -> Any:
         """Return the value for a result of ``to_plain``; a table changes only parts of ``now``."""
         return value
+
+    def word(self, name: str, value: Any) -> str:
+        """Return the word of the command line that ``parse`` turns into the value."""
+        return str(value)
 
 
 @dataclass(frozen=True)
@@ -180,6 +187,86 @@ class Part(Kind):
         return make.from_plain(table, now if type(now) is make else None)
 
 
+@dataclass(frozen=True)
+class Parts(Kind):
+    """
+    Several objects of a settings class, as a tuple. Their plain form is a list of tables.
+
+    They may also be given as text, as on the command line: names, each with its first setting if
+    one is given (``r1=0.1,r2``), or a list of tables in TOML (``[{name = "r1", gamma = 0.1}]``).
+
+    Parameters
+    ----------
+    part : Part
+        The kind of each object; ``part.known`` are the classes that a name can choose.
+    """
+
+    part: Part
+    metavar = "NAMES"
+
+    def check(self, owner: str, name: str, value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple):
+            at = f"{owner}: " if owner else ""
+            raise ValueError(
+                f"{at}{name} is {checks.shown(value)}; expected a list, each {self.part.expected}"
+            )
+        return tuple(self.part.check(owner, f"{name}[{i}]", each) for i, each in enumerate(value))
+
+    def to_plain(self, name: str, value: Any) -> Any:
+        return [self.part.to_plain(name, each) for each in value]
+
+    def from_plain(self, name: str, value: Any, now: Any = None) -> Any:
+        if isinstance(value, str):
+            value = self._tables(name, value)
+        if not isinstance(value, list | tuple):
+            return value  # ``check`` refuses it
+        tables = [{"name": each} if isinstance(each, str) else each for each in value]
+        return tuple(self.part.from_plain(name, each) for each in tables)
+
+    def word(self, name: str, value: Any) -> str:
+        return _toml(self.to_plain(name, value)) if value else NONE
+
+    def _tables(self, name: str, text: str) -> list[Any]:
+        """Return a list of tables, or something else that is refused later, for a text."""
+        if text.strip() in (NONE, ""):
+            return []
+        try:
+            if text.lstrip().startswith("["):
+                return tomllib.loads(f"value = {text}")["value"]  # type: ignore[no-any-return]
+            return [self._table(*each.strip().partition("=")) for each in text.split(",")]
+        except (tomllib.TOMLDecodeError, _NoNumber) as error:
+            raise ValueError(
+                f"{name} is {checks.shown(text)}: {error}; expected names, such as r1=0.1,r2, or"
+                " a list of tables in TOML"
+            ) from None
+
+    def _table(self, name: str, equals: str, value: str) -> dict[str, Any]:
+        known = {each.name: each for each in self.part.known}
+        kind = known[checks.one_of(_said(self.part.kind), name, known)]
+        if not equals:
+            return {"name": name}
+        # A setting of the base class, such as ``every``, is given by keyword: it is not the first.
+        first = next(f.name for f in dataclasses.fields(kind) if not f.kw_only)  # type: ignore[arg-type]
+        try:
+            return {"name": name, first: float(value)}
+        except ValueError:
+            raise _NoNumber(f"{first} is '{value}', not a number") from None
+
+
+class _NoNumber(ValueError):
+    """A word that should be a number is none."""
+
+
+def _toml(value: Any) -> str:
+    """Return plain data as inline TOML, which has no None."""
+    if isinstance(value, dict):
+        pairs = (f"{name} = {_toml(each)}" for name, each in value.items() if each is not None)
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value)
+
+
 # -- fields ----------------------------------------------------------------------------------------
 
 
@@ -209,7 +296,7 @@ class Setting(NamedTuple):
         """Return the command-line words that set this value."""
         if isinstance(self.kind, Flag):
             return [self.flag if value else f"--no-{self.flag[2:]}"]
-        return [self.flag, NONE if value is None else str(value)]
+        return [self.flag, NONE if value is None else self.kind.word(self.name, value)]
 
     def parse(self, text: str) -> Any:
         """Return the value that a word of the command line stands for."""

@@ -23,6 +23,7 @@ __all__ = [
     "SGD",
     "Adam",
     "Cosine",
+    "Current",
     "ExponentialDecay",
     "LinearRamp",
     "Optimizer",
@@ -133,6 +134,51 @@ Schedule: TypeAlias = float | ExponentialDecay | LinearRamp | Cosine
 def value_at(schedule: Schedule, t: int) -> float:
     """Return the value of a number or of a schedule at update ``t``."""
     return schedule(t) if callable(schedule) else float(schedule)
+
+
+class Current(float):
+    """
+    The value of a schedule at one update. It is a number that remembers its schedule.
+
+    ``Backend.scale_scheduled`` takes it. The recorder of a step then knows the factor of each
+    later update.
+
+    Parameters
+    ----------
+    schedule : float or schedule
+    t : int
+        A number of updates of a player, from 0.
+    player : str
+        "D" or "G": whose updates ``t`` counts.
+    factor : float
+        A constant factor.
+
+    Examples
+    --------
+    >>> gamma = Current(LinearRamp(1.0, 0.0, 10), t=5, factor=4.0)
+    >>> float(gamma), gamma.at(6)
+    (2.0, 1.6)
+    >>> float(gamma.times(0.5)), gamma.times(0.5).at(6)
+    (1.0, 0.8)
+    """
+
+    schedule: Schedule
+    t: int
+    player: str
+    factor: float
+
+    def __new__(cls, schedule: Schedule, t: int, player: str = "D", factor: float = 1.0) -> Current:
+        now = super().__new__(cls, factor * value_at(schedule, t))
+        now.schedule, now.t, now.player, now.factor = schedule, t, player, factor
+        return now
+
+    def at(self, t: int) -> float:
+        """Return the value at update ``t``."""
+        return self.factor * value_at(self.schedule, t)
+
+    def times(self, factor: float) -> Current:
+        """Return the number times a constant factor."""
+        return Current(self.schedule, self.t, self.player, factor * self.factor)
 
 
 class Optimizer(Checked, ABC):

@@ -185,6 +185,7 @@ class Run:
             generator.sample(n, seed),
             self.data,
             asked=generator.labels_for(n, None),
+            codes={k: code for k, code in generator.drawn_codes(n, seed).items() if code.ndim == 1},
             validation=self.config.validation,
         )
 

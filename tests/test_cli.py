@@ -73,6 +73,57 @@ def test_options_reach_the_run(tmp_path):
     assert config.optimizer_d.rate == 0.25
 
 
+def test_two_rates_and_other_options_of_a_training(tmp_path):
+    from scratchgan.optim import SGD, Adam
+    from scratchgan.runs import RunFolder
+
+    settings = tmp_path / "settings.toml"
+    settings.write_text(
+        "[optimizer_d]\nname = 'sgd'\nmomentum = 0.5\nrate = 9\n"
+        "[instance_noise]\nname = 'linear'\nstart = 0.1\nend = 0\nsteps = 5\n"
+    )
+    folder = tmp_path / "run"
+    options = "--rate-g 1e-4 --rate-d 0.25 --clip 0.1 --pack 2 --pool 50 --unroll 1"
+    command = ["train", "ring-plain", *QUICK, *options.split(), "--config", str(settings)]
+    assert main([*command, "--out", str(folder)]) == 0
+    config = RunFolder.open(folder).config
+    assert config.optimizer_g == Adam(1e-4, beta1=0.0, beta2=0.99)  # otherwise as the recipe's
+    assert config.optimizer_d == SGD(0.25, 0.5)
+    assert (config.clip, config.pack, config.pool, config.unroll) == (0.1, 2, 50, 1)
+    assert config.instance_noise(0) == 0.1
+    assert main(["train", "--resume", str(folder), "--steps", "8"]) == 0
+    assert main(["train", "--from", str(folder), "--steps", "9", "--pool", "none", "--pack", "2",
+                 "--out", str(tmp_path / "next")]) == 0  # fmt: skip
+    assert RunFolder.open(tmp_path / "next").config.pool is None
+
+
+@pytest.mark.slow
+def test_penalties(tmp_path):
+    """As names with strengths, and as tables of a file with schedules; resumed, and changed."""
+    from scratchgan.games import R1, R2
+    from scratchgan.optim import LinearRamp
+    from scratchgan.runs import RunFolder
+
+    def config(name):
+        return RunFolder.open(tmp_path / name).config
+
+    command = ["train", "ring-plain", *QUICK, "--penalties", "r1=0.1,r2"]
+    assert main([*command, "--out", str(tmp_path / "a")]) == 0
+    assert config("a").penalties == (R1(0.1), R2())
+    settings = tmp_path / "settings.toml"
+    settings.write_text(
+        "[[penalties]]\nname = 'r1'\nevery = 2\n"
+        "gamma = {name = 'linear', start = 0.1, end = 0, steps = 50}\n"
+    )
+    command = ["train", "ring-plain", *QUICK, "--config", str(settings)]
+    assert main([*command, "--out", str(tmp_path / "b")]) == 0
+    assert config("b").penalties == (R1(LinearRamp(0.1, 0, 50), every=2),)
+    assert main(["train", "--resume", str(tmp_path / "b"), "--steps", "8"]) == 0
+    again = ["train", "--from", str(tmp_path / "b"), "--penalties", "none", "--steps", "9"]
+    assert main([*again, "--out", str(tmp_path / "c")]) == 0
+    assert config("c").penalties == ()
+
+
 @pytest.mark.slow
 def test_quick_gives_way_to_what_is_asked(tmp_path):
     """A minute of it, but for the settings that are named."""
@@ -388,9 +439,17 @@ def test_a_bar_on_a_terminal(tmp_path):
         (["train", "--batch-size", "5000"], "batch_size is 5000 and the data have 1"),
         (["train", "--k", "0"], "k is 0"),
         (["train", "--seed", "-1"], "seed is -1"),
+        (["train", "--penalties", "r3"], "unknown penalty 'r3'. Known: dragan, r1, r2"),
+        (["train", "--penalties", "r1=-1"], "R1: gamma is -1.0; expected a number at least 0"),
         (["train", "--config", "nowhere.toml"], "there is no settings file nowhere.toml"),
         (["train", "--resume", "nowhere"], "nowhere holds no run"),
         (["train", "--resume", "nowhere", "--seed", "3"], "leave out seed"),
+        (["train", "--resume", "nowhere", "--rate-g", "0.1"], "leave out rate_g"),
+        (["train", "--rate-d", "-0.1"], "rate is -0.1; expected a number at least 0"),
+        (["train", "--clip", "-0.1"], "clip is -0.1; expected a number above 0"),
+        (["train", "--batch-size", "9", "--pack", "2"], "batch_size is 9 and pack is 2; expected"),
+        (["train", "--pack", "2", "--conditional"], "pack is 2, but packed examples have no comm"),
+        (["train", "--pool", "5", "--updates", "simultaneous"], "use alternating updates, or pool"),
         (["train", "ring", "--resume", "nowhere"], "leave out recipe"),
         (["sample", "nowhere"], "nowhere holds no run"),
         (["evaluate", "nowhere"], "nowhere holds no run"),

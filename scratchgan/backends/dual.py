@@ -15,8 +15,9 @@ derivative along a direction. ``scratchgan.nn.second_order`` gets the derivative
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from scratchgan.backends.activations import phi_of
@@ -168,6 +169,10 @@ class Tape(_ByName):  # type: ignore[misc]  # made of the vocabulary as it is
         _, result = self._kept.get(_key(name, given), (None, None))
         return getattr(self.below, name)(**given) if result is None else result
 
+    def calls(self) -> Iterator[Given]:
+        """Yield the arguments of each operation that was run."""
+        return (given for given, _ in self._kept.values())
+
 
 def _key(name: str, given: Given) -> Any:
     return name, *((n, id(a) if hasattr(a, "shape") else a) for n, a in given.items())
@@ -279,10 +284,14 @@ LINEAR_IN_EACH = {
     "reshape": ("a",),
     "maxout_pick": ("da",),
     "maxout_spread": ("dy",),
+    "multiply_row": ("x", "row"),
 }
 
 # Operations that are linear in these arguments together, such as sums.
-LINEAR_TOGETHER = {"add": ("a", "b"), "add_row": ("x", "row"), "concat_columns": ("a", "b")}
+LINEAR_TOGETHER = {
+    "add": ("a", "b"), "add_row": ("x", "row"), "concat_columns": ("a", "b"),
+    "concat_rows": ("a", "b"),
+}  # fmt: skip
 
 MIXING = ("gemm", "sum_rows", "reshape")  # a row of their result is not a row of the argument
 ADDING = ("gemm", "sum_rows")  # these can add to an array ``out``
@@ -442,3 +451,126 @@ def fill_(ops: DualBackend, given: Given) -> None:
 def copy_(ops: DualBackend, given: Given) -> None:
     """A copy has the value and the tangent."""
     ops.write(given["a"], given["b"])
+
+
+# -- of normalisation, and of what compares examples ----------------------------------------------
+
+
+@by_hand
+def reshape(ops: DualBackend, given: Given) -> Dual:
+    """The tangent has the new shape too."""
+    return Dual(lambda: ops.recalled("reshape", given), _moved(ops, "reshape", given, "a"))
+
+
+@by_hand
+def view(ops: DualBackend, given: Given) -> Dual:
+    """The same part of the tangent."""
+    return Dual(lambda: ops.recalled("view", given), _moved(ops, "view", given, "buffer"))
+
+
+@by_hand
+def scale_by(ops: DualBackend, given: Given) -> Any:
+    """The product rule."""
+    terms = [_moved(ops, "scale_by", given, a) for a in ("a", "factor") if _moves(given[a])]
+    return ops.result("scale_by", given, functools.reduce(ops.below.add, terms))
+
+
+@by_hand
+def reciprocal_root(ops: DualBackend, given: Given) -> Dual:
+    """ẏ = −½ y³ ȧ."""
+    y = ops.recalled("reciprocal_root", given)
+    cube = ops.below.multiply(ops.below.multiply(y, y), y)
+    return Dual(y, ops.below.scale(ops.below.multiply(cube, given["a"].tangent), -0.5))
+
+
+@by_hand
+def normalize(ops: DualBackend, given: Given) -> tuple[Dual, Dual, Dual]:
+    """ẏ is its gradient's map of ẋ; the mean moves by ⟨ẋ⟩, the variance by 2 ⟨(x − mean) ⊙ ẋ⟩."""
+    below, over, eps = ops.below, given["over"], given["eps"]
+    y, mean, variance = ops.recalled("normalize", given)
+    x_dot = given["x"].tangent
+    y_dot = below.normalize_grad(x_dot, y, variance, over, eps)
+    inverse = below.reciprocal_root(variance, eps)  # 1 / s, and x − mean = s y
+    s = below.add(below.multiply(inverse, variance), below.scale(inverse, eps))
+    kappa = _mean(below, below.multiply(y, x_dot), over)
+    variance_dot = below.scale(below.multiply(s, kappa), 2.0)
+    return Dual(y, y_dot), Dual(mean, _mean(below, x_dot, over)), Dual(variance, variance_dot)
+
+
+@by_hand
+def normalize_grad(ops: DualBackend, given: Given) -> Any:
+    """
+    The tangent of dx = ρ (dy − ⟨dy⟩ − y ⟨y ⊙ dy⟩), ρ = 1 / √(variance + eps).
+
+    dx's map of dẏ, and −ρ (ẏ ⟨y ⊙ dy⟩ + y ⟨ẏ ⊙ dy⟩), and ρ̇/ρ · dx with ρ̇/ρ = −½ ρ² · the
+    variance's tangent.
+    """
+    below, over, eps = ops.below, given["over"], given["eps"]
+    dy, y, variance = (value(given[a]) for a in ("dy", "y", "variance"))
+    inverse, moved = below.reciprocal_root(variance, eps), None
+    if _moves(given["dy"]):
+        moved = below.normalize_grad(given["dy"].tangent, y, variance, over, eps)
+    if _moves(given["y"]):
+        y_dot = given["y"].tangent
+        first = _times(below, y_dot, _mean(below, below.multiply(y, dy), over), over)
+        second = _times(below, y, _mean(below, below.multiply(y_dot, dy), over), over)
+        bend = _times(below, below.add(first, second), below.scale(inverse, -1.0), over)
+        moved = ops.plus(moved, bend)
+    if _moves(given["variance"]):
+        rate = below.multiply(below.multiply(inverse, inverse), given["variance"].tangent)
+        dx = ops.recalled("normalize_grad", given)
+        moved = ops.plus(moved, _times(below, dx, below.scale(rate, -0.5), over))
+    return ops.result("normalize_grad", given, moved)
+
+
+@by_hand
+def closeness(ops: DualBackend, given: Given) -> Any:
+    """The operation's own forward derivative along ṁ."""
+    _require_no_direction("closeness", given)
+    m, dims = given["m"], given["dims"]
+    return ops.result("closeness", given, ops.below.closeness(m.value, dims, m.tangent))
+
+
+@by_hand
+def closeness_grad(ops: DualBackend, given: Given) -> Any:
+    """It is linear in do; along ṁ, the operation has its own derivative."""
+    _require_no_direction("closeness_grad", given)
+    do, m, dims, moved = given["do"], given["m"], given["dims"], None
+    if _moves(do):
+        moved = ops.below.closeness_grad(do.tangent, value(m), dims)
+    if _moves(m):
+        along = ops.below.closeness_grad(value(do), m.value, dims, m.tangent)
+        moved = ops.plus(moved, along)
+    return ops.result("closeness_grad", given, moved)
+
+
+def _moves(a: Any) -> bool:
+    """Whether an argument has a tangent."""
+    return isinstance(a, Dual)
+
+
+def _moved(ops: DualBackend, name: str, given: Given, mover: str) -> Array:
+    """Return an operation that is linear in one argument, at that argument's tangent."""
+    term = {n: a.tangent if n == mover else value(a) for n, a in given.items()}
+    return getattr(ops.below, name)(**term)
+
+
+def _mean(below: Backend, a: Array, over: str) -> Array:
+    """Return the mean of each column over the batch, or of each row over the features."""
+    if over == "batch":
+        return below.scale(below.sum_rows(a), 1 / a.shape[0])
+    one = below.empty((a.shape[1], 1), a.dtype)
+    below.fill_(one, 1 / a.shape[1])
+    return below.reshape(below.gemm(a, one), (a.shape[0],))
+
+
+def _times(below: Backend, a: Array, factors: Array, over: str) -> Array:
+    """Multiply each column by its factor, or each row (``over`` the features)."""
+    if over == "batch":
+        return below.multiply_row(a, factors)
+    return below.scale_rows(a, below.reshape(factors, (a.shape[0], 1)))
+
+
+def _require_no_direction(name: str, given: Given) -> None:
+    if given.get("dm") is not None:
+        raise NotImplementedError(f"{name} along a direction has no rule for its derivative")

@@ -23,6 +23,7 @@ class Purpose:
     SHUFFLE = 5  # the order of the examples in an epoch
     SAMPLE = 6  # the fixed noise of sample grids
     CHECK = 7  # the iteration at which a replay is compared with the plain loop
+    PENALTY = 8  # layers of D, and points between examples, where a penalty looks
     INSTANCE = 9  # instance noise: on real examples, then on generated ones
     POOL = 10  # what is exchanged with the pool of earlier samples
     USER = 15  # free for your own code

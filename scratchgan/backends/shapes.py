@@ -28,6 +28,7 @@ __all__ = [
     "require_labels",
     "require_matrix",
     "require_nonempty",
+    "require_norms",
     "require_out",
     "require_over",
     "require_pool",
@@ -91,6 +92,14 @@ def require_vector(operation: str, size: int, dtype: Any, **arrays: Any) -> None
             raise ShapeError(f"{operation}: {name} has shape {a.shape}; expected ({size},)")
         if a.dtype != dtype:
             raise ShapeError(f"{operation}: {name} is {a.dtype}; expected {dtype}")
+
+
+def require_norms(operation: str, squares: Any, target: float, eps: float) -> None:
+    """Raise unless squares are (batch, 1), the target is positive and ``eps`` is not negative."""
+    if squares.shape[1] != 1:
+        raise ShapeError(f"{operation}: squares have shape {squares.shape}; expected (batch, 1)")
+    number(operation, "target", target, 0, float("inf"), above=True, below=True)
+    number(operation, "eps", eps, 0, float("inf"), below=True)
 
 
 def require_out(operation: str, out: Any, shape: tuple[int, ...], dtype: Any) -> None:

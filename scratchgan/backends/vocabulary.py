@@ -27,9 +27,9 @@ override it with a fused kernel, for speed.
 Where a formula drops an entry (dropout's mask, the negative half of relu), the entry
 is replaced by 0, not multiplied by it: a dropped NaN or infinity does not stay.
 
-The arguments ``rate``, ``momentum``, ``t``, ``start`` and the ``step`` of a
-``Stream`` change from one training step to the next. All others are constant, so
-the replay of a recorded step updates only these.
+The arguments ``rate``, ``momentum``, ``t``, ``start``, the ``factor`` of
+``scale_scheduled`` and the ``step`` of a ``Stream`` change from one training step to
+the next. All others are constant, so the replay of a recorded step updates only these.
 """
 
 from __future__ import annotations
@@ -195,6 +195,18 @@ class Backend:
     def _scale(self, a: Array, factor: float) -> Array:
         return a * factor
 
+    def scale_scheduled(self, a: Array, factor: float) -> Array:
+        """
+        factor · a, with a factor that changes from one training step to the next.
+
+        In a training, it is an ``optim.Current``, which says how the factor goes on.
+        """
+        shapes.require_floating("scale_scheduled", a=a)
+        return self._scale_scheduled(a, factor)
+
+    def _scale_scheduled(self, a: Array, factor: float) -> Array:
+        return a * float(factor)
+
     def activation(self, a: Array, activation: str, slope: float = 0.0) -> Array:
         """y = φ(a), elementwise; ``slope`` ≥ 0 is the slope of leaky_relu for a < 0."""
         shapes.require_floating("activation", a=a)
@@ -300,6 +312,22 @@ class Backend:
     def _concat_columns(self, a: Array, b: Array) -> Array:
         return np.concatenate([a, b], axis=1)
 
+    def concat_rows(self, a: Array, b: Array) -> Array:
+        """Join a (p, n) and b (q, n) into (p + q, n). Composed: two copies."""
+        shapes.require_matrix("concat_rows", a=a, b=b)
+        if a.shape[1] != b.shape[1] or a.dtype != b.dtype:
+            raise ShapeError(
+                f"concat_rows: a is {a.shape} {a.dtype} and b is {b.shape} {b.dtype};"
+                " expected the same number of columns and the same dtype"
+            )
+        return self._concat_rows(a, b)
+
+    def _concat_rows(self, a: Array, b: Array) -> Array:
+        flat = self.empty((a.size + b.size,), a.dtype)
+        self.copy_(self.view(flat, 0, a.shape), a)
+        self.copy_(self.view(flat, a.size, b.shape), b)
+        return self.view(flat, 0, (a.shape[0] + b.shape[0], a.shape[1]))
+
     def columns(self, a: Array, start: int, stop: int) -> Array:
         """Columns start … stop − 1 of a (batch, n), as a new array; ``start`` never varies."""
         shapes.require_columns("columns", a, start, stop)
@@ -383,6 +411,19 @@ class Backend:
 
     def _multiply_row(self, x: Array, row: Array) -> Array:
         return x * row
+
+    def scale_by(self, a: Array, factor: Array) -> Array:
+        """factor · a, for an array ``factor`` with one element."""
+        shapes.require_floating("scale_by", a=a)
+        if factor.size != 1 or factor.dtype != a.dtype:
+            raise ShapeError(
+                f"scale_by: factor is {factor.shape} {factor.dtype}; expected one element of"
+                f" {a.dtype}"
+            )
+        return self._scale_by(a, factor)
+
+    def _scale_by(self, a: Array, factor: Array) -> Array:
+        return a * factor.reshape(())
 
     def reciprocal_root(self, a: Array, eps: float) -> Array:
         """1 / √(a + eps), elementwise, for a + eps > 0."""
@@ -505,6 +546,43 @@ class Backend:
 
     def _scale_rows(self, x: Array, factors: Array) -> Array:
         return x * factors
+
+    # -- penalties ------------------------------------------------------------------------------
+
+    def norm_penalty(
+        self, squares: Array, target: float, one_sided: bool = False, eps: float = 0.0
+    ) -> tuple[Array, Array]:
+        """
+        Mean of (n / target − 1)², where n = √(square + eps) is the norm of a row g. Fused.
+
+        ``squares`` are ‖g‖², (batch, 1). With ``one_sided``, only norms above ``target`` count.
+        Returns the value, shape (1,), and factors (batch, 1): d value / dg = factor · g. The
+        factor is 0 where n = 0, because the norm has no gradient there.
+        """
+        shapes.require_matrix("norm_penalty", squares=squares)
+        shapes.require_norms("norm_penalty", squares, target, eps)
+        return self._norm_penalty(squares, float(target), bool(one_sided), float(eps))
+
+    def _norm_penalty(
+        self, squares: Array, target: float, one_sided: bool, eps: float
+    ) -> tuple[Array, Array]:
+        n = np.sqrt(squares + eps)
+        excess = n / target - 1
+        if one_sided:
+            excess = np.where(excess.real < 0, 0, excess)  # NaN stays
+        value = (excess * excess).mean(keepdims=True).reshape(1)
+        zero = n.real == 0
+        slope = (2 / (target * len(n))) * excess / np.where(zero, 1, n)
+        return value, np.where(zero, 0, slope)
+
+    def standard_deviation(self, a: Array) -> Array:
+        """Standard deviation of all elements of ``a`` together, (1, 1): √ mean (a − mean a)²."""
+        shapes.require_matrix("standard_deviation", a=a)
+        return self._standard_deviation(a)
+
+    def _standard_deviation(self, a: Array) -> Array:
+        deviations = a - a.mean()
+        return np.sqrt((deviations * deviations).mean(keepdims=True))
 
     # -- random numbers (Philox4x32-10) ---------------------------------------------------------
 
@@ -707,7 +785,7 @@ OPERATIONS = tuple(
 )
 """The names of all operations."""
 
-COMPOSED = ("zeros", "linear", "activation_grad_bias")
+COMPOSED = ("zeros", "linear", "activation_grad_bias", "concat_rows")
 """The composed operations: their definitions only call others, so they work on any backend."""
 
 FLOPS = {
@@ -716,6 +794,7 @@ FLOPS = {
     "maxout_pick": 0, "swap_rows_": 0, "activation_grad": 2, "activation_grad_bias": 3,
     "normal": 20, "uniform": 2, "log_sigmoid_mean": 10, "softmax_cross_entropy": 10,
     "activation_bend": 3, "exp_mean": 10, "reciprocal_root": 3, "normalize": 6, "normalize_grad": 8,
+    "norm_penalty": 8, "standard_deviation": 1,
 }  # fmt: skip
 """Nominal floating-point operations per element of the result, for operations with more than 1."""
 

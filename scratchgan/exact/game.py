@@ -101,12 +101,18 @@ def _gap(
     def read(output: Points) -> Points:
         return np.asarray(game.reading.of(output[:, None], get_backend("reference")))[:, 0]
 
-    def off(x: Points) -> Points:
-        return np.abs(read(D(x)) - read(best(x)))
+    def apart(x: Points) -> Points:
+        return read(D(x)) - read(best(x))
 
-    one, two = p_data.expect(off, p_g.landmarks()), p_g.expect(off, p_data.landmarks())
+    def mean(f: Output) -> float:  # over (p_data + p_g)/2
+        one, two = p_data.expect(f, p_g.landmarks()), p_g.expect(f, p_data.landmarks())
+        return (one.value + two.value) / 2
+
+    constant = mean(apart) if game.up_to_a_constant else 0.0
     return DiscriminatorGap(
-        most.value - reached.value, (one.value + two.value) / 2, most.error + reached.error
+        most.value - reached.value,
+        mean(lambda x: np.abs(apart(x) - constant)),
+        most.error + reached.error,
     )
 
 

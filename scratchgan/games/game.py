@@ -141,6 +141,9 @@ class Game(Checked, ABC):
         q = p_g and m = (p + q)/2; None if it is not known.
     unit : str
         Unit of the values of ``d`` and ``g``: "nats" for logarithms of probabilities.
+    up_to_a_constant : bool
+        Whether V does not change if a constant is added to all of D's outputs, so that D* is
+        known only up to a constant.
     needs_real : bool
         Whether ``g`` needs D's outputs on real examples (relativistic games). If so, G's step
         gets the latest minibatch of D.
@@ -159,6 +162,7 @@ class Game(Checked, ABC):
     optimum: Optimum | None = None
     divergence: str | None = None
     unit: str = ""
+    up_to_a_constant: bool = False
     needs_real: bool = False
     needs_labels: bool = False
     classes: int = 0

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from scratchgan.backends import Array, Backend
 
 __all__ = [
-    "Term", "add", "mean", "mean_exp", "mean_log_sigmoid", "mean_relu", "mean_square", "scale",
-    "shift",
+    "Term", "add", "loss", "mean", "mean_exp", "mean_log_sigmoid", "mean_relu", "mean_square",
+    "minus", "plus", "scale", "shift", "value",
 ]  # fmt: skip
 
 
@@ -66,8 +66,28 @@ def add(one: Term, other: Term, ops: Backend) -> Term:
     return Term(ops.add(one.value, other.value), ops.add(one.slope, other.slope))
 
 
+def plus(term: Term, constant: float, ops: Backend) -> Term:
+    """Return term + constant."""
+    return Term(shift(term.value, constant, ops), term.slope)
+
+
+def value(on_real: Term, on_fake: Term, ops: Backend) -> tuple[Array, Array, Array]:
+    """Return what a game's ``d`` returns: V, the sum of the two, and both gradients."""
+    return ops.add(on_real.value, on_fake.value), on_real.slope, on_fake.slope
+
+
+def loss(on_fake: Term) -> tuple[Array, Array, None]:
+    """Return what a game's ``g`` returns if the loss is one term of the fake scores."""
+    return on_fake.value, on_fake.slope, None
+
+
+def minus(a: Array, b: Array, ops: Backend) -> Array:
+    """Return a − b, same shape."""
+    return ops.add(a, ops.scale(b, -1.0))
+
+
 def shift(a: Array, by: float, ops: Backend) -> Array:
-    """Return a + by, for scores (batch, 1) or a value (1,)."""
+    """Return a + by."""
     constant = ops.empty(a.shape, a.dtype)
     ops.fill_(constant, by)
     return ops.add(a, constant)

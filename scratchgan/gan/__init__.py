@@ -1,5 +1,6 @@
 """How the game is played: Algorithm 1's two steps, and the trainer that repeats them."""
 
+from scratchgan.gan.code_grid import code_grid
 from scratchgan.gan.generator import Generator
 from scratchgan.gan.interpolation import interpolate
 from scratchgan.gan.noise import Noise
@@ -14,6 +15,7 @@ __all__ = [
     "Player",
     "Settings",
     "Trainer",
+    "code_grid",
     "discriminator_step",
     "generator_step",
     "interpolate",

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from scratchgan.backends import Array, Backend, Purpose, Stream
 from scratchgan.games import Game
 from scratchgan.gan.pool import Pool
-from scratchgan.optim import Schedule, value_at
+from scratchgan.optim import Current, Schedule
 
 __all__ = ["DInput", "Sees"]
 
@@ -51,7 +51,7 @@ class Sees:
     def __init__(self, how: DInput, game: Game, t: int, stream: Stream, ops: Backend) -> None:
         self._how, self._game, self._ops = how, game, ops
         self._stream = stream
-        self._std = None if how.noise is None else value_at(how.noise, t)
+        self._std = None if how.noise is None else Current(how.noise, t)
 
     def pooled(self, sample: Array, z: Any) -> tuple[Array, Any]:
         """Return G(z) and z after an exchange with the pool, if there is one."""
@@ -75,8 +75,8 @@ class Sees:
     def _noisy(self, sample: Array, stream: Stream) -> Array:
         if self._std is None:
             return sample
-        noise = self._ops.normal(sample.shape, stream, 0.0, self._std, sample.dtype)
-        return self._ops.add(sample, noise)
+        noise = self._ops.normal(sample.shape, stream, 0.0, 1.0, sample.dtype)
+        return self._ops.add(sample, self._ops.scale_scheduled(noise, self._std))
 
     def _packed(self, sample: Array) -> Array:
         (rows, features), m = sample.shape, self._how.pack

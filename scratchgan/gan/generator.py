@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scratchgan import checks
 from scratchgan.backends import Array, Purpose, Stream
 from scratchgan.errors import ShapeError
+from scratchgan.games.codes import CategoricalCode
 from scratchgan.gan.noise import Noise, Prior
 from scratchgan.limits import require_memory
 from scratchgan.nn import Network
@@ -97,6 +98,21 @@ class Generator:
         """Return the z that ``sample`` uses, (n, features of z)."""
         network = self.network
         return self.prior.sample(network.ops, n, stream, network.dtype, self.temperature)
+
+    def drawn_codes(self, n: int, stream: Stream | int = 0) -> dict[int, NDArray[Any]]:
+        """
+        Return the codes that ``sample`` draws from the same stream, by number.
+
+        They are classes (n,), or numbers (n, features).
+        """
+        z = self.network.ops.to_numpy(self.draw_z(n, stream_of("drawn_codes", stream)))
+        drawn: dict[int, NDArray[Any]] = {}
+        for number, (code, columns) in enumerate(
+            zip(self.prior.codes, self.prior.columns(), strict=True)
+        ):
+            one_hot = isinstance(code, CategoricalCode)
+            drawn[number] = z[:, columns].argmax(axis=1) if one_hot else z[:, columns]
+        return drawn
 
     def with_codes(self, z: Array, codes: Mapping[int, Any]) -> NDArray[Any]:
         """Return z with the codes that ``codes`` chooses, as in ``sample``, on the host."""

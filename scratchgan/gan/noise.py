@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from scratchgan.backends import Array, Backend, Stream
 from scratchgan.fields import Checked, Number, OneOf, Whole, setting
-from scratchgan.games.codes import Code
+from scratchgan.games.codes import CategoricalCode, Code
 
 __all__ = ["Noise", "Prior"]
 
@@ -89,3 +92,10 @@ class Prior(NamedTuple):
         for number, code in enumerate(self.codes, 1):
             z = ops.concat_columns(z, code.sample(ops, rows, stream.at(number), dtype))
         return z
+
+    def in_turn(self, n: int) -> dict[int, NDArray[np.int64]]:
+        """Return a choice for n samples: the first categorical code takes 0, 1, … in turn."""
+        for number, code in enumerate(self.codes):
+            if isinstance(code, CategoricalCode):
+                return {number: np.arange(n) % code.classes}
+        return {}

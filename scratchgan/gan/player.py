@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from scratchgan import checks
 from scratchgan.backends import Array
+from scratchgan.games.penalties import Penalty
 from scratchgan.nn import Context, Network
 from scratchgan.nn.layer import Cache
-from scratchgan.optim import Optimizer
+from scratchgan.nn.second_order import Passed, forward_taped
+from scratchgan.optim import Current, Optimizer
 
-__all__ = ["Player"]
+__all__ = ["Due", "Player"]
+
+
+class Due(NamedTuple):
+    """A penalty that acts in an update, with its strength there."""
+
+    penalty: Penalty
+    strength: Current
 
 
 class Player:
@@ -83,23 +93,49 @@ class Player:
         """Return the network's y for x, not in training (dropout is off)."""
         return self.network(x)
 
-    def forward(self, x: Any, ctx: Context) -> tuple[Array, Cache]:
-        """Run the network; x is an array, or the pair (x, y) of a conditional network."""
-        return self.network.layer.forward(self.network.params, x, ctx)
+    def forward(self, x: Any, ctx: Context, penalties: Sequence[Due] = ()) -> tuple[Array, Any]:
+        """
+        Run the network; return y, and the pass for ``backward``.
 
-    def backward(self, cache: Cache, dy: Array, ctx: Context) -> None:
-        """Add the gradient by the parameters into ``grads``."""
-        self.network.layer.backward(
-            self.network.params, cache, dy, ctx, grads=self.grads, need_dx=False
-        )
+        x is an array, or the pair (x, y) of a conditional network. ``penalties`` are those that
+        ``backward`` gets.
+        """
+        layer, params = self.network.layer, self.network.params
+        return forward_taped(layer, params, x, ctx) if penalties else layer.forward(params, x, ctx)
 
-    def input_gradient(self, cache: Cache, dy: Array, ctx: Context) -> Any:
-        """Return the gradient by the input; ``grads`` does not change."""
-        return self.network.layer.backward(self.network.params, cache, dy, ctx, grads=None)
+    def backward(
+        self, passed: Any, dy: Array | None, ctx: Context, penalties: Sequence[Due] = ()
+    ) -> dict[str, Array]:
+        """
+        Add the gradient by the parameters of Σ dy · y − Σ P into ``grads``; return each P by name.
 
-    def commit(self, cache: Cache, ctx: Context) -> None:
+        ``dy`` may be None if there are penalties: then only P counts.
+        """
+        layer, params, ops = self.network.layer, self.network.params, self.network.ops
+        if not penalties:
+            layer.backward(params, passed, dy, ctx, grads=self.grads, need_dx=False)
+            return {}
+        g = passed.input_gradient()
+        values, slopes = {}, None
+        for penalty, strength in penalties:
+            values[penalty.name], slope = penalty.value_and_slope(g, strength, ops)
+            slopes = slope if slopes is None else ops.add(slopes, slope)
+        passed.backward(dy, ops.scale(slopes, -1.0), self.grads)
+        return values
+
+    def input_gradient(self, passed: Any, dy: Array, ctx: Context) -> Any:
+        """Return the gradient of Σ dy · y by the input; ``grads`` does not change."""
+        layer, params = self.network.layer, self.network.params
+        return layer.backward(params, _cache_of(passed), dy, ctx, grads=None)
+
+    def commit(self, passed: Any, ctx: Context) -> None:
         """Take the statistics that a training pass proposes: in the player's own step alone."""
-        self.network.layer.commit(self.network.params, cache, ctx)
+        self.network.layer.commit(self.network.params, _cache_of(passed), ctx)
+
+    def due(self, penalties: Sequence[Penalty], at: str) -> list[Due]:
+        """Return the penalties that look ``at`` these examples and act in the next update."""
+        strengths = [(each, each.strength_at(self.t)) for each in penalties if each.at == at]
+        return [Due(each, strength) for each, strength in strengths if strength is not None]
 
     def zero_grads(self) -> None:
         """Set the gradient to zero."""
@@ -135,3 +171,8 @@ def _weights(network: Network) -> tuple[Array, ...]:
     return tuple(
         network.ops.view(network.flat, first, (end - first,)) for first, end in parts if first < end
     )
+
+
+def _cache_of(passed: Any) -> Cache:
+    """Return the cache of a pass, which ``Player.forward`` returned."""
+    return passed.cache if isinstance(passed, Passed) else passed

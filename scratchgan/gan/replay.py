@@ -3,7 +3,8 @@ Record the trainer's iteration and replay it.
 
 The first iteration is run and recorded. The second is replayed, then run again from the same
 state, and the results must agree to the bit. Only then are the following iterations replayed,
-many in one call.
+many in one call. If iterations differ in their operations, this holds for each kind of iteration
+(``kinds.py``).
 
 Before each call, ``fingerprint.py`` detects changes of everything that it can see. Now and then
 replay and run are compared again (``comparison.py``). A game that cannot be recorded is run step
@@ -15,22 +16,24 @@ from __future__ import annotations
 import functools
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan.backends import Stream
-from scratchgan.backends.program import Program, Recorder, Varying, address
+from scratchgan.backends.program import Program, Recorder
 from scratchgan.errors import NotRecordableError, ReplayError
 from scratchgan.fields import settings_in
 from scratchgan.gan.comparison import Watcher, check_at, where_they_part, who_asks
 from scratchgan.gan.fingerprint import Node, difference, fingerprint
+from scratchgan.gan.kinds import stretch
 from scratchgan.gan.settings import Settings
 from scratchgan.gan.state import Moment, seen_arrays
 from scratchgan.gan.steps import DStep, GStep
-from scratchgan.optim import SGD, Adam, Schedule
+from scratchgan.gan.varying import Sources
+from scratchgan.optim import SGD, Adam
 
 if TYPE_CHECKING:
     from scratchgan.games import Game
@@ -46,8 +49,29 @@ PLAYED = [
 ]
 MOST = 4096  # steps of one call
 LAST = 2**32  # iterations from here on have no number in a stream
+KINDS = 32  # most recordings that are kept; iterations of further kinds are run
 STEP_BY_STEP = "the training is run step by step, not replayed:"
 LONGEST = 0.05  # seconds of one call: the longest delay of Ctrl-C, ``stop`` and a view
+
+
+class _Recording:
+    """A recorded iteration, and how far its replay is trusted."""
+
+    def __init__(self, program: Program, replay: Any, sources: Sources) -> None:
+        self.program, self.replay, self.sources = program, replay, sources
+        self.checks = 0  # number of checks in which replay and run agreed
+        self.agreed = 0  # the iteration of the latest of these checks
+        self.replayed = 0  # iterations replayed since the first of these checks
+        self.due = 0  # the value of ``replayed`` at which the next check is made
+        self.seconds = LONGEST  # of an iteration
+
+    def have_agreed(self, trainer: Trainer) -> None:
+        """Note that replay and run agreed."""
+        if not self.checks:
+            self.replayed = 0
+        self.agreed = trainer.iteration
+        self.due = check_at(trainer.seed, self.checks)
+        self.checks += 1
 
 
 class StepRecorder:
@@ -59,7 +83,7 @@ class StepRecorder:
     enabled : bool
         Whether iterations are recorded and replayed. Set it to False to run every iteration.
     program : Program or None
-        The recorded iteration; ``print(program)`` lists it.
+        The recorded iteration, of the latest kind; ``print(program)`` lists it.
     refusal : str or None
         The reason why iterations are not replayed.
     stream : type of Stream
@@ -76,17 +100,16 @@ class StepRecorder:
         self._forget(None)
 
     def _forget(self, refusal: str | None) -> None:
-        """Discard the recording; ``refusal`` is the reason not to make another one."""
+        """Discard all recordings; ``refusal`` is the reason not to make others."""
         self.refusal = refusal
         self._ops: Any = self._trainer.ops  # not every backend records
-        self.program: Program | None = None
-        self._replay: Any = None
-        self._sources: _Sources | None = None
-        self._checks = 0  # number of checks in which replay and run agreed
-        self._agreed = 0  # the iteration of the latest of these checks
-        self._replayed = 0  # iterations replayed since the first of these checks
-        self._due = 0  # the value of ``_replayed`` at which the next check is made
-        self._seconds = LONGEST
+        self._recordings: dict[Hashable, _Recording] = {}
+        self._latest: _Recording | None = None
+
+    @property
+    def program(self) -> Program | None:
+        """The recorded iteration of the latest kind."""
+        return None if self._latest is None else self._latest.program
 
     def iterate(self, most: int) -> int:
         """Make from one to ``most`` iterations; return how many were made."""
@@ -103,19 +126,26 @@ class StepRecorder:
             self._forget(None)
             self._settings = settings
             self._refuse(self._foreseen())
-        if self._checks and trainer.iteration < LAST:
-            self._agreed = min(self._agreed, trainer.iteration)  # the state may have been reset
-            if self._replayed < self._due:
-                return self._run(min(most, self._due - self._replayed))
-            self._compare()
+        kind, _ = stretch(trainer, 1)
+        recording = self._recordings.get(kind)
+        if recording is not None and recording.checks and trainer.iteration < LAST:
+            # The state may have been reset.
+            recording.agreed = min(recording.agreed, trainer.iteration)
+            if recording.replayed < recording.due:
+                return self._replay(most)
+            self._compare(recording)
             return 1
-        if self.refusal is not None or trainer.iteration >= LAST:
+        full = recording is None and len(self._recordings) >= KINDS
+        if self.refusal is not None or full or trainer.iteration >= LAST:
             self._play()
             self._settings = _settings(trainer, game)  # it may note things in itself
             return 1
         refusal = None
         try:
-            self._record() if self.program is None else self._check()
+            if recording is None:
+                self._latest = self._recordings[kind] = self._record()
+            else:
+                self._check(recording)
         except NotRecordableError as error:
             refusal = str(error)
         now = _settings(trainer, game)
@@ -145,7 +175,7 @@ class StepRecorder:
 
     # -- recording ------------------------------------------------------------------------------
 
-    def _record(self) -> None:
+    def _record(self) -> _Recording:
         trainer = self._trainer
         self._next_starts(1)  # writes the order before the recording
         before, recorder = Moment(trainer), _recorder(trainer)
@@ -168,17 +198,16 @@ class StepRecorder:
             )
         before.restore()
         try:
-            self._sources = _Sources(trainer, program)
-            self._agree(program)
+            sources = Sources(trainer, program)
+            self._agree(program, sources)
         finally:
             after.restore()
-        self.program, self._replay = program, self._ops.replay(program, MOST)
+        return _Recording(program, self._ops.replay(program, MOST), sources)
 
-    def _agree(self, program: Program) -> None:
+    def _agree(self, program: Program, sources: Sources) -> None:
         """Compare the values that varying cells should have with those that were recorded."""
-        assert self._sources is not None
         starts = self._next_starts(1)
-        expected = self._sources.values(np.zeros(1, np.int64), starts)
+        expected = sources.values(np.zeros(1, np.int64), starts)
         for varying, (value,) in zip(program.varying, expected, strict=True):
             if value != varying.value:
                 name = program.rows[varying.row].name
@@ -188,11 +217,11 @@ class StepRecorder:
 
     # -- comparing ------------------------------------------------------------------------------
 
-    def _check(self) -> None:
+    def _check(self, recording: _Recording) -> None:
         """Make the first check: replay an iteration, then run it, and compare."""
         trainer, before = self._trainer, Moment(self._trainer)
         try:
-            self._run(1)
+            self._run(recording, 1)
             replayed = Moment(trainer)
             before.restore()
             self._play()
@@ -205,15 +234,9 @@ class StepRecorder:
                 " layer, the game or a schedule computes outside the vocabulary of"
                 " operations, or changes from step to step"
             )
-        self._replayed = 0
-        self._have_agreed()
+        recording.have_agreed(trainer)
 
-    def _have_agreed(self) -> None:
-        self._agreed = self._trainer.iteration
-        self._due = check_at(self._trainer.seed, self._checks)
-        self._checks += 1
-
-    def _compare(self) -> None:
+    def _compare(self, recording: _Recording) -> None:
         """Make a later check: run an iteration, then replay it, and keep the replay's state."""
         trainer, before, watcher = self._trainer, Moment(self._trainer), Watcher(self._trainer)
         self._next_starts(1)
@@ -222,18 +245,18 @@ class StepRecorder:
                 self._play()
             run = Moment(trainer)
             before.restore()
-            self._run(1)
+            self._run(recording, 1)
         except BaseException:
             before.restore()
             raise
         if run.same_as(Moment(trainer)):
-            self._have_agreed()
+            recording.have_agreed(trainer)
             watcher.seen.clear()  # frees the arrays of all its passes
             return
-        assert self.program is not None
-        where = where_they_part(self.program, watcher, functools.partial(self._one_step, before))
+        one_step = functools.partial(self._one_step, recording, before)
+        where = where_they_part(recording.program, watcher, one_step)
         before.restore()
-        last, now = self._agreed, trainer.iteration + 1
+        last, now = recording.agreed, trainer.iteration + 1
         self._forget(
             f"iteration {now} gives different results when it is run and when it is replayed:"
             f" {where}. So something that the recorder cannot see has changed"
@@ -250,32 +273,52 @@ class StepRecorder:
             " in an attribute of the layer, where it is seen (docs/recorded-step.md)"
         )
 
-    def _one_step(self, before: Moment, program: Program) -> None:
-        """Run one step, from ``before``, of a program that consists of our program's first rows."""
-        assert self._sources is not None
+    def _one_step(self, recording: _Recording, before: Moment, program: Program) -> None:
+        """Run one step, from ``before``, of a program that consists of a recording's first rows."""
         before.restore()
         starts = self._next_starts(1)
-        values = self._sources.values(np.zeros(1, np.int64), starts)
+        values = recording.sources.values(np.zeros(1, np.int64), starts)
         self._ops.replay(program, 1).run(1, values[: len(program.varying)])
 
     # -- replaying ------------------------------------------------------------------------------
 
-    def _run(self, most: int) -> int:
-        trainer, program, game = self._trainer, self.program, self._trainer.objective
-        assert program is not None
-        assert self._sources is not None
-        wanted = max(1, min(most, MOST, int(LONGEST / self._seconds), LAST - trainer.iteration))
+    def _replay(self, most: int) -> int:
+        """Replay iterations of one kind after the other, as long as their replays are trusted."""
+        trainer, done, begin = self._trainer, 0, time.perf_counter()
+        while done < most:
+            kind, same = stretch(trainer, min(most - done, MOST))
+            recording = self._recordings.get(kind)
+            if recording is None or not recording.checks or trainer.iteration >= LAST:
+                break
+            time_for = int((LONGEST + begin - time.perf_counter()) / recording.seconds)
+            if done and (time_for < 1 or recording.replayed >= recording.due):
+                break
+            wanted = max(1, min(same, time_for, recording.due - recording.replayed))
+            made = self._run(recording, wanted)
+            done += made
+            if made < same:
+                break
+        return done
+
+    def _run(self, recording: _Recording, most: int) -> int:
+        """Replay up to ``most`` iterations of a recording's kind, in one call."""
+        trainer, game = self._trainer, self._trainer.objective
+        wanted = min(most, MOST, LAST - trainer.iteration)
         starts = self._next_starts(wanted)
         steps = np.arange(len(starts) // trainer.settings.minibatches)
-        values = self._sources.values(steps, starts)
+        values = recording.sources.values(steps, starts)
         begin = time.perf_counter()
-        self._replay.run(steps.size, values)
-        done = int(self._replay.take_done())
+        recording.replay.run(steps.size, values)
+        done = int(recording.replay.take_done())
         self._count(done)
-        value, real, fake, loss, judged = program.kept
-        trainer.last = (DStep(value, real, fake, game), GStep(loss, judged, game))
-        self._replayed += done
-        self._seconds = (time.perf_counter() - begin) / steps.size
+        value, real, fake, loss, judged = recording.program.kept
+        trainer.last = (
+            DStep(value, real, fake, game, trainer.penalties.values),
+            GStep(loss, judged, game),
+        )
+        recording.replayed += done
+        recording.seconds = (time.perf_counter() - begin) / steps.size
+        self._latest = recording
         return done
 
     def _next_starts(self, iterations: int) -> NDArray[np.int64]:
@@ -301,6 +344,7 @@ def _settings(trainer: Trainer, game: Game) -> Node:
         if name not in ("_x", "_labels", "_orders", "_epoch_in")  # arrays and their contents
     }
     arrays = (
+        trainer.penalties.flat,
         *trainer.data.buffers().values(),
         *(
             a
@@ -345,6 +389,9 @@ def _recorder(trainer: Trainer) -> Recorder:
     if trainer.pool is not None:
         buffers |= trainer.pool.arrays()
     parts: dict[str, dict[int, str]] = {}
+    if trainer.penalties.flat is not None:
+        buffers["penalties"] = trainer.penalties.flat
+        parts["penalties"] = dict(enumerate(trainer.penalties.values))
     for letter, player in (("D", trainer.D), ("G", trainer.G)):
         flats = {letter: player.network.flat, f"grad {letter}": player.grads_flat}
         for slot, a in zip(player.optimizer.slots, player.slots, strict=True):
@@ -355,62 +402,3 @@ def _recorder(trainer: Trainer) -> Recorder:
         buffers |= flats
         parts |= dict.fromkeys(flats, paths)
     return Recorder(buffers, parts)
-
-
-# -- what changes from step to step -----------------------------------------------------------
-
-
-class _Sources:
-    """For each varying cell, a function that returns its values for the given future steps."""
-
-    def __init__(self, trainer: Trainer, program: Program) -> None:
-        self._trainer = trainer
-        self._updates: dict[tuple[str, int], int] = {}
-        self._of = [self._source(varying) for varying in program.varying]
-        self._starts = np.zeros(0, np.int64)
-
-    def values(self, steps: NDArray[Any], starts: NDArray[Any]) -> list[NDArray[Any]]:
-        """Return the values of all cells; ``starts`` are those of the steps' minibatches."""
-        self._starts = starts
-        return [source(steps) for source in self._of]
-
-    def _source(self, varying: Varying) -> Callable[[NDArray[Any]], NDArray[Any]]:
-        trainer, each = self._trainer, self._trainer.settings.minibatches
-        if varying.name == "step":
-            return lambda steps: trainer.iteration + steps
-        if varying.name == "start":
-            starts = trainer.data.starts(trainer.minibatch, each).tolist()
-            if varying.value not in starts:
-                raise NotRecordableError("a minibatch is read that is not the trainer's")
-            j = starts.index(varying.value)
-            return lambda steps: self._starts[each * steps + j]
-        return self._of_optimizer(varying)
-
-    def _of_optimizer(self, varying: Varying) -> Callable[[NDArray[Any]], NDArray[Any]]:
-        trainer = self._trainer
-        written = varying.writes
-        players = [p for p in (trainer.D, trainer.G) if address(p.network.flat) == written]
-        if not players:
-            raise NotRecordableError("an optimiser changes an array that is not D's or G's")
-        player = players[0]
-        ours = player is trainer.D
-        per, sign = (trainer.k, -1.0) if ours else (1, 1.0)  # D ascends
-        key = (varying.name, written)
-        nth = self._updates.setdefault(key, 0)
-        self._updates[key] += 1
-
-        def t(steps: NDArray[Any]) -> NDArray[Any]:
-            return player.t + per * steps + nth
-
-        if varying.name == "t":
-            return lambda steps: t(steps) + 1  # Adam counts from 1
-        if varying.name == "rate":
-            return lambda steps: sign * _scheduled(player.optimizer.rate, t(steps))
-        momentum = getattr(player.optimizer, "momentum", varying.value)
-        return lambda steps: _scheduled(momentum, t(steps))
-
-
-def _scheduled(schedule: Schedule, t: NDArray[Any]) -> NDArray[Any]:
-    if not callable(schedule):
-        return np.full(t.size, float(schedule))
-    return np.array([schedule(int(each)) for each in t], np.float64)

@@ -23,6 +23,8 @@ def record(trainer: Trainer) -> dict[str, float]:
     found: dict[str, float] = {"step": trainer.iteration, "epoch": round(epoch, 4)}
     if d is not None:
         found["value"] = _number(trainer, d.value)
+        if d.penalties:
+            found["penalty"] = sum(_number(trainer, value) for value in d.penalties.values())
         reading = d.game.reading
         for key, outputs in zip(reading.keys, (d.real_outputs, d.fake_outputs), strict=True):
             found[key] = float(trainer.ops.to_numpy(reading.of(outputs, trainer.ops)).mean())
@@ -43,7 +45,8 @@ def line(trainer: Trainer) -> str:
     if d is None:
         return ""
     numbers = record(trainer)
-    return f"V {numbers['value']:+.3f}  {d.game.reading.said(numbers)}"
+    penalty = f"penalty {numbers['penalty']:.3g}  " if d.penalties else ""
+    return f"V {numbers['value']:+.3f}  {penalty}{d.game.reading.said(numbers)}"
 
 
 def standing(trainer: Trainer) -> dict[str, Any]:
@@ -62,7 +65,10 @@ def standing(trainer: Trainer) -> dict[str, Any]:
 
 def check_finite(trainer: Trainer) -> None:
     """Raise NonFiniteError with the name of the first value or array that is not finite."""
-    for name, value in record(trainer).items():
+    d, _ = trainer.last
+    penalties = {} if d is None else d.penalties
+    named = {f"the penalty {name}": _number(trainer, p) for name, p in penalties.items()}
+    for name, value in (named | record(trainer)).items():
         if not np.isfinite(value):
             raise NonFiniteError(_not_finite(trainer, name))
     for name, a in named_arrays(trainer).items():

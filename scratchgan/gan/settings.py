@@ -20,6 +20,7 @@ from scratchgan.fields import (
     settings_in,
 )
 from scratchgan.games import GAMES, Games, Objective, objectives_by_start
+from scratchgan.games.penalties import PENALTIES, PENALTY_LIST, Penalty
 from scratchgan.gan.noise import Noise, Prior
 from scratchgan.optim import LARGEST, OPTIMIZER, Optimizer, Schedule, Scheduled
 
@@ -65,6 +66,10 @@ class Settings(Checked):
     objective: Games = setting(
         Objective(), "non_saturating", help=f"game to play: {' or '.join(GAMES)}"
     )
+    penalties: tuple[Penalty, ...] = setting(
+        PENALTY_LIST, (),
+        help=f"penalties on D's gradient by x, with strengths: {', '.join(PENALTIES)}; r1=0.1,r2",
+    )  # fmt: skip
     updates: str = setting(
         OneOf("kind of updates", ("alternating", "simultaneous")),
         "alternating",
@@ -135,6 +140,9 @@ class Settings(Checked):
         return ""
 
     def _check_together(self) -> None:
+        names = [penalty.name for penalty in self.penalties]
+        if len(set(names)) < len(names):
+            raise ValueError(f"penalties are {', '.join(names)}; expected each name once")
         if self.updates == "simultaneous" and self.k != 1:
             raise ValueError(f"k is {self.k}; simultaneous updates need k = 1")
         for name, off in (("pool", None), ("unroll", 0)):

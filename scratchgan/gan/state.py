@@ -26,7 +26,12 @@ COUNTERS = ("iteration", "substep", "minibatch", "d_updates", "g_updates")
 
 
 def named_arrays(trainer: Trainer) -> dict[str, Array]:
-    """Return the players' flat arrays (``D.params``, …) and the pool's arrays, not copies."""
+    """
+    Return the arrays of the state, not copies.
+
+    They are the players' flat arrays (``D.params``, …), the latest values of penalties, which a
+    record may show, and the pool's arrays.
+    """
     named: dict[str, Array] = {}
     for name, player in (("D", trainer.D), ("G", trainer.G)):
         named[f"{name}.params"] = player.network.flat
@@ -34,6 +39,8 @@ def named_arrays(trainer: Trainer) -> dict[str, Array]:
             named[f"{name}.{slot}"] = a
         if player.average_flat is not None:
             named[f"{name}.average"] = player.average_flat
+    if trainer.penalties.flat is not None:
+        named["penalties.latest"] = trainer.penalties.flat
     return named if trainer.pool is None else named | trainer.pool.arrays()
 
 

@@ -9,16 +9,20 @@ formulas below are those of the minimax game.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from scratchgan.backends import Array, Backend, Purpose, Stream
 from scratchgan.games import Game, Labels
+from scratchgan.games.penalties import FAKE, OWN, REAL, Penalty
 from scratchgan.gan.d_input import DInput, Sees
 from scratchgan.gan.player import Player
 from scratchgan.nn import Context
 
 __all__ = ["DStep", "GStep", "discriminator_step", "generator_step", "simultaneous_step"]
 
+POINTS, PER_PENALTY = 0xF00, 16  # draws of a penalty's points; those before are D's layers'
 PLAIN = DInput()  # D sees examples and samples as they are
 
 
@@ -29,10 +33,11 @@ class DStep(NamedTuple):
     real_outputs: Array  # (batch, outputs)
     fake_outputs: Array  # (batch, outputs)
     game: Game  # the game of this step
+    penalties: Mapping[str, Array] = MappingProxyType({})  # P, (1,), by name, if it acted
 
     def arrays(self) -> tuple[Array, ...]:
-        """Return all fields except the game."""
-        return self[:-1]
+        """Return value and outputs."""
+        return self[:3]
 
 
 class GStep(NamedTuple):
@@ -54,26 +59,37 @@ class _Contexts:
         self.g = Context(ops, True, stream.purpose(Purpose.GENERATOR))
         self.real = Context(ops, True, stream.purpose(Purpose.D_REAL))
         self.fake = Context(ops, True, stream.purpose(Purpose.D_FAKE))
+        self.own = Context(ops, True, stream.purpose(Purpose.PENALTY))
 
 
 def discriminator_step(
-    D: Player, G: Player, x: Any, z: Any, game: Game, stream: Stream, d_input: DInput = PLAIN
+    D: Player,
+    G: Player,
+    x: Any,
+    z: Any,
+    game: Game,
+    stream: Stream,
+    d_input: DInput = PLAIN,
+    penalties: Sequence[Penalty] = (),
 ) -> DStep:
-    """Ascend ∇_θd (1/m) Σ [log D(x) + log(1 − D(G(z)))]. Only D changes."""
+    """Ascend ∇_θd (1/m) Σ [log D(x) + log(1 − D(G(z)))] − Σ P. Only D changes."""
     ops = D.network.ops
     on, sees = _Contexts(ops, stream), d_input.at(game, D.t, stream, ops)
     fake, _ = G.forward(z, on.g)
     fake, z = sees.pooled(fake, z)
-    real_outputs, real_cache = D.forward(sees.real(x), on.real)
-    fake_outputs, fake_cache = D.forward(sees.fake(fake, z), on.fake)
+    real, fake = sees.real(x), sees.fake(fake, z)
+    p_real, p_fake = D.due(penalties, REAL), D.due(penalties, FAKE)
+    real_outputs, real_pass = D.forward(real, on.real, p_real)
+    fake_outputs, fake_pass = D.forward(fake, on.fake, p_fake)
     value, d_real, d_fake = game.d(real_outputs, fake_outputs, ops, **_known(x, z, game, ops))
     D.zero_grads()
-    D.backward(real_cache, d_real, on.real)  # both passes add to the same gradient
-    D.backward(fake_cache, d_fake, on.fake)
+    P = D.backward(real_pass, d_real, on.real, p_real)  # all passes add to the same gradient
+    P |= D.backward(fake_pass, d_fake, on.fake, p_fake)
+    P |= _penalise_own_points(D, penalties, real, fake, on.own)
     D.ascend()
-    D.commit(real_cache, on.real)
-    D.commit(fake_cache, on.fake)
-    return DStep(value, real_outputs, fake_outputs, game)
+    D.commit(real_pass, on.real)
+    D.commit(fake_pass, on.fake)
+    return DStep(value, real_outputs, fake_outputs, game, P)
 
 
 def generator_step(
@@ -105,7 +121,14 @@ def generator_step(
 
 
 def simultaneous_step(
-    D: Player, G: Player, x: Any, z: Any, game: Game, stream: Stream, d_input: DInput = PLAIN
+    D: Player,
+    G: Player,
+    x: Any,
+    z: Any,
+    game: Game,
+    stream: Stream,
+    d_input: DInput = PLAIN,
+    penalties: Sequence[Penalty] = (),
 ) -> tuple[DStep, GStep]:
     """
     Compute both gradients at the same point, with the same z and dropout masks; then update both.
@@ -116,24 +139,41 @@ def simultaneous_step(
     ops = D.network.ops
     on, sees = _Contexts(ops, stream), d_input.at(game, D.t, stream, ops)
     fake, g_cache = G.forward(z, on.g)
-    real_outputs, real_cache = D.forward(sees.real(x), on.real)
-    fake_outputs, fake_cache = D.forward(sees.fake(fake, z), on.fake)
+    real, fake = sees.real(x), sees.fake(fake, z)
+    p_real, p_fake = D.due(penalties, REAL), D.due(penalties, FAKE)
+    real_outputs, real_pass = D.forward(real, on.real, p_real)
+    fake_outputs, fake_pass = D.forward(fake, on.fake, p_fake)
     known = _known(x, z, game, ops)
     value, d_real, d_fake = game.d(real_outputs, fake_outputs, ops, **known)
     seen = real_outputs if game.needs_real else None
     loss, d_outputs, _ = game.g(fake_outputs, seen, ops, **known)
     D.zero_grads()
-    D.backward(real_cache, d_real, on.real)
-    D.backward(fake_cache, d_fake, on.fake)
-    d_sample = sees.sample_gradient(D.input_gradient(fake_cache, d_outputs, on.fake))
+    P = D.backward(real_pass, d_real, on.real, p_real)
+    P |= D.backward(fake_pass, d_fake, on.fake, p_fake)
+    P |= _penalise_own_points(D, penalties, real, fake, on.own)
+    d_sample = sees.sample_gradient(D.input_gradient(fake_pass, d_outputs, on.fake))
     G.zero_grads()
     G.backward(g_cache, d_sample, on.g)
     D.ascend()
     G.descend()
-    D.commit(real_cache, on.real)
-    D.commit(fake_cache, on.fake)
+    D.commit(real_pass, on.real)
+    D.commit(fake_pass, on.fake)
     G.commit(g_cache, on.g)
-    return DStep(value, real_outputs, fake_outputs, game), GStep(loss, fake_outputs, game)
+    return DStep(value, real_outputs, fake_outputs, game, P), GStep(loss, fake_outputs, game)
+
+
+def _penalise_own_points(
+    D: Player, penalties: Sequence[Penalty], real: Any, fake: Any, ctx: Context
+) -> dict[str, Array]:
+    """Penalise D at points that are neither real nor generated; their labels are those of x."""
+    P: dict[str, Array] = {}
+    x, *label = real if isinstance(real, tuple) else (real,)
+    sample = fake[0] if isinstance(fake, tuple) else fake
+    for i, due in enumerate(D.due(penalties, OWN)):
+        points = due.penalty.points(x, sample, ctx.stream.at(POINTS + PER_PENALTY * i), ctx.ops)
+        _, passed = D.forward((points, *label) if label else points, ctx, [due])
+        P |= D.backward(passed, None, ctx, [due])
+    return P
 
 
 def _known(x: Any, z: Any, game: Game, ops: Backend) -> dict[str, Any]:

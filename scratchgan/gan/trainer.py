@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from scratchgan.gan.d_input import DInput
 from scratchgan.gan.fit import require_fit
 from scratchgan.gan.generator import Generator
 from scratchgan.gan.interrupts import SignalsWait
+from scratchgan.gan.latest import LatestPenalties
 from scratchgan.gan.minibatches import Minibatches
 from scratchgan.gan.noise import Prior
 from scratchgan.gan.player import Player
@@ -139,6 +140,7 @@ class Trainer:
         require_fit(G, D, self.settings, self.data, self.games)
         self.G = Player(G, self.settings.optimizer_g, self.settings.ema)
         self.D = Player(D, self.settings.optimizer_d, clip=self.settings.clip)
+        self.penalties = LatestPenalties(self.ops, self.settings.penalties, self.dtype)
         self.pool: Pool | None = None
         self.pool = self._pool_for(self.settings)
         self.iteration = 0
@@ -195,6 +197,7 @@ class Trainer:
                 self.minibatch = epoch * self.data.per_epoch
             self.G.change(new.optimizer_g, new.ema)
             self.D.change(new.optimizer_d, clip=new.clip)
+            self.penalties = self.penalties.changed(new.penalties)
             self.pool = pool
             self.games, self.settings = games, new
 
@@ -311,13 +314,15 @@ class Trainer:
         self._update_g()
 
     def _update_d(self) -> None:
-        self.last = (self._step_d(self.substep, self.d_input), self.last[1])
+        d = self._step_d(self.substep, self.d_input)
+        self.last = (self.penalties.noted(d), self.last[1])
         self.substep += 1
 
     def _step_d(self, substep: int, d_input: DInput) -> DStep:
         stream = self._stream(substep)
         x, z = self.data[self.minibatch], self._next_z(stream)
-        d = discriminator_step(self.D, self.G, x, z, self.objective, stream, d_input)
+        penalties = self.settings.penalties
+        d = discriminator_step(self.D, self.G, x, z, self.objective, stream, d_input, penalties)
         self.minibatch += 1
         return d
 
@@ -338,7 +343,10 @@ class Trainer:
     def _update_both(self) -> None:
         stream = self._stream(0)
         x, z = self.data[self.minibatch], self._next_z(stream)
-        self.last = simultaneous_step(self.D, self.G, x, z, self.objective, stream, self.d_input)
+        d, g = simultaneous_step(
+            self.D, self.G, x, z, self.objective, stream, self.d_input, self.settings.penalties
+        )
+        self.last = (self.penalties.noted(d), g)
         self.minibatch, self.iteration = self.minibatch + 1, self.iteration + 1
 
     def _stream(self, substep: int) -> Stream:
@@ -382,6 +390,8 @@ class Trainer:
 
         - ``step`` and ``epoch``;
         - ``value`` (V) and ``loss_g``;
+        - ``penalty``: the sum of the penalties' latest values, if there are penalties. A lazy
+          penalty's value contains its factor ``every``;
         - the means of the game's reading over x and over G(z). For games with logits they are
           ``d_real`` and ``d_fake``, the means of D(x) and D(G(z));
         - the learning rates ``rate_d`` and ``rate_g``.
@@ -396,16 +406,18 @@ class Trainer:
         with self._lock:
             return report.standing(self)
 
-    def samples(self, n: int = 100, label: int | None = None) -> NDArray[Any]:
+    def samples(
+        self, n: int = 100, label: int | None = None, codes: Mapping[int, Any] | None = None
+    ) -> NDArray[Any]:
         """
         Return G(z) for a fixed z, (n, features). The same z makes grids comparable.
 
-        If there is a moving average of G, it is used. A conditional G gets labels 0, 1, … in
-        turn, or only ``label`` if that is given.
+        If there is a moving average of G, it is used. ``label`` and ``codes`` choose labels and
+        codes as in ``Generator.sample``.
         """
         with self._lock:
             stream = Stream(self.seed).purpose(Purpose.SAMPLE)
-            return self.generator().sample(n, stream, label)
+            return self.generator().sample(n, stream, label, codes)
 
     def generator(self) -> Generator:
         """

@@ -2,7 +2,8 @@
 Check the backward pass of a layer, or of your own function, against measured derivatives.
 
 ``gradcheck`` compares each gradient with a measurement. ``assert_adjoint`` compares a layer's
-two derivatives, jvp and backward, with each other. ``scratchgan.testing.check_layer`` does both
+two derivatives, jvp and backward, with each other. ``gradgradcheck`` checks the gradient of a
+penalty on a gradient. ``scratchgan.testing.check_layer`` does both
 and checks the rest of a layer's contract.
 
 The package can be called itself: ``sg.gradcheck(...)`` is the function of that name.
@@ -23,9 +24,10 @@ from scratchgan.gradcheck.adjoint import assert_adjoint
 from scratchgan.gradcheck.differences import LEAST_STEP, Measurement, check
 from scratchgan.gradcheck.problem import LayerAt, function_problem
 from scratchgan.gradcheck.report import GradcheckReport, TensorReport
+from scratchgan.gradcheck.second_order import gradgradcheck
 from scratchgan.nn import Context, Layer, Network
 
-__all__ = ["GradcheckReport", "TensorReport", "assert_adjoint", "gradcheck"]
+__all__ = ["GradcheckReport", "TensorReport", "assert_adjoint", "gradcheck", "gradgradcheck"]
 
 
 def gradcheck(

@@ -93,15 +93,15 @@ class LayerAt:
         paths = [entry.path for entry in layout.entries]
         if set(self.inputs) & set(paths):
             raise ValueError(f"{layer!r} has a parameter 'x', the name of the input; rename it")
-        here = [self._host(a) for a in (*leaves(x), *leaves(self._params))]
+        here = [self.on_host(a) for a in (*leaves(x), *leaves(self._params))]
         named = zip([*self.inputs, *paths], here, strict=True)
         self.point: Arrays = {name: _float64(name, a) for name, a in named}
-        self._at, y, self._cache = self._forward(self.point)
-        self.y = _float64(f"{layer!r}'s output", self._host(y))
+        self._at, _, (y, self._cache) = self.forward(self.point)
+        self.y = _float64(f"{layer!r}'s output", self.on_host(y))
 
     def output(self, arrays: Arrays) -> NDArray[Any]:
         """Return y at other values of the named arrays (complex ones for the complex step)."""
-        y: NDArray[Any] = self._host(self._forward(arrays)[1])
+        y: NDArray[Any] = self.on_host(self.forward(arrays)[2][0])
         return y
 
     def backward(self, u: NDArray[Any]) -> Arrays:
@@ -115,16 +115,18 @@ class LayerAt:
             raise ShapeError(
                 f"{self.layer!r}: backward returned dx = {checks.shown(dx)}; expected arrays like x"
             )
-        title = f"backward of {self.layer!r}"
-        return {
-            name: _gradient(title, name, self._host(g), a)
-            for g, (name, a) in zip(claimed, self.point.items(), strict=True)
-        }
+        named = dict(zip(self.point, map(self.on_host, claimed), strict=True))
+        return self.checked("backward", named)
+
+    def checked(self, what: str, named: Mapping[str, Any]) -> Arrays:
+        """Return claimed gradients by name, after a check of their shapes and dtypes."""
+        title = f"{what} of {self.layer!r}"
+        return {name: _gradient(title, name, g, self.point[name]) for name, g in named.items()}
 
     def jvp(self, v: Arrays) -> NDArray[Any]:
         """Return the layer's forward derivative along ``v``, which has the names of ``inputs``."""
         dx = rebuilt(self._x, (self.ctx.ops.asarray(v[name].copy()) for name in self.inputs))
-        dy = self._host(self.layer.jvp(self._at, self._cache, dx, self.ctx))
+        dy = self.on_host(self.layer.jvp(self._at, self._cache, dx, self.ctx))
         return _gradient(f"jvp of {self.layer!r}", "y", dy, self.y)
 
     def problem(self, u: NDArray[Any]) -> Problem:
@@ -147,15 +149,15 @@ class LayerAt:
         largest = max([1.0, *(float(abs(a).max()) for a in self.point.values())])
         return self.layer.kink_margin(self._at, x, self.ctx) / largest
 
-    def _forward(self, arrays: Arrays) -> tuple[Any, Any, Any]:
-        """Return params, y and cache; the arrays are copied, so that a layer cannot change them."""
+    def forward(self, arrays: Arrays) -> tuple[Any, Any, tuple[Any, Any]]:
+        """Return params, x and (y, cache). Arrays are copied: a layer cannot change them."""
         dtype = np.result_type(*arrays.values())
         here = (self.ctx.ops.asarray(np.array(arrays[name], dtype)) for name in self.point)
         x = rebuilt(self._x, here)
         params = rebuilt(self._params, here)
-        return params, *self.layer.forward(params, x, self.ctx)
+        return params, x, self.layer.forward(params, x, self.ctx)
 
-    def _host(self, a: Any) -> Any:
+    def on_host(self, a: Any) -> Any:
         """Copy a backend's array to the host; later checks report anything else."""
         return a if self._on_host or isinstance(a, np.ndarray) else self.ctx.ops.to_numpy(a)
 

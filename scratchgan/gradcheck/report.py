@@ -74,12 +74,18 @@ class GradcheckReport:
     method, mode : str
         How it was checked.
     tensors : tuple of TensorReport
+    who : str
+        The function that checked.
+    notes : tuple of str
+        What the check could not see.
     """
 
     title: str
     method: str
     mode: str
     tensors: tuple[TensorReport, ...]
+    who: str = "gradcheck"
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -116,7 +122,7 @@ class GradcheckReport:
     def __str__(self) -> str:
         verdict = (self.failed and Status.FAILED) or (self.inconclusive and Status.INCONCLUSIVE)
         method = {"central": "central differences", "complex": "complex step"}[self.method]
-        lines = [f"gradcheck of {self.title}: {verdict or Status.OK} ({method}, {self.mode})"]
+        lines = [f"{self.who} of {self.title}: {verdict or Status.OK} ({method}, {self.mode})"]
         lines += _table([_HEADER, *(_cells(t) for t in self.tensors)])
         if any(t.inconclusive > t.unresolved for t in self.tensors):
             lines.append(_KINK_NOTE)
@@ -127,6 +133,7 @@ class GradcheckReport:
             lines.append(_COARSE_NOTE.format(coarsest))
         if any(t.narrow for t in self.tensors):
             lines.append(_NARROW_NOTE)
+        lines += self.notes
         return "\n".join(lines)
 
 

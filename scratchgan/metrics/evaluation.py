@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,6 +57,7 @@ def evaluate(
     seed: int = 0,
     *,
     asked: NDArray[np.integer] | None = None,
+    codes: Mapping[int, NDArray[np.integer]] | None = None,
     validation: int = 0,
 ) -> Evaluation:
     """
@@ -77,7 +78,7 @@ def evaluate(
     data : Dataset
     seed : int
         Seed of the control and of fresh real samples.
-    asked, validation
+    asked, codes, validation
         As in ``image_figures``.
 
     Raises
@@ -94,7 +95,7 @@ def evaluate(
         return _evaluate_density(samples, data.density, seed)
     held_out = 0 if data.x_test is None else len(data.x_test)
     if data.labels is not None and data.image_shape is not None and held_out >= FEWEST:
-        return _evaluate_images(samples, data, seed, asked, validation)
+        return _evaluate_images(samples, data, seed, asked, codes or {}, validation)
     return _evaluate_examples(samples, data, seed)
 
 
@@ -103,6 +104,7 @@ def _evaluate_images(
     data: Dataset,
     seed: int,
     asked: NDArray[np.integer] | None,
+    codes: Mapping[int, NDArray[np.integer]],
     validation: int,
 ) -> Evaluation:
     assert data.labels is not None
@@ -111,7 +113,9 @@ def _evaluate_images(
     control = np.random.default_rng(seed).permuted(data.x[: len(samples)], axis=0)
     seen = [classifier_confidence(other, x) for x in (samples, data.x_test, control)]
     classifier = trained_classifier(data, SETTINGS.get(data.name) or _untuned(data))
-    found = image_figures(samples, data, classifier, asked=asked, validation=validation, seed=seed)
+    found = image_figures(
+        samples, data, classifier, asked=asked, codes=codes, validation=validation, seed=seed
+    )
 
     def row(name: str, measure: str, show: Callable[[dict[str, Any]], str]) -> EvaluationLine:
         return EvaluationLine(name, *(show(f[measure]) if measure in f else "" for f in found))
@@ -132,6 +136,10 @@ def _evaluate_images(
     ]
     if asked is not None:
         rows.append(row("label as asked for", "label_agreement", percent("share")))
+    for number in codes:
+        key = f"code_agreement_{number}"
+        rows.append(row(f"class as code {number}", key, percent("share")))
+        rows.append(row(f"code {number}, nats", key, lambda f: f"{f['information']:.2f}"))
     images, names = found.generated["frechet"]["images"], data.label_names
     counts = [" ".join(map(str, c.counts)) for c in seen[:2]]
     return Evaluation(

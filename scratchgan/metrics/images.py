@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,6 +13,7 @@ from scratchgan.data import Dataset
 from scratchgan.errors import DataError
 from scratchgan.metrics.classifier import Classifier
 from scratchgan.metrics.classifier_score import classifier_score, label_agreement
+from scratchgan.metrics.code_agreement import code_agreement
 from scratchgan.metrics.frechet import frechet_distance
 from scratchgan.metrics.kernel_distance import kernel_distance
 from scratchgan.metrics.neighbours import nearest
@@ -45,6 +47,7 @@ def image_figures(
     classifier: Classifier,
     *,
     asked: NDArray[np.integer] | None = None,
+    codes: Mapping[int, NDArray[np.integer]] | None = None,
     validation: int = 0,
     seed: int = 0,
 ) -> ImageFigures:
@@ -66,6 +69,9 @@ def image_figures(
         A classifier trained on the same data.
     asked : integer array (n,), optional
         The labels that were given to a conditional generator.
+    codes : mapping of int to integer array (n,), optional
+        The values of categorical codes that were given to a generator, by the code's number;
+        ``Generator.drawn_codes`` returns them.
     validation : int
         Number of training images, the last ones, that were held out from the GAN. The first
         1,000 of them choose the width of the Parzen window; if 0, the last 1,000 training
@@ -110,6 +116,9 @@ def image_figures(
                 "error": agreement.error,
                 "by_class": list(agreement.by_class),
             }
+    for number, values in (codes or {}).items():
+        matched = code_agreement(classifier.probabilities(samples), values)
+        sets[0][f"code_agreement_{number}"] = matched._asdict()
     return ImageFigures(*sets)
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "he",
     "initializer",
     "normal",
+    "orthogonal",
     "uniform",
     "zeros",
 ]
@@ -66,6 +67,24 @@ def glorot() -> Initializer:
 def he() -> Initializer:
     """Draw from N(0, 2 / fan_in) (He et al. 2015, eq. 10), which preserves variance with ReLU."""
     return lambda rng, shape, dtype: rng.normal(0, np.sqrt(2 / shape[0]), shape).astype(dtype)
+
+
+def orthogonal(gain: float = 1.0) -> Initializer:
+    """
+    Draw ``gain`` times a random matrix with orthonormal rows or columns, whichever are fewer.
+
+    A square one keeps all lengths, so a stack of them neither blows up signals nor shrinks them
+    (Saxe et al. 2014, arXiv 1312.6120).
+    """
+    gain = checks.number("orthogonal", "gain", gain, 0)
+
+    def draw(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        tall = rng.normal(size=(max(shape), min(shape)))
+        q, r = np.linalg.qr(tall)
+        q *= np.sign(np.diag(r))  # without this, q is not uniform over the orthogonal matrices
+        return np.ascontiguousarray(gain * (q if shape[0] >= shape[-1] else q.T), dtype)
+
+    return draw
 
 
 def zeros() -> Initializer:

@@ -21,7 +21,7 @@ from scratchgan.backends.dual import Dual, DualBackend, GradientTangent, Tape
 from scratchgan.nn.layer import Cache, Context, Layer, Params
 from scratchgan.nn.trees import leaves, rebuilt
 
-__all__ = ["Passed", "forward_taped"]
+__all__ = ["Passed", "first_output", "forward_taped"]
 
 
 def forward_taped(layer: Layer, params: Params, x: Any, ctx: Context) -> tuple[Array, Passed]:
@@ -81,7 +81,7 @@ class Passed:
         self.y: Array
         self.cache: Cache
         self.y, self.cache = layer.forward(params, x, self._on(self._tape))
-        self._one = _first_output(self.y, ctx)
+        self._one = first_output(self.y, ctx)
 
     def input_gradient(self) -> Array:
         """Return g = ∇ₓ of the sum over the batch of the first output, (batch, features)."""
@@ -117,7 +117,7 @@ class Passed:
         return Context(ops, self._ctx.training, self._ctx.stream)
 
 
-def _first_output(y: Array, ctx: Context) -> Array:
+def first_output(y: Array, ctx: Context) -> Array:
     """Return the cotangent that picks the sum of the first output: 1 there and 0 elsewhere."""
     ops, (batch, outputs) = ctx.ops, y.shape
     one = ops.empty((batch, 1), y.dtype)

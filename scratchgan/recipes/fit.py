@@ -12,6 +12,7 @@ from scratchgan.backends.activations import phi_of
 from scratchgan.data import Dataset
 from scratchgan.data.toy import TOYS
 from scratchgan.errors import DataError
+from scratchgan.games import objectives_by_start
 from scratchgan.limits import require_memory
 from scratchgan.nn import Concat, Layer, Linear, Sequential
 from scratchgan.nn.activation import ActivationLayer
@@ -31,6 +32,12 @@ def require_data(settings: Settings, data: Dataset) -> None:
             f"data set '{data.name}' has no labels, but a conditional game needs them;"
             " choose another data set with --data"
         )
+    for game in objectives_by_start(settings.objective).values():
+        if game.needs_labels and not settings.conditional:
+            raise DataError(
+                f"the game '{game.name}' needs labels, but the training is not conditional; use"
+                " conditional=True, or --conditional on the command line"
+            )
     if settings.validation >= data.n:
         raise DataError(
             f"validation is {settings.validation:,}, but data set '{data.name}' has only"

@@ -214,8 +214,8 @@ def require_sound(
         raise RunError(f"{where} has dtype {checkpoint.dtype}; expected {dtype}")
     for name, a in checkpoint.arrays.items():
         player = networks.get(name.partition(".")[0])
-        if player is None and not name.startswith("pool."):  # whose shapes ``restore`` checks
-            raise RunError(f"{where} holds '{name}'; expected only arrays of G, D and the pool")
+        if player is None and not name.startswith(("pool.", "penalties.")):
+            raise RunError(f"{where} holds '{name}'; expected only arrays of G, D and the training")
         if player is not None and (a.shape, a.dtype) != ((player.layout.size,), np.dtype(dtype)):
             raise RunError(
                 f"{where}: {name} has shape {a.shape} and dtype {a.dtype}; expected"
@@ -278,7 +278,7 @@ def begin_from(trainer: Trainer, checkpoint: Checkpoint) -> None:
     taken = {
         name: saved[name].astype(a.dtype)
         for name, a in arrays.items()
-        if name in saved and saved[name].shape == a.shape  # a pool of another size begins empty
+        if name in saved and saved[name].shape == a.shape  # others begin anew, at 0
     }
     if "pool.rows" not in taken:
         taken.pop("pool.filled", None)

@@ -43,7 +43,8 @@ class Renderer:
         trainer, data = self._trainer, self._data
         title = f"iteration {trainer.iteration:,}"
         if data.image_shape is not None:
-            figure = sample_figure(trainer.samples(100), data.image_shape)
+            codes = trainer.settings.prior.in_turn(100)  # as labels: one for each column
+            figure = sample_figure(trainer.samples(100, codes=codes), data.image_shape)
         elif data.features == 1 and data.density is not None and trainer.settings.pack == 1:
             reading = trainer.played.reading
             figure = plots.sample_density(

@@ -1,4 +1,4 @@
-"""One call that checks a layer: derivatives, contract, vocabulary."""
+"""One call that checks a layer: derivatives, contract, vocabulary, second order."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 
 from scratchgan import checks
 from scratchgan.backends import get_backend
-from scratchgan.gradcheck import GradcheckReport, assert_adjoint, gradcheck
-from scratchgan.gradcheck.problem import LayerAt
-from scratchgan.nn import Context, Layer
+from scratchgan.backends.reference import ReferenceBackend
+from scratchgan.gradcheck import GradcheckReport, assert_adjoint, gradcheck, gradgradcheck
+from scratchgan.gradcheck.problem import LayerAt, some_params
+from scratchgan.nn import Context, Layer, Linear, Sequential
+from scratchgan.nn.initializers import constant
 from scratchgan.testing.contract import check_contract
 from scratchgan.testing.opaque import OpaqueBackend
 
@@ -27,6 +29,7 @@ def check_layer(
     mode: str = "full",
     method: str = "central",
     vocabulary: bool = True,
+    second_order: bool = True,
     seed: int = 0,
 ) -> GradcheckReport:
     """
@@ -34,7 +37,9 @@ def check_layer(
 
     It runs ``gradcheck`` for dx and every parameter, ``assert_adjoint`` for jvp, and
     ``check_contract`` for the rest of the contract. It also runs the layer on arrays that, like
-    those of a GPU, only the named operations can read (``OpaqueBackend``).
+    those of a GPU, only the named operations can read (``OpaqueBackend``). And it checks the
+    gradient of a penalty on a gradient through the layer, by ``gradgradcheck`` along two random
+    directions, with a linear layer before (unless x is a pair) and a softplus unit after it.
 
     Parameters
     ----------
@@ -48,7 +53,10 @@ def check_layer(
     mode, method, seed
         As for ``gradcheck``.
     vocabulary : bool
-        If False, a layer written in plain NumPy is accepted too.
+        If False, a layer written in plain NumPy is accepted too; second order is not checked.
+    second_order : bool
+        If False, a layer with operations that have no rule for second order is accepted too. It
+        cannot be used in a D with a penalty on its gradient.
 
     Returns
     -------
@@ -60,6 +68,8 @@ def check_layer(
         If the layer breaks its contract, or x is too near a kink for the check.
     TypeError
         If the layer uses an array without an operation of ``ctx.ops``.
+    NotImplementedError
+        If the layer uses an operation that has no rule for second order.
 
     Examples
     --------
@@ -69,6 +79,7 @@ def check_layer(
     """
     checks.instance("check_layer", "layer", layer, Layer, "a Layer")
     vocabulary = checks.flag("check_layer", "vocabulary", vocabulary)
+    second_order = checks.flag("check_layer", "second_order", second_order)
     if ctx is None:
         ctx = Context(get_backend("reference"))
     report = gradcheck(layer, x, params=params, ctx=ctx, mode=mode, method=method, seed=seed)
@@ -78,6 +89,8 @@ def check_layer(
     assert_adjoint(layer, x, params=params, ctx=ctx, method=method, seed=seed)
     if vocabulary:
         _check_vocabulary(layer, x, params, ctx, seed)
+        if second_order:
+            _check_second_order(layer, x, params, ctx, seed)
     return report
 
 
@@ -100,3 +113,37 @@ def _check_vocabulary(layer: Layer, x: Any, params: Any, ctx: Context, seed: int
             raise AssertionError(
                 f"{layer!r}: {name} on opaque arrays differs from {name} on NumPy arrays"
             )
+
+
+def _check_second_order(layer: Layer, x: Any, params: Any, ctx: Context, seed: int) -> None:
+    """
+    Check a penalty's gradient through the layer, which stands between two others.
+
+    The layer before sees how backward changes as x moves. Its weight is the identity, so the
+    layer itself is still at x. The unit after it makes every entry of dy move.
+    """
+    rng = np.random.default_rng(seed)
+    params = some_params(layer, rng) if params is None else params
+    layers, weights = [layer], [params]
+    if not isinstance(x, tuple):
+        before = Linear(x.shape[1], x.shape[1], weight=constant(np.eye(x.shape[1])))
+        layers, weights = [before, layer], [before.init(rng, np.float64), params]
+    width = LayerAt(layer, x, params, ctx, rng).y.shape[1]
+    after = Linear(width, 1, "softplus")
+    gradgradcheck(
+        Sequential(*layers, after),
+        x,
+        _some_penalty,
+        params=(*weights, some_params(after, rng)),
+        ctx=ctx,
+        mode="directional",
+        method="complex" if isinstance(ctx.ops, ReferenceBackend) else "central",
+        directions=2,
+        seed=seed,
+    ).raise_if_failed()
+
+
+def _some_penalty(g: Any) -> tuple[Any, Any]:
+    """Σ c g²/2 with another factor c for each entry of g."""
+    c = 1.5 + np.cos(np.arange(g.size)).reshape(g.shape)
+    return (c * g * g).sum() / 2, c * g

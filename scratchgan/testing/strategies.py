@@ -22,15 +22,20 @@ from scratchgan.backends.activations import phi_of
 from scratchgan.gradcheck.problem import some_params
 from scratchgan.nn import (
     Activation,
+    BatchNorm,
     Concat,
     Context,
     Dropout,
     Layer,
+    LayerNorm,
     Linear,
     Maxout,
+    MinibatchDiscrimination,
+    Projection,
     ReLU,
     Sequential,
 )
+from scratchgan.nn.initializers import normal
 
 __all__ = ["KINDS", "Case", "dyadics", "layer_cases", "layers", "spread_floats"]
 
@@ -126,6 +131,22 @@ def _discriminator(draw: Draw) -> Sequential:
     )
 
 
+def _normalised(draw: Draw, kind: type[LayerNorm] | type[BatchNorm]) -> Sequential:
+    """A normalisation between two Linears, with a generous ε: few examples may be nearly equal."""
+    inputs, width = draw(_WIDTHS), draw(_WIDTHS)
+    norm = kind(width, eps=0.1, scale=draw(st.booleans()), bias=draw(st.booleans()))
+    return Sequential(Linear(inputs, width), norm, draw(st.sampled_from(_SMOOTH)))
+
+
+def _minibatch_discrimination(draw: Draw) -> MinibatchDiscrimination:
+    kernels, dims = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    return MinibatchDiscrimination(draw(_WIDTHS), kernels, dims, weight=normal(0.3))
+
+
+def _projection(draw: Draw) -> Projection:
+    return Projection(_linear(draw), draw(st.integers(1, 3)))
+
+
 def _conditional(draw: Draw) -> Sequential:
     """Two inputs, each with its own layer, and a layer that takes both results."""
     joined = Concat(_linear(draw), _linear(draw))
@@ -139,6 +160,10 @@ KINDS: dict[str, Callable[[Draw], Layer]] = {
     "maxout": _maxout,
     "dropout": lambda draw: Dropout(draw(_KEEPS)),
     "concat": _concat,
+    "layer_norm": partial(_normalised, kind=LayerNorm),
+    "batch_norm": partial(_normalised, kind=BatchNorm),
+    "minibatch_discrimination": _minibatch_discrimination,
+    "projection": _projection,
     "sequential": _sequential,
     "generator": _generator,
     "discriminator": _discriminator,
@@ -170,7 +195,8 @@ def layer_cases(draw: Draw, kind: str | None = None, layer: Layer | None = None)
     x = _input(draw, chosen.in_features, batch)
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     params = some_params(chosen, rng)
-    training = draw(st.booleans()) if chosen.random_operations else False
+    differs = chosen.random_operations or chosen.mixes_examples
+    training = draw(st.booleans()) if differs else False
     stream = Stream(seed=draw(st.integers(0, 2**32 - 1)))
     ctx = Context(get_backend("reference"), training, stream)
     assume(chosen.kink_margin(params, x, ctx) > MARGIN)

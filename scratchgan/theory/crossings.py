@@ -43,19 +43,19 @@ def crossings(f: Callable[[Values], Values], places: Values) -> Values:
     edges = np.unique(np.asarray(places, dtype=np.float64))
     low, high = edges[:-1], edges[1:]
     parts = _PARTS
-    found = [np.empty(0)]
-    for round_ in range(_ROUNDS):
+    before = np.zeros(low.size)  # the sign of f left of each part
+    for _ in range(_ROUNDS):
         if low.size == 0:
             break
         x = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, parts + 1)
         x[:, -1] = high
         sign = np.sign(np.nan_to_num(f(x.ravel()).reshape(x.shape)))
-        # Where f is 0, it takes the sign of the last point at which it was not.
+        # Where f is 0, it takes the sign of the last point at which it was not. That point may be
+        # left of the part: then f is 0 at the part's beginning.
+        sign[:, 0] = np.where(sign[:, 0] == 0, before, sign[:, 0])
         last = np.maximum.accumulate(np.where(sign != 0, np.arange(parts + 1), 0), axis=1)
         sign = np.take_along_axis(sign, last, axis=1)
         change = sign[:, :-1] * sign[:, 1:] < 0
-        if round_:  # f is 0 on the whole part: its place cannot be narrowed further
-            found.append(high[~change.any(axis=1)])
-        low, high = x[:, :-1][change], x[:, 1:][change]
+        low, high, before = x[:, :-1][change], x[:, 1:][change], sign[:, :-1][change]
         parts = _FINER
-    return np.unique(np.concatenate([*found, high]))
+    return np.unique(high)

@@ -23,7 +23,10 @@ from scratchgan.theory.integrate import integrate
 
 _EPS = float(np.finfo(np.float64).eps)
 
-__all__ = ["hellinger", "js", "kl", "reverse_kl", "total_variation", "wasserstein_1"]
+__all__ = [
+    "hellinger", "js", "kl", "kl_of_mixture", "kl_to_mixture", "pearson", "reverse_kl",
+    "total_variation", "triangular", "wasserstein_1",
+]  # fmt: skip
 
 
 def kl(p: Density, q: Density) -> Estimate:
@@ -55,6 +58,43 @@ def reverse_kl(p: Density, q: Density) -> Estimate:
     return kl(q, p)
 
 
+def kl_of_mixture(p: Density, q: Density) -> Estimate:
+    """
+    KL(m‖p) = E_m[log m − log p], m = (p + q)/2, in nats.
+
+    Twice this is KL(q‖p) − 2 JS(p‖q): what the generator of the non-saturating game descends
+    (Arjovsky & Bottou 2017, Theorem 2.5). It is ∞ if q has mass where p has none, like KL(q‖p).
+    But where q is much larger than p, it grows half as fast.
+    """
+    one = _expect(p, q, lambda r: -_to_mixture(r), _share)
+    two = _expect(q, p, lambda r: -_to_mixture(-r), lambda r: _share(-r))  # r = log p − log q
+    return Estimate((one.value + two.value) / 2, (one.error + two.error) / 2)
+
+
+def pearson(p: Density, q: Density) -> Estimate:
+    """
+    Pearson's χ²(p‖q) = ∫ (p − q)²/q dx = E_p[p/q − 1].
+
+    It is ∞ if p has mass where q has none, and also if q's tails are much thinner than p's.
+    """
+    return _expect(p, q, lambda r: np.expm1(-r), lambda r: np.exp(-r))
+
+
+def triangular(p: Density, q: Density) -> Estimate:
+    """
+    Triangular discrimination ∫ (p − q)²/(p + q) dx, from 0 to 2.
+
+    Le Cam 1986; Topsøe 2000. It is 2 E_m[tanh²(r/2)], with m = (p + q)/2 and r = log q/p.
+    """
+    both = _under_both(p, q, lambda r: np.tanh(r / 2) ** 2, lambda r: 1 / np.cosh(r / 2) ** 2)
+    return Estimate(2 * both.value, 2 * both.error)
+
+
+def kl_to_mixture(p: Density, q: Density) -> Estimate:
+    """KL(p‖m) = E_p[log p − log m], m = (p + q)/2, in nats, from 0 to log 2."""
+    return _expect(p, q, _to_mixture, _share)
+
+
 def js(p: Density, q: Density) -> Estimate:
     """
     Jensen–Shannon divergence ½ KL(p‖m) + ½ KL(q‖m), m = (p + q)/2, in nats.
@@ -62,11 +102,7 @@ def js(p: Density, q: Density) -> Estimate:
     Lin 1991; Goodfellow et al. 2014, proof of Theorem 1. Symmetric, from 0 (p = q)
     to log 2 (disjoint supports).
     """
-
-    def to_mixture(r: Points) -> Points:  # log p/m = log 2 − log(1 + e^r)
-        return math.log(2) - np.logaddexp(0.0, r)
-
-    return _under_both(p, q, to_mixture, lambda r: np.exp(-np.logaddexp(0.0, -r)))
+    return _under_both(p, q, _to_mixture, _share)
 
 
 def total_variation(p: Density, q: Density) -> Estimate:
@@ -130,6 +166,16 @@ def wasserstein_1(p: Density, q: Density) -> Estimate:
 
 
 OfRatio: TypeAlias = Callable[[Points], Points]
+
+
+def _to_mixture(r: Points) -> Points:
+    """log p/m = log 2 − log(1 + e^r), for r = log q − log p."""
+    return np.asarray(math.log(2) - np.logaddexp(0.0, r))
+
+
+def _share(r: Points) -> Points:
+    """σ(r) = q/(p + q), the size of the slope of ``_to_mixture``."""
+    return np.asarray(np.exp(-np.logaddexp(0.0, -r)))
 
 
 def _expect(

@@ -60,8 +60,15 @@ def value(logit: Logit, p_data: Density, p_g: Density) -> Estimate:
     return Estimate(real.value + fake.value, real.error + fake.error)
 
 
-def optimal_logit(p_data: Density, p_g: Density) -> Logit:
-    """Return the logit of D*: log p_data(x) − log p_g(x), the log of the density ratio."""
+def optimal_logit(
+    p_data: Density, p_g: Density, targets: tuple[float, float] = (1.0, 0.0)
+) -> Logit:
+    """
+    Return the logit of D*: log p_data(x) − log p_g(x), the log of the density ratio.
+
+    With smoothed ``targets`` (a, b), the probabilities of being real that D is told of real and of
+    generated examples, D* = (a p_data + b p_g)/(p_data + p_g).
+    """
     check_pair("optimal_logit", p_data=p_data, p_g=p_g)
 
     def logit(x: Points) -> Points:
@@ -71,7 +78,18 @@ def optimal_logit(p_data: Density, p_g: Density) -> Logit:
         # If both densities are 0, any D* is optimal; it is set to ½. At a NaN it is NaN.
         return np.where(log_data == log_g, 0.0, ratio)
 
-    return logit
+    a, b = (checks.number("optimal_logit", "a target", target, 0, 1) for target in targets)
+    if (a, b) == (1.0, 0.0):
+        return logit
+
+    def smoothed(x: Points) -> Points:  # log D* − log(1 − D*), D* = a σ(r) + b σ(−r)
+        of_data, of_g = _log_sigmoid(logit(x)), _log_sigmoid(-logit(x))
+        with np.errstate(divide="ignore"):
+            log_a, log_b, log_not_a, log_not_b = np.log([a, b, 1 - a, 1 - b])
+        log_d = np.logaddexp(log_a + of_data, log_b + of_g)
+        return np.asarray(log_d - np.logaddexp(log_not_a + of_data, log_not_b + of_g))
+
+    return smoothed
 
 
 def optimal_discriminator(p_data: Density, p_g: Density) -> Callable[[Points], Points]:
@@ -171,6 +189,11 @@ def sample_gradient(
         raise ValueError(
             f"sample_gradient: game is {checks.shown(game)}; expected a game, such as"
             " scratchgan.Minimax()"
+        )
+    if real is None and getattr(game, "needs_real", False):
+        raise ValueError(
+            f"sample_gradient: real is missing; the game '{getattr(game, 'name', game)}' compares"
+            " samples with real examples"
         )
     if real is not None:
         real = checks.array("sample_gradient", "real", real, (None,))[:, None]

@@ -42,6 +42,8 @@ SUMMED = {
     "activation_grad_bias",
     "activation_bend",
     "dot_rows",
+    "norm_penalty",
+    "standard_deviation",
     "sum_rows",
     "normalize",
     "normalize_grad",
@@ -242,6 +244,11 @@ def scale(d):
 
 
 @case
+def scale_scheduled(d):
+    yield from scale(d)
+
+
+@case
 def activation(d):
     for name in ACTIVATIONS:
         yield given(a=4 * d.floats(d.m, d.n), activation=name, slope=SLOPE)
@@ -262,6 +269,20 @@ def activation_grad_bias(d):
     for call in activation_grad(d):
         yield call
         yield call | given(dbias=d.floats(d.n))
+
+
+@case
+def norm_penalty(d):
+    for target, one_sided, eps in ((1.0, False, 0.0), (2.0, True, 0.0), (0.7, False, 0.1)):
+        squares = d.positive(d.m, 1)
+        yield given(squares=squares, target=target, one_sided=one_sided, eps=eps)
+        yield given(squares=0 * squares, target=target, one_sided=one_sided, eps=eps)
+
+
+@case
+def standard_deviation(d):
+    yield given(a=d.floats(d.m, d.n))
+    yield given(a=d.floats(d.k, d.m))
 
 
 @case
@@ -313,6 +334,11 @@ def concat_columns(d):
 
 
 @case
+def concat_rows(d):
+    yield given(a=d.floats(d.k, d.n), b=d.floats(d.m, d.n))
+
+
+@case
 def columns(d):
     for start, stop in {(0, 1), (0, d.n), (d.n - 1, d.n), (d.n // 3, d.n // 2 + 1)}:
         yield given(a=d.floats(d.m, d.n), start=start, stop=stop)
@@ -328,6 +354,12 @@ def sum_rows(d):
 @case
 def multiply_row(d):
     yield given(x=d.floats(d.m, d.n), row=d.floats(d.n))
+
+
+@case
+def scale_by(d):
+    for factor in (d.floats(1), d.floats(1, 1)):
+        yield given(a=d.floats(d.m, d.n), factor=factor)
 
 
 @case
@@ -525,6 +557,9 @@ class Oracle:
     def scale(self, a, factor):
         return factor * a
 
+    def scale_scheduled(self, a, factor):
+        return factor * a
+
     def activation(self, a, activation, slope=0.0):
         a = a.astype(np.longdouble)
         return {
@@ -564,6 +599,19 @@ class Oracle:
         linear = phi_of(activation).linear
         return np.where(linear, 0, dy * np.where(linear, 0, bent)) * y_dot
 
+    def norm_penalty(self, squares, target, one_sided=False, eps=0.0):
+        value, factors = 0, np.zeros_like(squares)
+        for i, (square,) in enumerate(squares.astype(np.longdouble)):
+            n = np.sqrt(square + eps)
+            if not (one_sided and n < target):
+                value += (n / target - 1) ** 2 / len(squares)
+                if n != 0:
+                    factors[i] = 2 * (n / target - 1) / target / n / len(squares)
+        return np.array([value], np.longdouble), factors
+
+    def standard_deviation(self, a):
+        return np.array([[np.std(a, dtype=np.longdouble)]])
+
     def dot_rows(self, a, b):
         return np.array([[sum(p * q)] for p, q in zip(a, b, strict=True)])
 
@@ -596,6 +644,9 @@ class Oracle:
             y[i] = x[i] / keep
         return y
 
+    def concat_rows(self, a, b):
+        return np.array([*a, *b])
+
     def concat_columns(self, a, b):
         return np.array([[*p, *q] for p, q in zip(a, b, strict=True)])
 
@@ -607,6 +658,9 @@ class Oracle:
 
     def multiply_row(self, x, row):
         return np.stack([example * row for example in x])
+
+    def scale_by(self, a, factor):
+        return a * factor.ravel()[0]
 
     def reciprocal_root(self, a, eps):
         return (a + eps) ** np.longdouble(-0.5)

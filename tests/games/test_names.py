@@ -10,14 +10,23 @@ import pytest
 
 from scratchgan.errors import UnknownNameError
 from scratchgan.fields import Number, Whole, setting
-from scratchgan.games import GAMES, AGame, Game, Minimax, Objective, get_game, objectives_by_start
+from scratchgan.games import (
+    GAMES,
+    AGame,
+    Game,
+    Minimax,
+    Objective,
+    Wasserstein,
+    get_game,
+    objectives_by_start,
+)
 from scratchgan.games.names import game_of, plain_game
 from scratchgan.gan import Noise, Settings
 from scratchgan.optim import SGD
 
 
 @dataclass(frozen=True)
-class Sloped(Minimax):
+class Sloped(Wasserstein):
     """A game with settings of both kinds: with a default, and without."""
 
     name: ClassVar[str] = "sloped"
@@ -26,7 +35,7 @@ class Sloped(Minimax):
 
 
 @dataclass(frozen=True)
-class Around(Minimax):
+class Around(Wasserstein):
     """A game around another."""
 
     name: ClassVar[str] = "around"

@@ -137,9 +137,9 @@ def test_a_comparison_leaves_the_bits_that_a_replay_leaves(updates, monkeypatch)
     compared = []
     original = recording.StepRecorder._compare
 
-    def compare(recorder):
+    def compare(recorder, latest):
         before = recorder._trainer.iteration
-        original(recorder)
+        original(recorder, latest)
         compared.append((before, recorder._trainer.iteration))
         assert replays(recorder._trainer)
 
@@ -160,8 +160,8 @@ def test_it_comes_when_as_many_iterations_are_replayed_however_they_are_asked_fo
     for pieces in ([60], [1] * 60, [7, 30, 1, 22]):
         t = described.make()
         seen = []
-        t.recorder._compare = lambda seen=seen, t=t, c=t.recorder._compare: (
-            seen.append(t.iteration), c()
+        t.recorder._compare = lambda latest, seen=seen, t=t, c=t.recorder._compare: (
+            seen.append(t.iteration), c(latest)
         )  # fmt: skip
         for n in pieces:
             t.train(n)

@@ -137,7 +137,7 @@ for dtype in (np.float32, np.float64):
         numba.set_num_threads(threads)
         own.train(4)
         forced.train(2)
-        forced.recorder._replay._threads = None  # as many as Numba is set to use
+        forced.recorder._latest.replay._threads = None  # as many as Numba is set to use
         forced.train(2)
     for trainer in (own, forced):
         assert replays(trainer), trainer.recorder.refusal
@@ -954,9 +954,9 @@ def test_a_call_is_as_long_as_a_look_may_wait():
     """By the time that the last one took: up to 50 ms."""
     t = game(log_every=10**6).make()
     t.train(3)
-    t.recorder._seconds = 0.011
+    t.recorder._latest.seconds = 0.011
     assert t.recorder.iterate(10**6) == 4
-    t.recorder._seconds = 1.0
+    t.recorder._latest.seconds = 1.0
     assert t.recorder.iterate(10**6) == 1
 
 

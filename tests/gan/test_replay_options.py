@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from scratchgan.games import R1, R2, WassersteinGP
 from scratchgan.gan import Noise, Trainer
 from scratchgan.nn import Concat, Dropout, Linear, Network, Sequential
 from scratchgan.optim import Adam, LinearRamp
@@ -16,11 +17,13 @@ OPTIONS = {
     "unroll": {"unroll": 2},
     "all": {"clip": 0.2, "instance_noise": 0.2, "pack": 2, "pool": 9, "unroll": 1},
 }
+GP = WassersteinGP(0.5)
 GAMES = {
     "plain": {},
     "k = 3 and an average": {"k": 3, "ema": 0.9},
     "simultaneous": {"updates": "simultaneous"},
     "labels": {"labels": True, "k": 2},
+    "penalties": {"k": 2, "penalties": [R1(LinearRamp(0.1, 0.0, 9)), R2(0.3, every=3), GP]},
 }
 SHARED = {"pool": 1, "unroll": 1}  # these need steps of their own for D and G
 

@@ -32,7 +32,8 @@ def test_defaults():
     assert plain == {
         "data": "digits", "labels": None, "backend": None, "dtype": "float32", "seed": 0,
         "steps": 10_000,
-        "batch_size": 64, "k": 1, "objective": "non_saturating", "updates": "alternating",
+        "batch_size": 64, "k": 1, "objective": "non_saturating", "penalties": [],
+        "updates": "alternating",
         "ema": None, "clip": None, "instance_noise": None, "pack": 1, "pool": None, "unroll": 0,
         "conditional": False, "log_every": 100, "sample_every": 200,
         "checkpoint_every": 500, "validation": 0, "measure": None, "measure_every": 1000,
@@ -116,7 +117,7 @@ def test_a_trainer_s_help_lists_those_that_are_its_own():
     assert own == taken.keys() - {"G", "D", "x", "settings", "labels", "callbacks"}
     assert own == {"noise", "optimizer_g", "optimizer_d", "objective", "batch_size", "k",
                    "updates", "ema", "clip", "instance_noise", "pack", "pool", "unroll", "seed",
-                   "log_every"}  # fmt: skip
+                   "log_every", "penalties"}  # fmt: skip
     assert taken["k"].default == 1
     assert "ema : float | None" in Trainer.__doc__
     assert "{settings}" not in Trainer.__doc__

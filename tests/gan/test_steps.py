@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from scratchgan.backends import Purpose, Stream, get_backend
-from scratchgan.games import GAMES, Minimax, get_game
+from scratchgan.games import Minimax, get_game
 from scratchgan.gan import discriminator_step, generator_step, simultaneous_step
 from scratchgan.nn import Context
 from tests.gan.games import batch, players
 
 OPS = get_backend("reference")
 STREAM = Stream(seed=11, step=4, substep=2)
-OBJECTIVE = sorted(GAMES)
+OBJECTIVE = ["minimax", "non_saturating"]  # ``formula`` has theirs; for all games, see plays.py
 
 
 def formula(name, D, G, x, z, d_flat=None, g_flat=None, stream=STREAM):
@@ -129,9 +129,9 @@ def test_overwritten_gradients_are_rejected():
     numeric = numeric_gradient(lambda p: formula("minimax", D, G, x, z, d_flat=p)[0], before)
     backward = D.backward
 
-    def overwriting(cache, dy, ctx):
+    def overwriting(*args):
         D.zero_grads()
-        backward(cache, dy, ctx)
+        return backward(*args)
 
     D.backward = overwriting
     discriminator_step(D, G, x, z, Minimax(), STREAM)

@@ -15,12 +15,33 @@ from scratchgan.nn.initializers import (
     glorot,
     he,
     normal,
+    orthogonal,
     uniform,
     zeros,
 )
 
 SHAPE = (300, 500)
 UNIFORM, NORMAL = math.sqrt(3), math.inf  # largest value over standard deviation
+
+
+@pytest.mark.parametrize("shape", [(7, 7), (9, 4), (2, 30)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_orthogonal(shape, dtype):
+    w = orthogonal(1.5)(np.random.default_rng(0), shape, dtype)
+    assert (w.shape, w.dtype) == (shape, dtype)
+    product = w.T @ w if shape[0] >= shape[1] else w @ w.T
+    error = np.abs(product - 1.5**2 * np.eye(min(shape))).max()
+    assert error <= 30 * np.finfo(dtype).eps
+    other = orthogonal(1.5)(np.random.default_rng(1), shape, dtype)
+    assert (w != other).any()
+
+
+def test_orthogonal_has_no_preferred_signs():
+    """QR alone gives R a diagonal of fixed signs, and so Q a bias."""
+    rng = np.random.default_rng(0)
+    corners = np.array([orthogonal()(rng, (3, 3), np.float64)[0, 0] for _ in range(2000)])
+    assert abs(corners.mean()) <= 4.5 * math.sqrt(1 / 3 / 2000)
+    assert abs((corners**2).mean() - 1 / 3) <= 0.03
 
 
 @pytest.mark.parametrize(

@@ -11,21 +11,33 @@ from scratchgan.backends import ACTIVATIONS, Stream, get_backend
 from scratchgan.errors import ShapeError, UnknownNameError
 from scratchgan.nn import (
     Activation,
+    BatchNorm,
     Concat,
     Context,
     Dropout,
+    LayerNorm,
     LeakyReLU,
     Linear,
     Maxout,
+    MinibatchDiscrimination,
+    Projection,
+    ReferenceBatch,
     ReLU,
     Sequential,
     Sigmoid,
     Softplus,
+    SpectralNorm,
     Tanh,
+    VirtualBatchNorm,
+    initializers,
 )
 
 OPS = get_backend("reference")
 TRAINING = Context(OPS, training=True, stream=Stream(seed=5, operation=0x2000))
+
+VIRTUAL = ReferenceBatch(
+    Sequential(Linear(6, 4, "tanh"), VirtualBatchNorm(4)), 3, initializers.normal(1.0)
+)
 
 LAYERS = [  # with the width of their input
     (Linear(6, 4), 6),
@@ -43,6 +55,12 @@ LAYERS = [  # with the width of their input
     (Concat(Sequential(Dropout(0.5), Linear(2, 3)), Dropout(0.5)), (2, 3)),
     (Sequential(Linear(6, 8, "relu"), Dropout(0.5), Linear(8, 6), Maxout(3, 2)), 6),
     (Sequential(Concat(Tanh(), Linear(3, 4)), Sequential(Dropout(0.7), Linear(6, 1))), (2, 3)),
+    (LayerNorm(6), 6),
+    (BatchNorm(6, scale=False), 6),
+    (SpectralNorm(Linear(6, 4, "tanh")), 6),
+    (MinibatchDiscrimination(6, 3, 2), 6),
+    (VIRTUAL, 6),
+    (Projection(Sequential(Linear(2, 4, "tanh"), Dropout(0.5)), 3), (2, 3)),
 ]
 every_layer = pytest.mark.parametrize(("layer", "width"), LAYERS, ids=[str(x[0]) for x in LAYERS])
 

@@ -7,15 +7,20 @@ from scratchgan.backends import default_backend, get_backend
 from scratchgan.errors import DataError, ShapeError, UnknownNameError
 from scratchgan.gradcheck import assert_adjoint, gradcheck
 from scratchgan.nn import (
+    BatchNorm,
     Concat,
     Context,
     Dropout,
+    LayerNorm,
     LeakyReLU,
     Linear,
     Maxout,
+    MinibatchDiscrimination,
     Network,
+    Projection,
     ReLU,
     Sequential,
+    SpectralNorm,
 )
 from scratchgan.nn.initializers import constant, data_marginals, normal, uniform
 from scratchgan.testing import check_contract, check_layer
@@ -35,6 +40,11 @@ shown = pytest.mark.parametrize
         ("Linear: out_features", lambda v: Linear(2, v)),
         ("Maxout: units", lambda v: Maxout(v, 2)),
         ("Maxout: pieces", lambda v: Maxout(2, v)),
+        ("LayerNorm: features", LayerNorm),
+        ("BatchNorm: features", BatchNorm),
+        ("MinibatchDiscrimination: kernels", lambda v: MinibatchDiscrimination(2, v)),
+        ("MinibatchDiscrimination: dims", lambda v: MinibatchDiscrimination(2, 3, v)),
+        ("Projection: classes", lambda v: Projection(Linear(2, 2), v)),
     ],
 )
 def test_sizes_are_whole_numbers(name, make, value):
@@ -59,6 +69,8 @@ def test_a_whole_number_of_any_type_is_a_size(two):
         ("Dropout: keep", Dropout),
         ("LeakyReLU: slope", LeakyReLU),
         ("Linear: slope", lambda v: Linear(2, 2, "leaky_relu", slope=v)),
+        ("LayerNorm: eps", lambda v: LayerNorm(2, eps=v)),
+        ("BatchNorm: decay", lambda v: BatchNorm(2, decay=v)),
         ("uniform: r", uniform),
         ("normal: std", normal),
     ],
@@ -89,6 +101,8 @@ def test_a_layer_is_a_layer(value):
         ("Sequential: layer 1", lambda v: Sequential(Linear(2, 2), v)),
         ("Concat: first", lambda v: Concat(v, ReLU())),
         ("Concat: second", lambda v: Concat(ReLU(), v)),
+        ("SpectralNorm: layer", SpectralNorm),
+        ("Projection: features", lambda v: Projection(v, 2)),
         ("assert_adjoint: layer", lambda v: assert_adjoint(v, np.ones((2, 2)))),
         ("check_layer: layer", lambda v: check_layer(v, np.ones((2, 2)))),
         ("check_contract: layer", lambda v: check_contract(v, np.ones((2, 2)))),

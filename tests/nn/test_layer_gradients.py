@@ -9,18 +9,26 @@ from scratchgan.backends import ACTIVATIONS, Stream, get_backend
 from scratchgan.gradcheck import assert_adjoint, gradcheck
 from scratchgan.nn import (
     Activation,
+    BatchNorm,
     Concat,
     Context,
     Dropout,
+    LayerNorm,
     LeakyReLU,
     Linear,
     Maxout,
+    MinibatchDiscrimination,
+    Projection,
+    ReferenceBatch,
     ReLU,
     Sequential,
     Sigmoid,
     Softplus,
     Tanh,
+    VirtualBatchNorm,
 )
+from scratchgan.nn.initializers import he
+from scratchgan.nn.initializers import normal as normal_values
 from scratchgan.testing import KINDS, check_contract, check_layer, dyadics, layer_cases
 
 REFERENCE = get_backend("reference")
@@ -63,9 +71,30 @@ EVERY = {
     "Maxout": (Maxout(2, 3), (5, 6)),
     "Dropout": (Dropout(0.5), (5, 4)),
     "Concat": (Concat(Linear(4, 3), Sequential()), ((5, 4), (5, 2))),
+    "LayerNorm": (LayerNorm(4), (5, 4)),
+    "LayerNorm bare": (LayerNorm(4, scale=False, bias=False), (5, 4)),
+    "BatchNorm": (BatchNorm(4), (5, 4)),
+    "BatchNorm bare": (BatchNorm(4, scale=False, bias=False), (5, 4)),
+    "MinibatchDiscrimination": (MinibatchDiscrimination(4, 3, 2, weight=he()), (5, 4)),
+    "Projection": (Projection(Linear(4, 3, "tanh"), 2), ((5, 4), (5, 2))),
+    "VirtualBatchNorm": (ReferenceBatch(VirtualBatchNorm(4), 3, normal_values(1.0)), (5, 4)),
+    "VirtualBatchNorm bare": (
+        ReferenceBatch(
+            Sequential(Linear(4, 3, "tanh"), VirtualBatchNorm(3, scale=False, bias=False)),
+            *(2, normal_values(1.0)),
+        ),
+        (5, 4),
+    ),
     "Sequential of none": (Sequential(), (5, 4)),
     "Sequential nested": (Sequential(Sequential(Linear(4, 3), Tanh()), Linear(3, 2)), (5, 4)),
     "G": (Sequential(Linear(8, 12, "relu"), Linear(12, 12, "relu"), Linear(12, 5, "tanh")), (6, 8)),
+    "D with norms": (
+        Sequential(
+            *(Linear(8, 6), LayerNorm(6), Tanh(), Dropout(0.8), Linear(6, 4), BatchNorm(4)),
+            *(Softplus(), MinibatchDiscrimination(4, 3, 2, weight=he()), Linear(7, 1)),
+        ),
+        (6, 8),
+    ),
     "D": (
         Sequential(
             *(Dropout(0.8), Linear(8, 15), Maxout(5, 3)),

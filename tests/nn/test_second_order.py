@@ -5,7 +5,24 @@ import pytest
 
 from scratchgan.backends import ACTIVATIONS, Stream, get_backend
 from scratchgan.backends.program import Program, Recorder
-from scratchgan.nn import Concat, Context, Dropout, Linear, Maxout, Sequential, Tanh
+from scratchgan.nn import (
+    BatchNorm,
+    Concat,
+    Context,
+    Dropout,
+    LayerNorm,
+    Linear,
+    Maxout,
+    MinibatchDiscrimination,
+    Projection,
+    ReferenceBatch,
+    Sequential,
+    Softplus,
+    SpectralNorm,
+    Tanh,
+    VirtualBatchNorm,
+)
+from scratchgan.nn.initializers import he, normal
 from scratchgan.nn.second_order import forward_taped
 from scratchgan.nn.trees import leaves, rebuilt
 from scratchgan.testing.opaque import OpaqueBackend
@@ -34,6 +51,21 @@ LAYERS = {
     "label in a branch": Sequential(
         Concat(Linear(5, 6, "relu"), Linear(3, 4, "tanh")), Linear(10, 9, "sigmoid"), Linear(9, 1)
     ),
+    "layer norm": Sequential(Linear(5, 9), LayerNorm(9), Softplus(), Linear(9, 1)),
+    "batch norm": Sequential(Linear(5, 9, "tanh"), BatchNorm(9), Softplus(), Linear(9, 1)),
+    "spectral norm": Sequential(
+        SpectralNorm(Linear(5, 9, "softplus")), SpectralNorm(Linear(9, 9, "tanh")), Linear(9, 1)
+    ),
+    "virtual batch norm": ReferenceBatch(
+        Sequential(Linear(5, 9, "tanh"), VirtualBatchNorm(9), Softplus(), Linear(9, 1)),
+        *(4, normal(1.0)),
+    ),
+    "minibatch discrimination": Sequential(
+        Linear(5, 4, "tanh"), MinibatchDiscrimination(4, 3, 2, weight=he()), Linear(7, 1)
+    ),
+    "label, projection": Projection(
+        Sequential(Linear(5, 9, "softplus"), Linear(9, 6, "tanh")), classes=3
+    ),
     "last is φ": Sequential(Linear(5, 4, "softplus"), Linear(4, 1, "sigmoid")),
 }
 every_layer = pytest.mark.parametrize("name", LAYERS)
@@ -58,13 +90,13 @@ class Problem:
     def context(self, ops):
         return Context(ops, True, Stream(seed=3))
 
-    def by_dual(self, ops, dy=True, v=True):
+    def by_dual(self, ops, dy=True, v=True, g=True):
         """y, g and the parameters' gradients on a backend, as NumPy arrays."""
         tree = lambda t: rebuilt(t, map(ops.asarray, leaves(t)))  # noqa: E731
         grads = tree(rebuilt(self.params, map(np.zeros_like, leaves(self.params))))
         ctx = self.context(ops)
         y, passed = forward_taped(self.layer, tree(self.params), tree(self.x), ctx)
-        g = passed.input_gradient()
+        g = passed.input_gradient() if g else y
         passed.backward(
             ops.asarray(self.dy) if dy else None, ops.asarray(self.v) if v else None, grads
         )
@@ -133,34 +165,65 @@ def test_only_named_operations(name):
     assert_close(problem.by_dual(OpaqueBackend()), problem.by_dual(REFERENCE), 0.0)
 
 
-@every_layer
-def test_recorded_and_replayed(name):
-    problem, ops = Problem(name, np.float32), get_backend("cpu")
-    grads = rebuilt(problem.params, map(np.zeros_like, leaves(problem.params)))
-    held = {f"params {i}": a for i, a in enumerate(leaves(problem.params))}
-    held |= {f"grads {i}": a for i, a in enumerate(leaves(grads))}
-    held |= {f"x {i}": a for i, a in enumerate(leaves(problem.x))}
-    held |= {"v": problem.v, "dy": problem.dy}
+def assert_replayed_as_run(problem, ops):
+    """Record a pass; change its inputs; the replay gives the bits that the pass itself gives."""
+
+    def there(tree):
+        return rebuilt(tree, [ops.asarray(np.array(a)) for a in leaves(tree)])
+
+    params, x = there(problem.params), there(problem.x)
+    v, dy, grads = there(problem.v), there(problem.dy), there(problem.params)
+    trees = {"params": params, "x": x, "v": v, "dy": dy, "grads": grads}
+    held = {f"{n} {i}": a for n, tree in trees.items() for i, a in enumerate(leaves(tree))}
 
     def step():
         for a in leaves(grads):
             ops.fill_(a, 0.0)
-        ctx = problem.context(ops)
-        _, passed = forward_taped(problem.layer, problem.params, problem.x, ctx)
+        _, passed = forward_taped(problem.layer, params, x, problem.context(ops))
         passed.input_gradient()
-        passed.backward(problem.dy, problem.v, grads)
+        passed.backward(dy, v, grads)
 
     recorder = Recorder(held)
     with ops.recording(recorder):
         step()
     program = Program(recorder)
     replay = ops.replay(program, 1)
-    next(leaves(problem.x))[...] *= 0.5
-    problem.v[...] -= 1
+    for a in (next(leaves(x)), v, dy, *leaves(params)):
+        ops.copy_(a, ops.scale(a, 0.7))
     step()
-    expected = [a.copy() for a in leaves(grads)]
+    expected = [ops.to_numpy(a) for a in leaves(grads)]
     for a in leaves(grads):
-        a[...] = np.nan
+        ops.fill_(a, np.nan)
     replay.run(1, [[varying.value] for varying in program.varying])
     for a, b in zip(leaves(grads), expected, strict=True):
-        assert np.array_equal(a, b)
+        assert np.array_equal(ops.to_numpy(a), b)
+
+
+@every_layer
+def test_recorded_and_replayed(name):
+    assert_replayed_as_run(Problem(name, np.float32), get_backend("cpu"))
+
+
+def test_nothing_is_computed_twice():
+    """
+    Products of L layers: a plain pass has 3 L − 1.
+
+    A piecewise linear D needs one more a layer. A smooth one needs two and the products with δ̇,
+    except in its last layer, which is linear.
+    """
+
+    class Counting(type(REFERENCE)):
+        products = 0
+
+        def gemm(self, a, b, **options):
+            self.products += a.shape[1 if options.get("trans_a") else 0] > 1  # Σ s ⊙ δ is none
+            return super().gemm(a, b, **options)
+
+    layers = 3
+    for name, expected in (("leaky_relu", 4 * layers - 1), ("tanh", 6 * layers - 4)):
+        ops = Counting()
+        Problem(name).by_dual(ops)
+        assert ops.products == expected
+    ops = Counting()
+    Problem("tanh").by_dual(ops, v=False, g=False)
+    assert ops.products == 3 * layers - 1

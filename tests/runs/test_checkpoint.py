@@ -93,7 +93,7 @@ def test_an_array_that_is_missing(copy, reader, name):
 @pytest.mark.parametrize("reader", READERS)
 def test_an_array_of_nobody(copy, reader):
     forge(copy.newest_checkpoint(), lambda meta, arrays: arrays.update({"E.m": np.zeros(3)}))
-    with pytest.raises(RunError, match=r"'E.m'; expected only arrays of G, D and the pool"):
+    with pytest.raises(RunError, match=r"'E.m'; expected only arrays of G, D and the training"):
         READERS[reader](copy)
 
 

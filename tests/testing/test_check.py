@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import find, given
 
+from scratchgan.backends.reference import ReferenceBackend
 from scratchgan.gradcheck import assert_adjoint
 from scratchgan.gradcheck.problem import LayerAt, some_params
-from scratchgan.nn import Dropout, Layer, Linear, ReLU, Tanh
+from scratchgan.nn import Context, Dropout, Layer, Linear, ReLU, Tanh
 from scratchgan.testing import (
     check_layer,
     layer_cases,
@@ -44,6 +45,48 @@ def test_a_layer_of_ones_own_is_checked_in_one_call(x):
     report = check_layer(Scale(), x)
     assert [t.name for t in report.tensors] == ["x", "w"]
     check_layer(Scale(), x, method="complex")
+
+
+class ByEntropy(Layer):
+    """y = the slope of a loss: an operation that has no rule for second order."""
+
+    def forward(self, params, x, ctx):
+        ones = ctx.ops.zeros(x.shape, x.dtype)
+        ctx.ops.fill_(ones, 1.0)
+        y = ctx.ops.softmax_cross_entropy(x, ones)[1]  # (p · n − 1) / batch
+        return y, (y, ones)
+
+    def backward(self, params, cache, dy, ctx, grads=None, need_dx=True):
+        return self.slope(cache, dy, ctx) if need_dx else None
+
+    def jvp(self, params, cache, dx, ctx):
+        return self.slope(cache, dx, ctx)
+
+    def slope(self, cache, d, ctx):
+        """p ⊙ (d − Σ p d) · n / batch: the matrix of derivatives is symmetric."""
+        ops, (y, ones) = ctx.ops, cache
+        batch, n = d.shape
+        p = ops.scale(ops.add(ops.scale(y, float(batch)), ones), 1 / n)
+        mean = ops.scale_rows(ones, ops.dot_rows(p, d))
+        return ops.scale(ops.multiply(p, ops.add(d, ops.scale(mean, -1.0))), n / batch)
+
+
+def test_second_order_is_checked_and_may_be_left_out():
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    with pytest.raises(NotImplementedError, match="softmax_cross_entropy has no rule"):
+        check_layer(ByEntropy(), x)
+    assert check_layer(ByEntropy(), x, second_order=False)
+
+
+def test_a_backend_that_forgets_the_second_derivative_is_seen():
+    class Forgetful(ReferenceBackend):
+        def _activation_bend(self, dy, y, y_dot, phi, slope):
+            return 0 * y_dot
+
+    x, ctx = np.random.default_rng(0).normal(size=(3, 4)), Context(Forgetful())
+    with pytest.raises(AssertionError, match=r"gradgradcheck of a penalty .*FAILED"):
+        check_layer(Tanh(), x, ctx=ctx)
+    assert check_layer(Tanh(), x, ctx=ctx, second_order=False)
 
 
 def test_a_point_at_a_kink_is_not_accepted_in_silence():

@@ -43,6 +43,11 @@ def test_crossings_are_found_to_rounding():
     assert np.abs(crossings(np.sin, places) - np.pi * np.arange(1, 4)).max() <= 1e-14
     between = (places[3] + 3 * places[4]) / 4  # where f is first looked at, and is 0
     assert np.abs(crossings(lambda x: x - between, places) - between).max() <= 1e-14
+    # at a point where f is looked at, and is 0 there alone
+    for f in (lambda x: x, lambda x: -x, lambda x: np.sign(x), lambda x: x**3):
+        found = crossings(f, np.array([-1.0, 1.0]))
+        assert found.size == 1
+        assert abs(found[0]) <= 1e-14
     assert crossings(lambda x: x**2 + 1, places).size == 0
     assert crossings(lambda x: 0 * x, places).size == 0
     assert crossings(lambda x: np.where(x < 4, np.nan, x), places).size == 0

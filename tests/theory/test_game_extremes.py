@@ -30,8 +30,17 @@ def test_a_d_that_has_diverged_has_no_value():
 def test_a_gradient_of_nan_is_nan():
     for name in GAMES:
         game = get_game(name)
-        sent = theory.sample_gradient(np.array([0.0, np.nan]), np.ones((2, 2)), game)
-        assert np.isnan(sent).tolist() == [[False, False], [True, True]]
+        real = np.zeros(2) if game.needs_real else None
+        slope = np.array([[1.0, 1.0], [np.nan, 1.0]])
+        sent = theory.sample_gradient(np.array([0.0, np.nan]), slope, game, real)
+        assert np.isnan(sent[1, 0]), name
+        assert np.isnan(sent[0]).all() == (name == "relativistic_average")  # NaN is in the mean
+
+
+def test_a_game_that_needs_real_examples():
+    for name in ("relativistic_pairing", "relativistic_average"):
+        with pytest.raises(ValueError, match=f"real is missing; the game '{name}' compares"):
+            theory.sample_gradient(np.zeros(2), np.zeros(2), get_game(name))
 
 
 def test_a_single_number_is_the_value_everywhere():

@@ -11,6 +11,7 @@ from scratchgan.backends.cpu.gemm import Products
 from scratchgan.backends.cpu.noise import Draws
 from scratchgan.backends.cpu.normalise import Normalising
 from scratchgan.backends.cpu.optim import Optimisers
+from scratchgan.backends.cpu.penalties import Penalties
 from scratchgan.backends.cpu.reduce import Reductions
 from scratchgan.backends.cpu.replay import Replay
 from scratchgan.backends.cpu.rows import RowsAndColumns
@@ -35,7 +36,7 @@ def in_numpy(operation: str, definition: Callable[..., Any]) -> Callable[..., An
 @without_kernel(in_numpy)
 class CpuBackend(
     Products, Elementwise, RowsAndColumns, Reductions, Draws, Optimisers,
-    Tangents, Normalising, Comparing,
+    Tangents, Normalising, Comparing, Penalties,
 ):  # fmt: skip
     """
     NumPy's arrays, and kernels compiled by Numba.

@@ -95,6 +95,16 @@ def scale(cells, chunk, scratch, real):
         y[i] = factor * a[i]
 
 
+@kernel(reads="a", writes="y", integers="size", numbers="factor", varying="factor")
+def scale_scheduled(cells, chunk, scratch, real):
+    """y = factor · a, with a factor that varies."""
+    a = part(cells.a, cells.size, chunk, real)
+    y = part(cells.y, cells.size, chunk, real)
+    factor = real(cells.factor)
+    for i in range(a.size):
+        y[i] = factor * a[i]
+
+
 @kernel(writes="a", integers="size", numbers="value")
 def fill(cells, chunk, scratch, real):
     """Set every element."""
@@ -158,6 +168,11 @@ class Elementwise(Kernels):
     def _scale(self, a: Array, factor: float) -> Array:
         y = self._like("scale", a)
         self._run(scale, chunks_of(a.size), a=a, y=y, size=a.size, factor=factor)
+        return y
+
+    def _scale_scheduled(self, a: Array, factor: float) -> Array:
+        y = self._like("scale_scheduled", a)
+        self._run(scale_scheduled, chunks_of(a.size), a=a, y=y, size=a.size, factor=factor)
         return y
 
     def _activation(self, a: Array, phi: str, slope: float) -> Array:

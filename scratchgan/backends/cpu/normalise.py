@@ -178,6 +178,16 @@ def multiply_row(cells, chunk, scratch, real):
             y[j] = x[j] * row[j]
 
 
+@kernel(reads="a factor", writes="y", integers="size")
+def scale_by(cells, chunk, scratch, real):
+    """y = factor · a; the factor is in memory."""
+    a = part(cells.a, cells.size, chunk, real)
+    y = part(cells.y, cells.size, chunk, real)
+    factor = vector(cells.factor, 1, real)[0]
+    for i in range(a.size):
+        y[i] = factor * a[i]
+
+
 @kernel(reads="a", writes="y", integers="size", numbers="eps")
 def reciprocal_root(cells, chunk, scratch, real):
     """y = 1 / √(a + eps)."""
@@ -219,6 +229,11 @@ class Normalising(Kernels):
         y, (batch, n) = self._like("multiply_row", x), x.shape
         each, chunks = share(batch, n)
         self._run(multiply_row, chunks, x=x, row=row, y=y, batch=batch, columns=n, share=each)
+        return y
+
+    def _scale_by(self, a: Array, factor: Array) -> Array:
+        y = self._like("scale_by", a)
+        self._run(scale_by, chunks_of(a.size), a=a, factor=factor, y=y, size=a.size)
         return y
 
     def _reciprocal_root(self, a: Array, eps: float) -> Array:

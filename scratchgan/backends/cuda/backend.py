@@ -11,6 +11,7 @@ from scratchgan.backends.cuda.gemm import Products
 from scratchgan.backends.cuda.noise import Draws
 from scratchgan.backends.cuda.normalise import Normalising
 from scratchgan.backends.cuda.optim import Optimisers
+from scratchgan.backends.cuda.penalties import Penalties
 from scratchgan.backends.cuda.reduce import Reductions
 from scratchgan.backends.cuda.replay import Replay
 from scratchgan.backends.cuda.rows import RowsAndColumns
@@ -36,7 +37,7 @@ def refused(operation: str, definition: Callable[..., Any]) -> Callable[..., Any
 @without_kernel(refused)
 class CudaBackend(
     Products, Elementwise, RowsAndColumns, Reductions, Draws, Optimisers,
-    Tangents, Normalising, Comparing,
+    Tangents, Normalising, Comparing, Penalties,
 ):  # fmt: skip
     """
     Arrays in a GPU's memory, and kernels compiled by Numba.

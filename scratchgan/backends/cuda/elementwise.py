@@ -71,6 +71,15 @@ def scale(a, y, size, factor):
         i = uint32(i + stride)
 
 
+@kernel(writes="y")
+def scale_scheduled(a, y, cells, size):
+    """y = factor · a; the factor varies."""
+    i, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
+    while i < size:
+        y[i] = cells[0] * a[i]
+        i = uint32(i + stride)
+
+
 @kernel(writes="a")
 def fill(a, size, value):
     """Set every element."""
@@ -130,6 +139,11 @@ class Elementwise(Kernels):
     def _scale(self, a: Array, factor: float) -> Array:
         y = self._like("scale", a)
         self._run(scale, a.size, a=a, y=y, size=a.size, factor=factor)
+        return y
+
+    def _scale_scheduled(self, a: Array, factor: float) -> Array:
+        y, cells = self._like("scale_scheduled", a), self._cells(a.dtype, factor=factor)
+        self._run(scale_scheduled, a.size, a=a, y=y, size=a.size, cells=cells)
         return y
 
     def _activation(self, a: Array, phi: str, slope: float) -> Array:

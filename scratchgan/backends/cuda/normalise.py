@@ -174,6 +174,15 @@ def multiply_row(x, row, y, size, columns):
 
 
 @kernel(writes="y")
+def scale_by(a, factor, y, size):
+    """y = factor · a; the factor is in memory."""
+    i, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
+    while i < size:
+        y[i] = factor[0] * a[i]
+        i = uint32(i + stride)
+
+
+@kernel(writes="y")
 def reciprocal_root(a, y, size, eps):
     """y = 1 / √(a + eps)."""
     i, stride = uint32(cuda.grid(1)), uint32(cuda.gridsize(1))
@@ -216,6 +225,11 @@ class Normalising(Kernels):
     def _multiply_row(self, x: Array, row: Array) -> Array:
         y = self._like("multiply_row", x)
         self._run(multiply_row, x.size, x=x, row=row, y=y, size=x.size, columns=x.shape[1])
+        return y
+
+    def _scale_by(self, a: Array, factor: Array) -> Array:
+        y = self._like("scale_by", a)
+        self._run(scale_by, a.size, a=a, factor=factor, y=y, size=a.size)
         return y
 
     def _reciprocal_root(self, a: Array, eps: float) -> Array:

@@ -135,10 +135,13 @@ def test_fill_and_copy_of_other_dtypes(dtype):
     assert a.dtype == dtype
 
 
+MOVES = ("fill_", "copy_", "concat_rows", "gather_rows")  # of any dtype
+
+
 @pytest.mark.parametrize("dtype", [np.complex64, np.complex128, np.float16, ">f4", ">f8", "g"])
 @pytest.mark.parametrize(
     "call",
-    [c for c in READ if c.arrays() and c.operation not in ("fill_", "copy_", "gather_rows")],
+    [c for c in READ if c.arrays() and c.operation not in MOVES],
     ids=str,
 )
 def test_other_dtypes_are_refused_with_a_remedy(call, dtype):

@@ -22,12 +22,14 @@ from scratchgan.backends.cuda import replay
 from scratchgan.backends.cuda.device import SIMULATED, cuda, is_here, kernel
 from scratchgan.backends.program import Program, Recorder, address
 from scratchgan.errors import ReplayError
+from scratchgan.games import R1, R2
 from scratchgan.gan import Noise
 from scratchgan.gan import replay as recording
 from scratchgan.nn import Concat, Dropout, Layer, Linear, Maxout, Sequential, Tanh
 from scratchgan.optim import SGD, Adam, Cosine, ExponentialDecay, LinearRamp
 from tests.backends import test_program
 from tests.gan.replays import Game, differences, plain, replays
+from tests.nn import test_second_order as second_order
 
 WIDTH = 3
 
@@ -102,6 +104,16 @@ GAMES = {
     ),
     "simultaneous, float32, EMA": conditional(
         updates="simultaneous", dtype=np.float32, ema=0.5, optimizer_d=SGD(0.1, 0.5),
+    ),
+    "penalties, scheduled and lazy": game(
+        D=Sequential(Shift(WIDTH), Maxout(1, WIDTH)),
+        penalties=[R1(LinearRamp(0.5, 0.1, 9)), R2(0.3, every=2)],
+    ),
+    "clipping, noise, a pool, unrolled": conditional(
+        clip=0.3, instance_noise=LinearRamp(0.3, 0.0, 7), pool=7, unroll=1, dtype=np.float32,
+    ),
+    "packed": game(
+        D=Sequential(Shift(5 * WIDTH), Maxout(1, 5 * WIDTH)), pack=5, instance_noise=0.1,
     ),
     "products": game(G=Linear(WIDTH, WIDTH, "tanh"), optimizer_d=SGD(0.1, 0.5)),
 }  # fmt: skip
@@ -409,6 +421,10 @@ def test_launches_have_left_the_recorded_arrays(ops, monkeypatch):
     for row in recorded.program.rows:
         for a in filter(is_here, row.args):
             assert any(low <= address(a) and address(a) + a.nbytes <= high for low, high in known)
+
+
+def test_second_order(ops):
+    second_order.assert_replayed_as_run(second_order.Problem("last is φ"), ops)
 
 
 def drawn(ops):
