@@ -18,6 +18,7 @@ MODULES = {
     "wgan-clip-toy": "wgan_clip_toy",
     "pacgan-grid": "pacgan_grid",
     "infogan-digits": "infogan_digits",
+    "projection-digits": "projection_digits",
     "mnist": "mnist",
     "paper-mnist": "paper_mnist",
     "paper-mnist-tuned": "paper_mnist_tuned",
