@@ -10,7 +10,7 @@ from scratchgan.runs.checkpoint import load_into, read_checkpoint, write_checkpo
 from scratchgan.testing.opaque import OpaqueBackend
 from tests.games.test_game_own import same, same_but_history, step_by_step, trainer
 
-PLAYED = [kind() for kind in GAMES.values() if not getattr(kind, "needs_labels", False)]
+PLAYED = [game for name in GAMES if len((game := get_game(name)).outputs) == 1]
 PLAYED += [Minimax(0.5, two_sided=True), get_game("f_kl", saturating=False)]
 each = pytest.mark.parametrize("game", PLAYED, ids=str)
 OPTIONS = [{}, {"updates": "simultaneous"}, {"k": 3, "ema": 0.9, "labels": True}]

@@ -11,7 +11,7 @@ from tests.gan.games import batch, players
 
 OPS = get_backend("reference")
 STREAM = Stream(seed=11, step=4, substep=2)
-OBJECTIVE = ["minimax", "non_saturating"]  # ``formula`` has theirs; for all games, see plays.py
+OBJECTIVE = ["minimax", "non_saturating", "least_squares", "relativistic_average"]
 
 
 def formula(name, D, G, x, z, d_flat=None, g_flat=None, stream=STREAM):
@@ -25,14 +25,23 @@ def formula(name, D, G, x, z, d_flat=None, g_flat=None, stream=STREAM):
 
     fake = run(G, g_flat, z, Purpose.GENERATOR)
     seen = (fake, z[1]) if isinstance(z, tuple) else fake
-    p_real = 1 / (1 + np.exp(-run(D, d_flat, x, Purpose.D_REAL)))
-    p_fake = 1 / (1 + np.exp(-run(D, d_flat, seen, Purpose.D_FAKE)))
-    value = np.log(p_real).mean() + np.log(1 - p_fake).mean()
-    loss = {
-        "minimax": np.log(1 - p_fake).mean(),
-        "non_saturating": -np.log(p_fake).mean(),
-    }[name]
-    return value, loss
+    real, fake = run(D, d_flat, x, Purpose.D_REAL), run(D, d_flat, seen, Purpose.D_FAKE)
+
+    def log_sigmoid(a):
+        return -np.log(1 + np.exp(-a))
+
+    def compared(a, b):
+        return log_sigmoid(a - b.mean()).mean() + log_sigmoid(a.mean() - b).mean()
+
+    of_2014 = log_sigmoid(real).mean() + log_sigmoid(-fake).mean()
+    return {
+        "minimax": (of_2014, log_sigmoid(-fake).mean()),
+        "non_saturating": (of_2014, -log_sigmoid(fake).mean()),
+        "least_squares": (
+            -((real - 1) ** 2).mean() / 2 - (fake**2).mean() / 2, ((fake - 1) ** 2).mean() / 2,
+        ),
+        "relativistic_average": (compared(real, fake), -compared(fake, real)),
+    }[name]  # fmt: skip
 
 
 def numeric_gradient(f, flat, h=6e-6):
@@ -73,7 +82,7 @@ class TestGradients:
         before = G.network.flat.copy()
         _, loss = formula(name, D, G, x, z)
         numeric = numeric_gradient(lambda p: formula(name, D, G, x, z, g_flat=p)[1], before)
-        step = generator_step(D, G, z, get_game(name), STREAM)
+        step = generator_step(D, G, z, get_game(name), STREAM, x)
         assert np.abs(step.loss[0] - loss) <= 1e-13
         assert_close(G.grads_flat, numeric)
         assert_close(G.network.flat - before, -0.1 * numeric)  # down
@@ -93,7 +102,7 @@ class TestGradients:
         x, z = batch(labels)
         for mover, other, step in (
             (D, G, lambda: discriminator_step(D, G, x, z, get_game(name), STREAM)),
-            (G, D, lambda: generator_step(D, G, z, get_game(name), STREAM)),
+            (G, D, lambda: generator_step(D, G, z, get_game(name), STREAM, x)),
         ):
             other.grads_flat[:] = 7.0  # the other's gradient must not be touched either
             mine = mover.network.flat.copy()

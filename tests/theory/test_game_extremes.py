@@ -30,6 +30,8 @@ def test_a_d_that_has_diverged_has_no_value():
 def test_a_gradient_of_nan_is_nan():
     for name in GAMES:
         game = get_game(name)
+        if len(game.outputs) > 1:
+            continue
         real = np.zeros(2) if game.needs_real else None
         slope = np.array([[1.0, 1.0], [np.nan, 1.0]])
         sent = theory.sample_gradient(np.array([0.0, np.nan]), slope, game, real)

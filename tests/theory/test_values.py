@@ -14,7 +14,7 @@ def D(x):
     return np.tanh(1.5 * x[:, 0]) - 0.3 * np.sin(3 * x[:, 0])
 
 
-@pytest.mark.parametrize("name", GAMES)
+@pytest.mark.parametrize("name", [name for name in GAMES if len(get_game(name).outputs) == 1])
 def test_each_game_s_exact_value_is_the_mean_of_its_d(name):
     """Its d on 400,000 pairs: the difference is that of the samples, below 0.01."""
     rng, game = np.random.default_rng(0), get_game(name)
