@@ -86,6 +86,8 @@ class Trainer:
         The current settings; ``change`` changes them.
     games : dict
         The games by the iteration at which each begins; ``objective`` is the current one.
+    penalties : LatestPenalties
+        The latest value of each penalty, by name, in ``penalties.values``.
     iteration : int
         Number of updates of G so far.
     recorder : StepRecorder
