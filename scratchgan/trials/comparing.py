@@ -164,7 +164,7 @@ class _Budget:
         if steps is not None:
             settings = _stretched(settings, checks.whole("", "steps", steps, 1))
         self.settings = settings.changed(**{"data": usual_name(data), "labels": None, **changes})
-        self.measures = measures_of(self.data, self.settings.noise)
+        self.measures = measures_of(self.data, self.settings)
 
     def config(self, changes: Mapping[str, Any]) -> Config:
         return Config.of(self.recipe, self.settings.changed(**changes))
