@@ -21,6 +21,7 @@ MODULES = {
     "wgan-gp-toy": "wgan_gp_toy",
     "pacgan-grid": "pacgan_grid",
     "infogan-digits": "infogan_digits",
+    "projection-digits": "projection_digits",
     "mnist": "mnist",
     "paper-mnist": "paper_mnist",
     "paper-mnist-tuned": "paper_mnist_tuned",
