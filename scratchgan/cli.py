@@ -165,7 +165,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--json", type=Path, metavar="FILE", help="save the records in this file")
 
-    info = commands.add_parser("info", help="show versions, backends, threads, recipes and folders")
+    info = commands.add_parser(
+        "info", help="show versions, backends, threads, recipes, games and folders"
+    )
     info.set_defaults(run=_info)
     info.add_argument("--warm", action="store_true", help="compile all kernels now")
     return parser
@@ -477,6 +479,7 @@ def _info(options: argparse.Namespace) -> int:
     import pooch
 
     from scratchgan.backends import backend_names, default_backend, why_unavailable
+    from scratchgan.games import GAMES, get_game
     from scratchgan.recipes import get_recipe, recipe_names
     from scratchgan.runs import environment
 
@@ -496,6 +499,9 @@ def _info(options: argparse.Namespace) -> int:
         _warm()
     print("recipes:")
     _print_columns({name: get_recipe(name).about for name in recipe_names()})
+    print("games (--objective), and what G descends against the best D;")
+    print("p is the density of the data, q that of the samples, m = (p + q)/2:")
+    _print_columns({name: get_game(name).divergence or "not known" for name in GAMES})
     print(f"data folder: {os.environ.get('SCRATCHGAN_DATA_DIR', 'SCRATCHGAN_DATA_DIR is not set')}")
     print(f"data cache: {pooch.os_cache('scratchgan')}")
     return 0

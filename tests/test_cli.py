@@ -371,6 +371,7 @@ def test_info(capsys):
     said = capsys.readouterr().out
     for word in ("NumPy", "Numba", "Python", "cores", "reference", "(default)", "cache", "digits"):
         assert word in said
+    assert re.search(r"^  hinge +2 TV\(p, q\)$", said, re.MULTILINE)
     for name, about in (("paper-mnist-tuned", "paper-mnist"), ("ring", "8 Gaussians")):
         column = re.search(rf"^  {name} {{2,}}(?={about})", said, re.MULTILINE).end()
         assert column - said.rindex("\n", 0, column) - 1 == len("  paper-mnist-tuned  ")

@@ -34,6 +34,16 @@ class DInput(NamedTuple):
         D sees this many rows as one example, of ``pack`` times as many features, and says whether
         all of them are real (PacGAN; Lin et al. 2018, arXiv 1712.04086). D then can see that
         samples are too alike.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scratchgan.backends import get_backend
+    >>> from scratchgan.games import Minimax
+    >>> sees = DInput(pack=2).at(Minimax(), 0, Stream(seed=0), get_backend("reference"))
+    >>> sees.real(np.array([[1.0], [2.0], [3.0], [4.0]]))
+    array([[1., 2.],
+           [3., 4.]])
     """
 
     noise: Schedule | None = None

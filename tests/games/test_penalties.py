@@ -140,6 +140,7 @@ def test_a_lazy_penalty_acts_at_each_nth_update_n_times_as_strong():
     assert [t for t, strength in enumerate(found) if strength is not None] == [0, 4, 8]
     assert [found[t] for t in (0, 4, 8)] == [4 * 1.0, 4 * 0.6, 4 * penalty.gamma(8)]
     assert found[4].at(5) == 4 * penalty.gamma(5)
+    assert (-0.5 * found[4]).at(5) == -2 * penalty.gamma(5)
 
 
 # -- settings -----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from scratchgan.backends import get_backend
+from scratchgan.games.penalties import R1, R2, WassersteinGP
 from scratchgan.gan import Noise
 from scratchgan.nn import (
     BatchNorm,
@@ -43,6 +44,8 @@ def discriminators(classes):
         "spectral norm",
         Sequential(SpectralNorm(Linear(3, 8, "leaky_relu")), SpectralNorm(Linear(8, 1))),
     )
+    independent = Linear(3, 8, "tanh"), LayerNorm(8), VirtualBatchNorm(8), Linear(8, 1)
+    yield "layer and virtual norm", ReferenceBatch(Sequential(*independent), 4, normal(1.0))
     yield (
         "all norms",
         Sequential(
@@ -96,6 +99,22 @@ def test_replayed_is_step_by_step_and_resumed_in_the_middle(name, settings):
     c.train(6)
     a.train(6)
     assert differences(a, c) in ([], ["history"])
+
+
+@pytest.mark.parametrize("name", [n for n, game in GAMES.items() if not game.D.mixes_examples])
+@pytest.mark.parametrize("updates", ["alternating", "simultaneous"])
+def test_with_penalties_too(name, updates):
+    penalties = R1(0.5), R2(0.5), WassersteinGP(1.0)
+    settings = GAMES[name].settings | {"penalties": penalties, "updates": updates}
+    described = GAMES[name]._replace(settings=settings)
+    a, b = described.make(), plain(described.make())
+    a.train(6)
+    b.train(6)
+    assert replays(a)
+    assert differences(a, b) == []
+    without = GAMES[name]._replace(settings=GAMES[name].settings | {"updates": updates}).make()
+    without.train(6)
+    assert (without.arrays()["D.params"] != a.arrays()["D.params"]).any()
 
 
 @every_game

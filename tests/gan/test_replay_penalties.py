@@ -104,10 +104,10 @@ def test_a_factor_of_unknown_origin_is_refused():
         name = "half"
 
         def value_and_slope(self, g, strength, ops):
-            return super().value_and_slope(g, 0.5 * strength, ops)
+            return super().value_and_slope(g, strength / 2, ops)
 
     t = trainer(penalties=[Half(0.3)])
-    with pytest.warns(UserWarning, match=r"scale_scheduled has the factor 0\.15, .* no Current"):
+    with pytest.warns(UserWarning, match=r"scale_scheduled has the factor -0\.01.*no Current"):
         t.train(5)
 
 

@@ -18,6 +18,7 @@ from scratchgan.backends import Stream, get_backend
 from scratchgan.backends.cuda import elementwise, noise, optim, reduce, rows
 from scratchgan.backends.cuda.device import SIMULATED, cuda, kernel
 from scratchgan.errors import ShapeError
+from scratchgan.games import GAMES, get_game
 from scratchgan.gan import Noise, Trainer
 from scratchgan.nn import (
     BatchNorm,
@@ -121,6 +122,21 @@ def test_exp_mean_at_the_ends(ops, dtype, size):
 def test_softmax_cross_entropy_at_the_ends(ops, dtype, size):
     vocabulary.test_softmax_cross_entropy_at_the_ends(ops, dtype, size)
     vocabulary.test_a_class_that_cannot_be_costs_nothing_until_it_is_asked_for(ops, dtype)
+
+
+@every_dtype
+@pytest.mark.parametrize("name", [name for name in GAMES if len(get_game(name).outputs) == 1])
+def test_a_game_equals_its_definition(ops, name, dtype):
+    """V, G's loss and their gradients, on the device as on the reference."""
+    game, rng = get_game(name), np.random.default_rng(0)
+    real, fake = rng.normal(size=(2, 5, 1)).astype(dtype)
+    for player, order in ((game.d, (real, fake)), (game.g, (fake, real))):
+        expected = player(*order, ops=get_backend("reference"))
+        found = player(*map(ops.asarray, order), ops=ops)
+        for one, other in zip(found, expected, strict=True):
+            assert (one is None) == (other is None)
+            if one is not None:
+                np.testing.assert_allclose(ops.to_numpy(one), other, rtol=2e-6, atol=1e-7)
 
 
 def test_results_that_overlap_an_argument(ops):

@@ -20,4 +20,4 @@ def test_in_the_simulator(file):
 
 def test_each_operation_once():
     """The quick form of the first: every kernel that an operation launches, in float32."""
-    check("simulated.py", "-k", "equals_its_definition and float32")
+    check("simulated.py", "-k", "equals_its_definition and float32")  # and each game
