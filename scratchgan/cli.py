@@ -255,7 +255,7 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in vars(options).items() if name in names}
 
 
-def _rates(options: argparse.Namespace) -> dict[str, float]:
+def _rates(options: argparse.Namespace) -> dict[str, Any]:
     """Return the learning rates that the command line gives, by option."""
     return {name: rate for name, rate in vars(options).items() if name in ("rate_g", "rate_d")}
 

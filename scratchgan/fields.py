@@ -192,8 +192,8 @@ class Parts(Kind):
     """
     Several objects of a settings class, as a tuple. Their plain form is a list of tables.
 
-    On the command line, they are names, each with its first setting if one is given
-    (``r1=0.1,r2``), or a list of tables in TOML (``[{name = "r1", gamma = 0.1}]``).
+    They may also be given as text, as on the command line: names, each with its first setting if
+    one is given (``r1=0.1,r2``), or a list of tables in TOML (``[{name = "r1", gamma = 0.1}]``).
 
     Parameters
     ----------
@@ -216,28 +216,47 @@ class Parts(Kind):
         return [self.part.to_plain(name, each) for each in value]
 
     def from_plain(self, name: str, value: Any, now: Any = None) -> Any:
+        if isinstance(value, str):
+            value = self._tables(name, value)
         if not isinstance(value, list | tuple):
             return value  # ``check`` refuses it
+        known = (*self.part.known, *(type(each) for each in now or ()))  # a user's own classes too
+        part = dataclasses.replace(self.part, known=known)
         tables = [{"name": each} if isinstance(each, str) else each for each in value]
-        return tuple(self.part.from_plain(name, each) for each in tables)
-
-    def parse(self, text: str) -> Any:
-        """Return the value for a word of the command line, as a list of tables."""
-        if text.strip() in (NONE, ""):
-            return []
-        if text.lstrip().startswith("["):
-            return tomllib.loads(f"value = {text}")["value"]
-        return [self._named(*each.strip().partition("=")) for each in text.split(",")]
-
-    def _named(self, name: str, equals: str, value: str) -> dict[str, Any]:
-        known = {each.name: each for each in self.part.known}
-        kind = known[checks.one_of("name", name, known)]
-        names = [f.name for f in dataclasses.fields(kind) if not f.kw_only]  # type: ignore[arg-type]
-        first = settings_in(kind)[names[0]]
-        return {"name": name} | ({first.name: first.parse(value)} if equals else {})
+        return tuple(part.from_plain(name, each) for each in tables)
 
     def word(self, name: str, value: Any) -> str:
         return _toml(self.to_plain(name, value)) if value else NONE
+
+    def _tables(self, name: str, text: str) -> list[Any]:
+        """Return a list of tables, or something else that is refused later, for a text."""
+        if text.strip() in (NONE, ""):
+            return []
+        try:
+            if text.lstrip().startswith("["):
+                return tomllib.loads(f"value = {text}")["value"]  # type: ignore[no-any-return]
+            return [self._table(*each.strip().partition("=")) for each in text.split(",")]
+        except (tomllib.TOMLDecodeError, _NoNumber) as error:
+            raise ValueError(
+                f"{name} is {checks.shown(text)}: {error}; expected names, such as r1=0.1,r2, or"
+                " a list of tables in TOML"
+            ) from None
+
+    def _table(self, name: str, equals: str, value: str) -> dict[str, Any]:
+        known = {each.name: each for each in self.part.known}
+        kind = known[checks.one_of(_said(self.part.kind), name, known)]
+        if not equals:
+            return {"name": name}
+        # A setting of the base class, such as ``every``, is given by keyword: it is not the first.
+        first = next(f.name for f in dataclasses.fields(kind) if not f.kw_only)  # type: ignore[arg-type]
+        try:
+            return {"name": name, first: float(value)}
+        except ValueError:
+            raise _NoNumber(f"{first} is '{value}', not a number") from None
+
+
+class _NoNumber(ValueError):
+    """A word that should be a number is none."""
 
 
 def _toml(value: Any) -> str:

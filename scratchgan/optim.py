@@ -141,7 +141,8 @@ class Current(float):
     The value of a schedule at one update. It is a number that remembers its schedule.
 
     ``Backend.scale_scheduled`` takes it. The recorder of a step then knows the factor of each
-    later update.
+    later update. A product with a number remembers the schedule too; any other result of
+    arithmetic is a plain float.
 
     Parameters
     ----------
@@ -155,11 +156,12 @@ class Current(float):
 
     Examples
     --------
-    >>> gamma = Current(LinearRamp(1.0, 0.0, 10), t=5, factor=4.0)
+    >>> gamma = Current(LinearRamp(1.0, 0.0, 10), t=5)
     >>> float(gamma), gamma.at(6)
-    (2.0, 1.6)
-    >>> float(gamma.times(0.5)), gamma.times(0.5).at(6)
-    (1.0, 0.8)
+    (0.5, 0.4)
+    >>> half = -0.5 * gamma
+    >>> float(half), half.at(6)
+    (-0.25, -0.2)
     """
 
     schedule: Schedule
@@ -176,9 +178,13 @@ class Current(float):
         """Return the value at update ``t``."""
         return self.factor * value_at(self.schedule, t)
 
-    def times(self, factor: float) -> Current:
-        """Return the number times a constant factor."""
-        return Current(self.schedule, self.t, self.player, factor * self.factor)
+    def __mul__(self, factor: float) -> Current:
+        return Current(self.schedule, self.t, self.player, float(factor) * self.factor)
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Current:
+        return self * -1.0
 
 
 class Optimizer(Checked, ABC):

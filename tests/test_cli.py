@@ -98,6 +98,33 @@ def test_two_rates_and_other_options_of_a_training(tmp_path):
 
 
 @pytest.mark.slow
+def test_penalties(tmp_path):
+    """As names with strengths, and as tables of a file with schedules; resumed, and changed."""
+    from scratchgan.games import R1, R2
+    from scratchgan.optim import LinearRamp
+    from scratchgan.runs import RunFolder
+
+    def config(name):
+        return RunFolder.open(tmp_path / name).config
+
+    command = ["train", "ring-plain", *QUICK, "--penalties", "r1=0.1,r2"]
+    assert main([*command, "--out", str(tmp_path / "a")]) == 0
+    assert config("a").penalties == (R1(0.1), R2())
+    settings = tmp_path / "settings.toml"
+    settings.write_text(
+        "[[penalties]]\nname = 'r1'\nevery = 2\n"
+        "gamma = {name = 'linear', start = 0.1, end = 0, steps = 50}\n"
+    )
+    command = ["train", "ring-plain", *QUICK, "--config", str(settings)]
+    assert main([*command, "--out", str(tmp_path / "b")]) == 0
+    assert config("b").penalties == (R1(LinearRamp(0.1, 0, 50), every=2),)
+    assert main(["train", "--resume", str(tmp_path / "b"), "--steps", "8"]) == 0
+    again = ["train", "--from", str(tmp_path / "b"), "--penalties", "none", "--steps", "9"]
+    assert main([*again, "--out", str(tmp_path / "c")]) == 0
+    assert config("c").penalties == ()
+
+
+@pytest.mark.slow
 def test_quick_gives_way_to_what_is_asked(tmp_path):
     """A minute of it, but for the settings that are named."""
     from scratchgan.runs import RunFolder
@@ -413,6 +440,8 @@ def test_a_bar_on_a_terminal(tmp_path):
         (["train", "--batch-size", "5000"], "batch_size is 5000 and the data have 1"),
         (["train", "--k", "0"], "k is 0"),
         (["train", "--seed", "-1"], "seed is -1"),
+        (["train", "--penalties", "r3"], "unknown penalty 'r3'. Known: dragan, r1, r2"),
+        (["train", "--penalties", "r1=-1"], "R1: gamma is -1.0; expected a number at least 0"),
         (["train", "--config", "nowhere.toml"], "there is no settings file nowhere.toml"),
         (["train", "--resume", "nowhere"], "nowhere holds no run"),
         (["train", "--resume", "nowhere", "--seed", "3"], "leave out seed"),

@@ -43,7 +43,7 @@ BELOW = {
     "testing": CORE | {"gradcheck", "nn"},
     "recipes": CORE | {"data", "files", "games", "gan", "limits", "nn", "optim"},
     "progress": {"gan"},
-    "plots": {"checks", "errors", "games"},
+    "plots": CORE | {"games", "gan", "nn"},
     "course": {"checks", "errors", "theory"},
     "exact": CORE | {"games", "gan", "nn", "theory"},
     "metrics": CORE | {"command", "data", "files", "gan", "nn", "optim", "theory"},

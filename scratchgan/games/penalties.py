@@ -8,7 +8,7 @@ To write your own penalty, say at which examples it looks, and return P and ∂P
 
 >>> from dataclasses import dataclass
 >>> @dataclass(frozen=True)
-... class Largest(Penalty):
+... class SumOfSquares(Penalty):
 ...     weight: float = setting(STRENGTH, 1.0)
 ...     name = "sum of squares"
 ...     at = REAL
@@ -16,9 +16,7 @@ To write your own penalty, say at which examples it looks, and return P and ∂P
 ...
 ...     def value_and_slope(self, g, strength, ops):
 ...         value = ops.sum_rows(ops.dot_rows(g, g))
-...         return (
-...             ops.scale_scheduled(value, strength), ops.scale_scheduled(ops.add(g, g), strength)
-...         )
+...         return ops.scale_scheduled(value, strength), ops.scale_scheduled(g, 2 * strength)
 """
 
 from __future__ import annotations
@@ -86,7 +84,8 @@ class Penalty(Checked, ABC):
         g : Array (batch, features)
             ∇ₓD of each example.
         strength : float
-            A factor for ``ops.scale_scheduled``: it changes from update to update.
+            A factor of P and ∂P/∂g, for ``ops.scale_scheduled``: it changes from update to update.
+            It may be multiplied by constants.
         ops : Backend
         """
 
@@ -106,10 +105,9 @@ class _ZeroCentred(Penalty):
 
     def value_and_slope(self, g: Array, strength: float, ops: Backend) -> tuple[Array, Array]:
         """Return P = (γ/2) · (1/m) Σ ‖g‖² and ∂P/∂g = (γ/m) g."""
-        batch = g.shape[0]
-        value = ops.scale(ops.sum_rows(ops.dot_rows(g, g)), 0.5 / batch)
-        slope = ops.scale(g, 1 / batch)
-        return ops.scale_scheduled(value, strength), ops.scale_scheduled(slope, strength)
+        each = strength * (1 / g.shape[0])
+        squares = ops.sum_rows(ops.dot_rows(g, g))
+        return ops.scale_scheduled(squares, 0.5 * each), ops.scale_scheduled(g, each)
 
 
 @dataclass(frozen=True)
@@ -168,8 +166,8 @@ class _TowardsTarget(Penalty):
         self, g: Array, strength: float, ops: Backend, target: float, one_sided: bool, eps: float
     ) -> tuple[Array, Array]:
         value, factors = ops.norm_penalty(ops.dot_rows(g, g), target, one_sided, eps)
-        slope = ops.scale_rows(g, factors)
-        return ops.scale_scheduled(value, strength), ops.scale_scheduled(slope, strength)
+        slope = ops.scale_rows(g, ops.scale_scheduled(factors, strength))
+        return ops.scale_scheduled(value, strength), slope
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from scratchgan.backends import Array, Backend, Purpose, Stream
 from scratchgan.games import Game
 from scratchgan.gan.pool import Pool
-from scratchgan.optim import Schedule, value_at
+from scratchgan.optim import Current, Schedule
 
-__all__ = ["DInput", "Sees"]
+__all__ = ["DInput", "Sight"]
 
 
 class DInput(NamedTuple):
@@ -26,32 +26,42 @@ class DInput(NamedTuple):
     noise : float or schedule, optional
         σ of instance noise: N(0, σ²) is added to each feature of each example and each sample, in
         both players' steps, so that the densities of data and samples overlap (Sønderby et al.
-        2017, arXiv 1610.04490, §3.3; Arjovsky & Bottou 2017, arXiv 1701.04862, §3). The gradient
+        2017, arXiv 1610.04490; Arjovsky & Bottou 2017, arXiv 1701.04862, §3). The gradient
         passes to G unchanged. A schedule is a function of the number of D's updates.
     pool : Pool, optional
         In D's step, some samples are replaced by earlier ones.
     pack : int
         D sees this many rows as one example, of ``pack`` times as many features, and says whether
-        all of them are real (PacGAN; Lin et al. 2018, arXiv 1712.04086). D then can see that
+        all of them are real (PacGAN; Lin et al. 2018, arXiv 1712.04086). D can then see that
         samples are too alike.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scratchgan.backends import get_backend
+    >>> from scratchgan.games import Minimax
+    >>> sees = DInput(pack=2).at(Minimax(), 0, Stream(seed=0), get_backend("reference"))
+    >>> sees.real(np.array([[1.0], [2.0], [3.0], [4.0]]))
+    array([[1., 2.],
+           [3., 4.]])
     """
 
     noise: Schedule | None = None
     pool: Pool | None = None
     pack: int = 1
 
-    def at(self, game: Game, t: int, stream: Stream, ops: Backend) -> Sees:
+    def at(self, game: Game, t: int, stream: Stream, ops: Backend) -> Sight:
         """Return what D sees in one step, while D has made ``t`` updates."""
-        return Sees(self, game, t, stream, ops)
+        return Sight(self, game, t, stream, ops)
 
 
-class Sees:
+class Sight:
     """What D sees in one step."""
 
     def __init__(self, how: DInput, game: Game, t: int, stream: Stream, ops: Backend) -> None:
         self._how, self._game, self._ops = how, game, ops
         self._stream = stream
-        self._std = None if how.noise is None else value_at(how.noise, t)
+        self._std = None if how.noise is None else Current(how.noise, t)
 
     def pooled(self, sample: Array, z: Any) -> tuple[Array, Any]:
         """Return G(z) and z after an exchange with the pool, if there is one."""
@@ -75,8 +85,8 @@ class Sees:
     def _noisy(self, sample: Array, stream: Stream) -> Array:
         if self._std is None:
             return sample
-        noise = self._ops.normal(sample.shape, stream, 0.0, self._std, sample.dtype)
-        return self._ops.add(sample, noise)
+        noise = self._ops.normal(sample.shape, stream, 0.0, 1.0, sample.dtype)
+        return self._ops.add(sample, self._ops.scale_scheduled(noise, self._std))
 
     def _packed(self, sample: Array) -> Array:
         (rows, features), m = sample.shape, self._how.pack

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +19,11 @@ __all__ = ["require_fit"]
 def require_fit(
     G: Network, D: Network, settings: Settings, data: Minibatches, games: Mapping[int, Game]
 ) -> None:
-    """Raise ShapeError or DataError if networks, settings, data and games do not fit together."""
+    """
+    Raise ShapeError or DataError if networks, settings, data and games do not fit together.
+
+    Warn if penalties are asked of a D that mixes the examples of a batch.
+    """
     if G.ops is not D.ops or G.dtype != D.dtype:
         raise ShapeError(
             f"G is {G.dtype} on '{G.ops.name}' and D is {D.dtype} on '{D.ops.name}';"
@@ -50,6 +55,13 @@ def require_fit(
             " expected no pool with codes"
         )
     _require_outputs(D, pack, data, games)
+    if settings.penalties and D.layer.mixes_examples:
+        warnings.warn(
+            "D mixes the examples of a batch, as batch norm does. So a penalty sees the gradient"
+            " of the batch's sum, which can vanish whatever D is; use LayerNorm instead of"
+            " BatchNorm, or no penalties",
+            stacklevel=4,
+        )
 
 
 def _require_outputs(D: Network, pack: int, data: Minibatches, games: Mapping[int, Game]) -> None:

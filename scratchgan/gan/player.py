@@ -118,9 +118,10 @@ class Player:
         g = passed.input_gradient()
         values, slopes = {}, None
         for penalty, strength in penalties:
-            values[penalty.name], slope = penalty.value_and_slope(g, strength, ops)
+            minus_p, slope = penalty.value_and_slope(g, -strength, ops)
+            values[penalty.name] = ops.scale(minus_p, -1.0)
             slopes = slope if slopes is None else ops.add(slopes, slope)
-        passed.backward(dy, ops.scale(slopes, -1.0), self.grads)
+        passed.backward(dy, slopes, self.grads)
         return values
 
     def input_gradient(self, passed: Any, dy: Array, ctx: Context) -> Any:

@@ -37,6 +37,16 @@ class Pool:
         The pool. It is a part of the training's state, and so is ``filled``.
     filled : Array (1,), int32
         Number of samples in the pool.
+
+    Examples
+    --------
+    The first two samples fill the pool. With share 1, D then gets only older ones:
+
+    >>> from scratchgan.backends import get_backend
+    >>> pool = Pool(get_backend("reference"), 2, features=1, classes=0, dtype=float, share=1.0)
+    >>> seen, _ = pool.swapped(np.arange(6.0).reshape(6, 1), None, Stream(seed=0))
+    >>> seen.ravel().tolist(), pool.rows.ravel().tolist()
+    ([0.0, 1.0, 0.0, 1.0, 2.0, 4.0], [5.0, 3.0])
     """
 
     def __init__(

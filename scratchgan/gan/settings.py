@@ -108,7 +108,10 @@ class Settings(Checked):
         option=False,
     )
     optimizer_g: Optimizer = setting(OPTIMIZER, help="optimizer of G", option=False)
-    optimizer_d: Optimizer = setting(OPTIMIZER, help="optimizer of D", option=False)
+    optimizer_d: Optimizer = setting(
+        OPTIMIZER, option=False,
+        help="optimizer of D, which may have another rate than G's (Heusel et al. 2017)",
+    )  # fmt: skip
     log_every: int = setting(
         COUNT, 100, help="iterations between records, each with a check for NaN", bits=False
     )

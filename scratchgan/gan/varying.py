@@ -55,8 +55,8 @@ class Sources:
     def _of_schedule(self, now: float) -> Callable[[NDArray[Any]], NDArray[Any]]:
         if not isinstance(now, Current):
             raise NotRecordableError(
-                f"scale_scheduled has the factor {now}, and it is unknown how it goes on: it is"
-                " no optim.Current"
+                f"scale_scheduled has the factor {now}, and it is unknown how it goes on: it is no"
+                " Current of scratchgan.optim"
             )
         player, per = {"D": (self._trainer.D, self._trainer.k), "G": (self._trainer.G, 1)}[
             now.player

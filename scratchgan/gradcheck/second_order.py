@@ -74,8 +74,9 @@ def gradgradcheck(
     Returns
     -------
     GradcheckReport
-        It has the tensor ``∂P/∂g``, which is the penalty's own derivative, and each parameter. If
-        ``∂P/∂g`` failed, the penalty is wrong; otherwise the passes through the layers are.
+        It has the tensor ``∂P/∂g``, which is the penalty's own derivative, and each parameter
+        that is no statistic. If ``∂P/∂g`` failed, the penalty is wrong; otherwise the passes
+        through the layers are.
 
     Raises
     ------
@@ -137,7 +138,8 @@ class _PenalisedAt:
         self.at = LayerAt(layer, x, params, ctx, rng)
         self.ops = self.at.ctx.ops
         self.penalty = penalty
-        self.weights = [name for name in self.at.point if name not in self.at.inputs]
+        self.params = [name for name in self.at.point if name not in self.at.inputs]
+        self.weights = [name for name in self.params if name not in layer.statistics]
         self.u = rng.standard_normal(self.at.y.shape)
         _, self.g = self._passes(self.at.point)
         self.p, self.v = self._penalised(self.g)
@@ -153,7 +155,8 @@ class _PenalisedAt:
         params, x, _ = self.at.forward(self.at.point)
         u = self.ops.asarray(self.u.copy())
         claimed = gradients(params, x, u, self.penalty, self.at.ctx)
-        named = dict(zip(self.weights, map(self.at.on_host, leaves(claimed)), strict=True))
+        all_claimed = dict(zip(self.params, map(self.at.on_host, leaves(claimed)), strict=True))
+        named = {name: all_claimed[name] for name in self.weights}
         return Problem(
             repr(self.at.layer),
             {name: self.at.point[name] for name in self.weights},

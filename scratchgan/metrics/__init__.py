@@ -7,6 +7,7 @@ from scratchgan.metrics.classifier_score import (
     classifier_score,
     label_agreement,
 )
+from scratchgan.metrics.code_agreement import CodeAgreement, code_agreement
 from scratchgan.metrics.confidence import Confidence, classifier_confidence, train_classifier
 from scratchgan.metrics.evaluation import Evaluation, evaluate
 from scratchgan.metrics.frechet import frechet_distance
@@ -20,6 +21,7 @@ from scratchgan.metrics.precision_recall import PrecisionRecall, precision_recal
 __all__ = [
     "Classifier",
     "ClassifierScore",
+    "CodeAgreement",
     "Confidence",
     "Evaluation",
     "ImageFigures",
@@ -31,6 +33,7 @@ __all__ = [
     "PrecisionRecall",
     "classifier_confidence",
     "classifier_score",
+    "code_agreement",
     "evaluate",
     "frechet_distance",
     "image_figures",

@@ -12,8 +12,10 @@ from scratchgan.nn.maxout import Maxout
 from scratchgan.nn.minibatch_discrimination import MinibatchDiscrimination
 from scratchgan.nn.network import Network
 from scratchgan.nn.projection import Projection
+from scratchgan.nn.reference_batch import ReferenceBatch
 from scratchgan.nn.sequential import Sequential
 from scratchgan.nn.spectral_norm import SpectralNorm
+from scratchgan.nn.virtual_batch_norm import VirtualBatchNorm
 
 __all__ = [
     "Activation",
@@ -31,9 +33,11 @@ __all__ = [
     "Network",
     "Projection",
     "ReLU",
+    "ReferenceBatch",
     "Sequential",
     "Sigmoid",
     "Softplus",
     "SpectralNorm",
     "Tanh",
+    "VirtualBatchNorm",
 ]

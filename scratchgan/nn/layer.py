@@ -9,7 +9,7 @@ either backward pass. The generator's step can go through D without changing D's
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -45,15 +45,18 @@ class Context:
     stream : Stream
         The address of the random numbers of this pass. The same stream gives the same dropout
         masks: in forward, backward, jvp and finite differences.
+    reference : int
+        How many of the first examples are a reference batch (``ReferenceBatch``).
     """
 
     ops: Backend = field(default_factory=default_backend)
     training: bool = False
     stream: Stream = Stream(seed=0)
+    reference: int = 0
 
     def at(self, offset: int) -> Context:
         """Return the context of a part that comes after ``offset`` random operations."""
-        return Context(self.ops, self.training, self.stream.at(offset)) if offset else self
+        return replace(self, stream=self.stream.at(offset)) if offset else self
 
 
 class SummaryLine(NamedTuple):

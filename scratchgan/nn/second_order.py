@@ -14,6 +14,7 @@ derivative of its own: ``forward`` and ``backward`` run again, on dual numbers
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from scratchgan.backends import Array
@@ -114,7 +115,7 @@ class Passed:
         self._layer.backward(self._params, cache, cotangent, ctx, into, need_dx=False)
 
     def _on(self, ops: Any) -> Context:
-        return Context(ops, self._ctx.training, self._ctx.stream)
+        return replace(self._ctx, ops=ops)
 
 
 def first_output(y: Array, ctx: Context) -> Array:

@@ -16,7 +16,7 @@ from scratchgan.plots.axes import BLUE, GREEN, GREY, new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["histogram", "sample_density", "sample_scatter"]
+__all__ = ["histogram", "plane_limits", "sample_density", "sample_scatter"]
 
 
 def sample_scatter(
@@ -45,16 +45,24 @@ def sample_scatter(
         data = checks.array("", "data", data, (None, 2), rows=1)
         axes.plot(*data[:2000].T, ".", color=GREY, markersize=4, label="data")
     axes.plot(*samples.T, ".", color=GREEN, markersize=4, alpha=0.6, label="G(z)")
-    shown = samples if data is None else data
-    reach = 1.3 * _farthest(shown)
-    sides = [_side(column) for column in shown.T]
-    if any(sides):
-        axes.set(xlim=sides[0] or (-reach, reach), ylim=sides[1] or (-reach, reach))
-    else:
-        axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    across, up = plane_limits(samples if data is None else data)
+    axes.set(xlim=across, ylim=up)
+    if across == up:
+        axes.set(aspect="equal")
     axes.set(xlabel="x₀", ylabel="x₁", title=title)
     axes.legend(loc="upper right", markerscale=3)
     return figure
+
+
+def plane_limits(points: NDArray[Any]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """
+    Return limits of both axes for points (n, 2): from −r to r, with r 1.3 times the farthest.
+
+    If the points are farther from 0 than they are wide, the axis covers only the points.
+    """
+    reach = 1.3 * _farthest(points)
+    across, up = (_side(column) or (-reach, reach) for column in points.T)
+    return across, up
 
 
 def _side(values: NDArray[Any]) -> tuple[float, float] | None:

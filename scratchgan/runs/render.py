@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan import plots
-from scratchgan.backends import get_backend
 from scratchgan.data import Dataset
 from scratchgan.errors import RunError
 from scratchgan.files import write_atomically
@@ -52,16 +50,16 @@ class Renderer:
             figure = plots.sample_density(
                 trainer.samples(5000), data.density.pdf, self._read, _limits(data), title, reading
             )
+        elif data.features == 2:
+            p_data = None if data.density is None else data.density.pdf
+            figure = plots.game_2d(trainer, p_data, title=title)
         else:
             figure = samples_in_plane(trainer.samples(2000), data.x, title)
         save_figure(path, figure)
 
     def _read(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the game's reading of D's outputs at points (n,)."""
-        D = self._trainer.D.network
-        outputs = D(x.reshape(-1, 1).astype(D.dtype)).astype(np.float64)
-        reading = self._trainer.played.reading
-        return np.asarray(reading.of(outputs, get_backend("reference"))).ravel()
+        return plots.reading_at(self._trainer, x.reshape(-1, 1))
 
 
 def visible_zoom(image_shape: Sequence[int]) -> int:

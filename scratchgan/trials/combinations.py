@@ -9,6 +9,7 @@ from typing import Any
 from scratchgan import checks
 from scratchgan.fields import Checked, settings_in
 from scratchgan.games import GAMES, Game
+from scratchgan.games.penalties import PENALTY_LIST, Penalty
 from scratchgan.gan.settings import Settings
 from scratchgan.trials.comparison import NONE, Setup
 
@@ -29,14 +30,14 @@ def combinations(
         As in ``compare``.
     """
     games = list(GAMES) if objectives is None else _items("objectives", objectives)
-    own = getattr(settings, "penalties", ())
+    own = settings.penalties
     sets = [own] if penalties is None else _items("penalties", penalties)
     found: dict[Setup, dict[str, Any]] = {}
     for game, group in product(games, sets):
         setup = Setup(_said(game), NONE if not group else _said(group))
         if setup in found:
             raise ValueError(f"{setup} is given twice; expected different games and penalties")
-        found[setup] = {"objective": game} | ({} if group is own else _penalties(group, own))
+        found[setup] = {"objective": game, "penalties": _penalties(group, own)}
     return found
 
 
@@ -47,16 +48,19 @@ def _items(name: str, given: object) -> list[Any]:
     return list(given)
 
 
-def _penalties(group: Any, own: Sequence[Any]) -> dict[str, Any]:
-    """Return the change of the setting for one set of penalties."""
-    if group is None or (isinstance(group, str) and group.strip() in ("", NONE)):
-        return {"penalties": ()} if "penalties" in settings_in(Settings) else {}
-    if isinstance(group, str):
-        named = {each.name: each for each in own}
-        kind = settings_in(Settings)["penalties"]
-        parts = [part.strip() for part in group.split("+")]
-        group = [named[p] if p in named else kind.parse(p)[0] for p in parts]
-    return {"penalties": group if isinstance(group, list | tuple) else [group]}
+def _penalties(group: Any, own: Sequence[Penalty]) -> list[Any]:
+    """Return one set of penalties; a name stands for the recipe's penalty if it has such a one."""
+    if group is None:
+        return []
+    if not isinstance(group, str):
+        return list(group) if isinstance(group, list | tuple) else [group]
+    named = {each.name: [each] for each in own}
+    parts = [part.strip() for part in group.split("+")]
+    return [
+        each
+        for part in parts
+        for each in named.get(part) or PENALTY_LIST.from_plain("penalties", part)
+    ]
 
 
 def _said(value: Any) -> str:

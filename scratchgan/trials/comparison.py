@@ -90,10 +90,12 @@ class Comparison:
         return Mean.of([value for value in values if value is not None])
 
     def __str__(self) -> str:
+        return "\n".join([self._heading(), "", self.table(), *self._notes()])
+
+    def _heading(self) -> str:
         seeds = len({each.seed for each in self.trained})
         said = f"{seeds} seed{'s' if seeds > 1 else ''}"
-        heading = f"{self.data}: recipe {self.recipe}, {self.steps:,} iterations, {said}"
-        return "\n".join([heading, "", self.table(), *self._notes()])
+        return f"{self.data}: recipe {self.recipe}, {self.steps:,} iterations, {said}"
 
     def _notes(self) -> list[str]:
         notes = ["", "± is the standard error over the seeds that ended."]
@@ -107,7 +109,7 @@ class Comparison:
     def table(self, form: str = "text") -> str:
         """Return the table as "text" or "markdown"; as "csv", with a line for each training."""
         checks.one_of("form of a table", form, FORMS)
-        return as_table(self._lines() if form == "csv" else self._rows(), form)
+        return as_table(self._lines() if form == "csv" else self._rows(), form, names=2)
 
     def _rows(self) -> list[Sequence[str]]:
         shown = (*self.measures, SECONDS)
@@ -142,8 +144,8 @@ class Comparison:
         """
         Return a figure with a panel for each measure and for the time.
 
-        Each training is a point; a line shows the mean of a setup. Setups without any training
-        that ended have a cross.
+        Each training is a pale point, and the mean of a setup is a dark one. A cross stands for
+        no value: no training ended, or the measure is not known.
         """
         panels = [
             Panel(
@@ -153,7 +155,8 @@ class Comparison:
             )
             for measure in (*self.measures, SECONDS)
         ]
-        title = f"{self.data}, recipe {self.recipe}, {self.steps:,} iterations"
+        several = len({each.seed for each in self.trained}) > 1
+        title = self._heading() + ("; dark: their mean" if several else "")
         return comparison(self.setups, panels, title)
 
     def _values(self, setup: Setup, measure: Measure) -> list[float]:

@@ -10,6 +10,7 @@ from scratchgan.data import Dataset
 from scratchgan.errors import DataError
 from scratchgan.exact.game import exact_density
 from scratchgan.gan import Generator, Noise, Trainer
+from scratchgan.gan.settings import Settings
 from scratchgan.metrics import evaluate, mode_coverage
 from scratchgan.nn import Network
 from scratchgan.theory import Density, Estimate, GaussianMixture, Uniform, js
@@ -47,7 +48,7 @@ OF_IMAGES = (
 )
 
 
-def measures_of(data: Dataset, noise: Noise) -> tuple[Measure, ...]:
+def measures_of(data: Dataset, settings: Settings) -> tuple[Measure, ...]:
     """
     Return what can be measured of a generator of these data.
 
@@ -69,12 +70,12 @@ def measures_of(data: Dataset, noise: Noise) -> tuple[Measure, ...]:
             )
         return OF_IMAGES
     found: tuple[Measure, ...] = MODES if isinstance(density, GaussianMixture) else ()
-    if noise.features == density.dim:
+    if settings.noise.features == density.dim and not settings.conditional:
         found += {1: (EXACT,), 2: (BOUND,)}.get(density.dim, ())
     if not found:
         raise DataError(
             f"data set '{data.name}' has no modes to count, and p_g is known only for noise of"
-            f" {density.dim} features; this recipe has {noise.features}"
+            f" {density.dim} features; this recipe has {settings.noise.features}"
         )
     return found
 
@@ -89,7 +90,8 @@ def measure(trainer: Trainer, data: Dataset) -> dict[str, float]:
         samples = generator.sample(SAMPLES)
         counted = mode_coverage(samples, density.means, density.std, density.weights)
         found |= {m.key: float(getattr(counted, m.key)) for m in MODES}
-    if trainer.noise.features == density.dim:
+    prior = trainer.settings.prior  # a game may add codes to the noise
+    if prior.features == density.dim and not trainer.data.classes:
         G = trainer.G.network.in_float64(trainer.G.average_flat)
         known = {1: _exact, 2: _bound}.get(density.dim)
         if known is not None:

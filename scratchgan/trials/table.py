@@ -46,9 +46,9 @@ class Mean(NamedTuple):
         return f"{self.value:{form}}" + ("" if self.error is None else f" ± {self.error:{form}}")
 
 
-def as_table(rows: Rows, form: str = "text") -> str:
+def as_table(rows: Rows, form: str = "text", names: int = 1) -> str:
     """
-    Return rows, the first of which is the header, as text.
+    Return rows, the first of which is the header, as text; ``names`` columns are names.
 
     Examples
     --------
@@ -68,11 +68,11 @@ def as_table(rows: Rows, form: str = "text") -> str:
         return stream.getvalue().rstrip("\n")
     if form == "markdown":
         header, *body = ["| " + " | ".join(row) + " |" for row in rows]
-        return "\n".join([header, "|---" + "|---:" * (len(rows[0]) - 1) + "|", *body])
+        return "\n".join([header, "|---" * names + "|---:" * (len(rows[0]) - names) + "|", *body])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(
-            text.rjust(width) if i else text.ljust(width)
+            text.ljust(width) if i < names else text.rjust(width)
             for i, (text, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows

@@ -155,3 +155,24 @@ def test_a_value_is_computed_only_when_needed():
     assert below.products == 1
     assert y.value is y.value
     assert below.products == 2
+
+
+@pytest.mark.parametrize("over", ["batch", "features"])
+def test_mean_and_variance_move_with_x(over):
+    rng = np.random.default_rng(0)
+    x, x_dot = rng.normal(size=(2, 5, 3))
+    found = dual_backend().normalize(Dual(x, x_dot), over, 1e-3)
+    expected = REFERENCE.normalize(x + 1j * H * x_dot, over, 1e-3)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a.value, b.real, rtol=1e-13)
+        np.testing.assert_allclose(a.tangent, b.imag / H, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["y", "variance", "dy"])
+def test_the_test_would_see_a_term_dropped_from_normalisation(name):
+    rng = np.random.default_rng(0)
+    given = {"dy": rng.normal(size=(5, 3)), "y": rng.normal(size=(5, 3)), "variance": rng.random(3)}
+    duals = {n: Dual(a, rng.normal(size=a.shape)) for n, a in given.items()}
+    whole = dual_backend().normalize_grad(**duals, over="batch", eps=1e-3)
+    part = dual_backend().normalize_grad(**duals | {name: given[name]}, over="batch", eps=1e-3)
+    assert abs(whole.tangent - part.tangent).max() > 1e-2

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from scratchgan.games import AuxiliaryClassifier, MutualInformation, NonSaturating, get_game
+from scratchgan.games.penalties import R1, R2
 from scratchgan.gan.settings import Settings
 from scratchgan.runs.checkpoint import load_into, read_checkpoint, write_checkpoint
 from tests.games.coded import CLASSES, CODES, trainer
@@ -35,6 +36,18 @@ def test_replayed_as_run_step_by_step(game, options):
     assert replays(a)
     assert differences(a, b) == []
     assert all((before[name] != a.arrays()[name]).any() for name in ("G.params", "D.params"))
+
+
+def test_with_penalties():
+    """A penalty is of D's first output; D's other outputs have their losses in the same pass."""
+    game = MutualInformation(RelativisticPairing(), CODES)
+    penalties = (R1(0.3), R2(0.3))
+    a, b = (trainer(game, penalties=penalties) for _ in range(2))
+    plain(b).train(25)
+    a.train(25)
+    assert replays(a)
+    assert differences(a, b) == []
+    assert np.isfinite(a.record()["penalty"])
 
 
 def test_codes_in_a_conditional_game():

@@ -1,5 +1,6 @@
 """Each penalty's value against its formula, its slope against a complex step of the value."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -140,6 +141,7 @@ def test_a_lazy_penalty_acts_at_each_nth_update_n_times_as_strong():
     assert [t for t, strength in enumerate(found) if strength is not None] == [0, 4, 8]
     assert [found[t] for t in (0, 4, 8)] == [4 * 1.0, 4 * 0.6, 4 * penalty.gamma(8)]
     assert found[4].at(5) == 4 * penalty.gamma(5)
+    assert (-0.5 * found[4]).at(5) == -2 * penalty.gamma(5)
 
 
 # -- settings -----------------------------------------------------------------------------------
@@ -154,7 +156,7 @@ def test_plain_form_and_back():
     }  # fmt: skip
     assert PENALTY_LIST.from_plain("penalties", json.loads(json.dumps(plain))) == penalties
     word = PENALTY_LIST.word("penalties", penalties)
-    assert PENALTY_LIST.from_plain("penalties", PENALTY_LIST.parse(word)) == penalties
+    assert PENALTY_LIST.from_plain("penalties", word) == penalties
 
 
 @pytest.mark.parametrize(
@@ -169,7 +171,7 @@ def test_plain_form_and_back():
     ],
 )  # fmt: skip
 def test_words_of_the_command_line(text, expected):
-    assert PENALTY_LIST.from_plain("penalties", PENALTY_LIST.parse(text)) == expected
+    assert PENALTY_LIST.from_plain("penalties", text) == expected
 
 
 @pytest.mark.parametrize(
@@ -186,3 +188,32 @@ def test_words_of_the_command_line(text, expected):
 def test_wrong_settings_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("r3", "unknown penalty 'r3'. Known: dragan, r1, r2"),
+        ("r1=much", "penalties is 'r1=much': gamma is 'much', not a number; expected names"),
+        ("[{name = 'r1'", "penalties is .*; expected names, such as r1=0.1,r2, or a list"),
+        ("[{gamma = 0.1}]", "unknown penalty 'None'"),
+        ("[3]", "penalties.0. is 3; expected a penalty"),
+    ],
+)
+def test_words_that_are_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        PENALTY_LIST.check("", "penalties", PENALTY_LIST.from_plain("penalties", text))
+
+
+def test_a_class_of_ones_own_can_be_named_where_it_is_known():
+    """As in the config.json of a run whose recipe file defines it."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Mine(R1):
+        name = "mine"
+
+    now = (Mine(0.5),)
+    plain = PENALTY_LIST.to_plain("penalties", now)
+    assert PENALTY_LIST.from_plain("penalties", plain, now) == now
+    with pytest.raises(ValueError, match="unknown penalty 'mine'"):
+        PENALTY_LIST.from_plain("penalties", plain)

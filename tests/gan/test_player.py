@@ -1,14 +1,15 @@
-"""Weight clipping, which is a part of a player's update."""
+"""A player's update: weight clipping, which is a part of it, and a rate of its own."""
 
 import numpy as np
 import pytest
 
-from scratchgan.backends import get_backend
-from scratchgan.gan import Player
+from scratchgan.backends import Stream, get_backend
+from scratchgan.games import get_game
+from scratchgan.gan import Player, simultaneous_step
 from scratchgan.nn import Layer, Linear, Network, Sequential
 from scratchgan.optim import SGD
 from tests.backends.cases import every_backend
-from tests.gan.games import players
+from tests.gan.games import batch, players
 
 
 def player(ops=None, clip=None, ema=None, rate=1.0):
@@ -84,6 +85,21 @@ def test_statistics_are_not_clipped(layer):
 def test_what_is_no_bound(clip):
     with pytest.raises(ValueError, match="clip is .*; expected a number above 0"):
         player(clip=clip)
+
+
+def test_two_time_scales():
+    """Heusel et al. 2017: each player moves at its own rate; the gradients are the same."""
+    moved = []
+    for rate in (0.1, 0.4):
+        D, G = players()
+        D.change(SGD(rate))
+        before = D.network.flat.copy(), G.network.flat.copy()
+        x, z = batch()
+        simultaneous_step(D, G, x, z, get_game("minimax"), Stream(0))
+        assert np.allclose(D.network.flat - before[0], rate * D.grads_flat, rtol=1e-12)
+        assert np.allclose(before[1] - G.network.flat, 0.1 * G.grads_flat, rtol=1e-12)
+        moved.append((D.grads_flat.copy(), G.grads_flat.copy()))
+    assert all((a == b).all() for a, b in zip(*moved, strict=True))
 
 
 def test_it_can_be_changed_and_ended():

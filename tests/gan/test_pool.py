@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from scratchgan.backends import Stream, get_backend
-from scratchgan.games import get_game
+from scratchgan.backends import Purpose, Stream, get_backend
+from scratchgan.games import Minimax, get_game
 from scratchgan.gan import discriminator_step
 from scratchgan.gan.d_input import DInput
 from scratchgan.gan.pool import Pool
+from scratchgan.nn import Context
 from tests.backends.cases import every_backend
 from tests.gan.games import BATCH, CLASSES, FEATURES, batch, players
 
@@ -90,7 +91,6 @@ def test_d_s_step_sees_older_samples_with_their_labels():
     first = discriminator_step(D, G, *batch(True, 1), game, Stream(0), how)
     rows = pool.rows.copy()
     assert (pool.filled == 4).all()
-    D.network.flat[...] += 0.0
     x, z = batch(True, 2)
     before = D.network.flat.copy()
     discriminator_step(D, G, x, z, game, Stream(0, 1), how)
@@ -116,10 +116,32 @@ def test_d_s_step_sees_older_samples_with_their_labels():
 
 
 def contexts(step):
-    from scratchgan.backends import Purpose
-    from scratchgan.nn import Context
-
     return Context(OPS, True, Stream(0, step).purpose(Purpose.GENERATOR))
+
+
+def test_a_game_that_compares_labels_gets_those_of_the_exchanged_samples():
+    told = []
+
+    class Compares(Minimax):
+        needs_labels = True
+
+        def d(self, real, fake, ops=None, *, labels=None):
+            told.append(labels.fake.copy())
+            return super().d(real, fake, ops)
+
+    _, G = players(labels=True)
+    D, _ = players()
+    pool = Pool(OPS, 8 * BATCH, FEATURES, CLASSES, np.float64, 1.0)
+    for step in range(9):  # 8 fill the pool
+        before = pool.rows.copy()
+        x, z = batch(True, step)
+        discriminator_step(D, G, x, z, Compares(), Stream(0, step), DInput(pool=pool))
+    assert (told[0] == batch(True, 0)[1][1]).all()
+    words = OPS.random_words((BATCH, 2), Stream(0, 8).purpose(Purpose.POOL))[:, 0]
+    places = ((words >> np.uint32(8)) / 2**24 * pool.size).astype(int)
+    assert len(set(places)) == BATCH
+    assert (told[8] == before[places, FEATURES:]).all()
+    assert (told[8] != z[1]).any()
 
 
 @pytest.mark.parametrize("labels", [False, True])

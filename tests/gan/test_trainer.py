@@ -10,7 +10,7 @@ from scratchgan.errors import DataError, NonFiniteError, ShapeError, UnknownName
 from scratchgan.gan import Noise, Trainer, discriminator_step, generator_step, replay
 from scratchgan.gan.minibatches import Minibatches
 from scratchgan.nn import Linear, Network
-from scratchgan.optim import SGD, Adam, LinearRamp
+from scratchgan.optim import SGD, Adam, Cosine, LinearRamp
 from tests.backends.cases import every_backend
 from tests.gan.games import BATCH, CLASSES, FEATURES, NOISE, networks, trainer
 
@@ -265,9 +265,16 @@ def test_every_update_of_an_iteration_matches_differences(name, k):
         assert error <= 1e-7 * np.abs(numeric).max() + 1e-10
 
 
-@pytest.mark.parametrize("updates", ["alternating", "simultaneous"])
+SPOKEN = {
+    "alternating": {},
+    "simultaneous": {"updates": "simultaneous"},
+    "options": {"clip": 0.3, "instance_noise": Cosine(0.2, 0.1, 9), "pool": 9, "unroll": 1},
+}
+
+
+@pytest.mark.parametrize("options", SPOKEN.values(), ids=SPOKEN)
 @every_backend
-def test_the_game_speaks_the_vocabulary(ops, updates):
+def test_the_game_speaks_the_vocabulary(ops, options):
     """On arrays that offer nothing but their shape, training gives the same bits."""
     from scratchgan.testing import OpaqueBackend
     from tests.gan.games import NOISE as width
@@ -279,7 +286,7 @@ def test_the_game_speaks_the_vocabulary(ops, updates):
             G, D, rng.random((23, FEATURES)),
             noise=Noise(width), optimizer_g=Adam(1e-2), optimizer_d=SGD(0.1, 0.5, True),
             labels=rng.integers(0, CLASSES, 23), batch_size=BATCH,
-            updates=updates, ema=0.9, log_every=2,
+            ema=0.9, log_every=2, **options,
         )  # fmt: skip
 
     plain, opaque = make(ops), make(OpaqueBackend(ops))

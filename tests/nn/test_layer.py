@@ -21,16 +21,23 @@ from scratchgan.nn import (
     Maxout,
     MinibatchDiscrimination,
     Projection,
+    ReferenceBatch,
     ReLU,
     Sequential,
     Sigmoid,
     Softplus,
     SpectralNorm,
     Tanh,
+    VirtualBatchNorm,
+    initializers,
 )
 
 OPS = get_backend("reference")
 TRAINING = Context(OPS, training=True, stream=Stream(seed=5, operation=0x2000))
+
+VIRTUAL = ReferenceBatch(
+    Sequential(Linear(6, 4, "tanh"), VirtualBatchNorm(4)), 3, initializers.normal(1.0)
+)
 
 LAYERS = [  # with the width of their input
     (Linear(6, 4), 6),
@@ -52,6 +59,7 @@ LAYERS = [  # with the width of their input
     (BatchNorm(6, scale=False), 6),
     (SpectralNorm(Linear(6, 4, "tanh")), 6),
     (MinibatchDiscrimination(6, 3, 2), 6),
+    (VIRTUAL, 6),
     (Projection(Sequential(Linear(2, 4, "tanh"), Dropout(0.5)), 3), (2, 3)),
 ]
 every_layer = pytest.mark.parametrize(("layer", "width"), LAYERS, ids=[str(x[0]) for x in LAYERS])

@@ -19,13 +19,16 @@ from scratchgan.nn import (
     Maxout,
     MinibatchDiscrimination,
     Projection,
+    ReferenceBatch,
     ReLU,
     Sequential,
     Sigmoid,
     Softplus,
     Tanh,
+    VirtualBatchNorm,
 )
 from scratchgan.nn.initializers import he
+from scratchgan.nn.initializers import normal as normal_values
 from scratchgan.testing import KINDS, check_contract, check_layer, dyadics, layer_cases
 
 REFERENCE = get_backend("reference")
@@ -74,6 +77,14 @@ EVERY = {
     "BatchNorm bare": (BatchNorm(4, scale=False, bias=False), (5, 4)),
     "MinibatchDiscrimination": (MinibatchDiscrimination(4, 3, 2, weight=he()), (5, 4)),
     "Projection": (Projection(Linear(4, 3, "tanh"), 2), ((5, 4), (5, 2))),
+    "VirtualBatchNorm": (ReferenceBatch(VirtualBatchNorm(4), 3, normal_values(1.0)), (5, 4)),
+    "VirtualBatchNorm bare": (
+        ReferenceBatch(
+            Sequential(Linear(4, 3, "tanh"), VirtualBatchNorm(3, scale=False, bias=False)),
+            *(2, normal_values(1.0)),
+        ),
+        (5, 4),
+    ),
     "Sequential of none": (Sequential(), (5, 4)),
     "Sequential nested": (Sequential(Sequential(Linear(4, 3), Tanh()), Linear(3, 2)), (5, 4)),
     "G": (Sequential(Linear(8, 12, "relu"), Linear(12, 12, "relu"), Linear(12, 5, "tanh")), (6, 8)),

@@ -15,12 +15,14 @@ from scratchgan.nn import (
     Maxout,
     MinibatchDiscrimination,
     Projection,
+    ReferenceBatch,
     Sequential,
     Softplus,
     SpectralNorm,
     Tanh,
+    VirtualBatchNorm,
 )
-from scratchgan.nn.initializers import he
+from scratchgan.nn.initializers import he, normal
 from scratchgan.nn.second_order import forward_taped
 from scratchgan.nn.trees import leaves, rebuilt
 from scratchgan.testing.opaque import OpaqueBackend
@@ -53,6 +55,10 @@ LAYERS = {
     "batch norm": Sequential(Linear(5, 9, "tanh"), BatchNorm(9), Softplus(), Linear(9, 1)),
     "spectral norm": Sequential(
         SpectralNorm(Linear(5, 9, "softplus")), SpectralNorm(Linear(9, 9, "tanh")), Linear(9, 1)
+    ),
+    "virtual batch norm": ReferenceBatch(
+        Sequential(Linear(5, 9, "tanh"), VirtualBatchNorm(9), Softplus(), Linear(9, 1)),
+        *(4, normal(1.0)),
     ),
     "minibatch discrimination": Sequential(
         Linear(5, 4, "tanh"), MinibatchDiscrimination(4, 3, 2, weight=he()), Linear(7, 1)

@@ -10,8 +10,12 @@ from scratchgan.trials.measures import measure, measures_of
 from tests.trials.small import coarse
 
 
+def settings(features, **changes):
+    return get_recipe("ring").settings.changed(noise=Noise(features), **changes)
+
+
 def labels(data, features=2):
-    return [each.label for each in measures_of(load(data), Noise(features))]
+    return [each.label for each in measures_of(load(data), settings(features))]
 
 
 def test_what_is_measured_follows_from_the_data():
@@ -26,9 +30,9 @@ def test_what_is_measured_follows_from_the_data():
 
 def test_what_cannot_be_measured_is_refused():
     with pytest.raises(DataError, match="p_g is known only for noise of 2 features"):
-        measures_of(load("swiss-roll"), Noise(3))
+        measures_of(load("swiss-roll"), settings(3))
     with pytest.raises(DataError, match="nothing can be compared"):
-        measures_of(Dataset.from_array(np.ones((9, 2)), name="mine"), Noise(2))
+        measures_of(Dataset.from_array(np.ones((9, 2)), name="mine"), settings(2))
 
 
 def test_the_keys_are_those_that_are_measured(monkeypatch):
@@ -38,7 +42,7 @@ def test_the_keys_are_those_that_are_measured(monkeypatch):
         trainer = get_recipe(recipe).trainer(data, backend="reference", batch_size=8)
         trainer.train(2)
         found = measure(trainer, data)
-        keys = {each.key for each in measures_of(data, trainer.noise)}
+        keys = {each.key for each in measures_of(data, trainer.settings)}
         assert keys <= found.keys()
         assert all(np.isfinite(value) for value in found.values())
 
@@ -69,3 +73,12 @@ def test_the_jsd_of_a_known_generator(monkeypatch):
                 terms = [np.nan_to_num(a * np.log(a / m)) for a in (p_r, q_r)]
             exact = sum(term.sum() for term in terms) / 2 * (r[1] - r[0])
             assert 0.9 * exact < found < exact + 1e-3
+
+
+def test_where_z_has_codes_p_g_is_not_known():
+    """The modes are counted, and the JSD is missing."""
+    data = load("ring")
+    trainer = get_recipe("ring").trainer(
+        data, backend="reference", batch_size=8, objective="mutual_information"
+    )
+    assert measure(trainer, data).keys() == {"captured", "high_quality", "reverse_kl"}

@@ -18,8 +18,8 @@ WIDTH = 256  # kernels at a time: their distances stay in the cache
 
 @njit(**INLINE)
 def sign(a, real):
-    """Return 1, −1, or 0 at 0."""
-    return real(1) if a > real(0) else (real(-1) if a < real(0) else real(0))
+    """Return 1, −1, or 0 at 0; without branches, which a processor would guess wrongly."""
+    return real(a > real(0)) - real(a < real(0))
 
 
 @njit(**INLINE)

@@ -18,13 +18,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchgan.workshop.bench.games import GAMES, GameSizes
+from scratchgan.workshop.bench.games import (
+    D_GRADIENTS,
+    GAMES,
+    PENALISED_GAMES,
+    DGradient,
+    GameSizes,
+)
 from scratchgan.workshop.bench.operations import OPERATIONS, Operation
 
-__all__ = ["REPLAYED", "UNITS", "BenchCase", "Fused", "Product", "Replayed", "suite_cases"]
+__all__ = [
+    "PENALISED",
+    "REPLAYED",
+    "UNITS",
+    "BenchCase",
+    "Fused",
+    "Product",
+    "Replayed",
+    "suite_cases",
+]
 
 UNITS = {"gemm": "GFLOP/s", "kernels": "µs", "step": "µs"}
 """The unit of each suite: a rate (more is better), or the time of one call or step."""
+
+PENALISED = "R1+R2"
+"""The prefix of the names of cases with penalties on D's gradient."""
+WITHOUT = ", without"
+"""The suffix of the same case without penalties."""
 
 BATCH = 100
 LAYERS = ((100, 1200), (1200, 1200), (1200, 784), (784, 1200), (240, 1200))
@@ -105,14 +125,17 @@ class BenchCase:
         Its share of the suite's time, relative to the other cases.
     quick : bool
         Whether ``--quick`` measures it.
+    asked : bool
+        Whether it is measured only if ``--only`` is given.
     """
 
     suite: str
     name: str
-    work: Product | Fused | Replayed | Operation | GameSizes
+    work: Product | Fused | Replayed | Operation | GameSizes | DGradient
     dtype: str = "float32"
     weight: float = 1.0
     quick: bool = False
+    asked: bool = False
 
     @property
     def unit(self) -> str:
@@ -139,11 +162,13 @@ def suite_cases(
     quick : bool
         Return a few small cases instead of all.
     only : str
-        Leave out the cases whose name does not contain this.
+        Leave out the cases whose name does not contain this. Some cases are returned only if it
+        is given.
     gpu : bool
         Return the cases for a GPU.
     """
     cases = {"gemm": _gemm, "kernels": _kernels, "step": _steps}[suite](gpu)
+    cases = [case for case in cases if only or not case.asked]
     return [case for case in cases if only in case.name and (case.quick or not quick)]
 
 
@@ -227,7 +252,23 @@ def _steps(gpu: bool) -> list[BenchCase]:
     games = GAMES
     if gpu:  # the largest first: GPUs are meant for it
         games = {name: replace(GAMES[name], chunk=GPU_CHUNK) for name in reversed(GAMES)}
-    return [
+    steps = [
         BenchCase("step", name, game, weight=weights.get(name, 1.0), quick=name == "toy")
         for name, game in games.items()
+    ]
+    return steps if gpu else steps + _penalised()
+
+
+def _penalised() -> list[BenchCase]:
+    """The gradient of D, and the whole step, each without penalties and with R1 and R2."""
+    weights = {"mnist": 2.0}
+    works = {
+        f"{PENALISED} {name}: {what}": (work, weights.get(name, 1.0))
+        for name in PENALISED_GAMES
+        for what, work in (("D", D_GRADIENTS[name]), ("step", PENALISED_GAMES[name]))
+    }
+    return [
+        BenchCase("step", f"{name}{how}", replace(work, gamma=gamma), weight=weight, asked=True)
+        for name, (work, weight) in works.items()
+        for how, gamma in ((WITHOUT, 0.0), ("", 1.0))
     ]

@@ -15,7 +15,16 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ADAM", "GAMES", "SLOPE", "GameSizes", "Weights"]
+__all__ = [
+    "ADAM",
+    "D_GRADIENTS",
+    "GAMES",
+    "PENALISED_GAMES",
+    "SLOPE",
+    "DGradient",
+    "GameSizes",
+    "Weights",
+]
 
 Weights: TypeAlias = list[tuple[NDArray[Any], NDArray[Any]]]
 """For each layer: the weight (in, out) and the bias (out,)."""
@@ -40,6 +49,8 @@ class GameSizes:
         The steps of one call of a scan; they should last 20 ms or more.
     mean, std : float
         Of the data, which are normally distributed.
+    gamma : float
+        The strength of the penalties R1 and R2 on D's gradient; 0 is without.
     """
 
     g: tuple[int, ...]
@@ -49,6 +60,7 @@ class GameSizes:
     examples: int = 10_000
     mean: float = 0.0
     std: float = 1.0
+    gamma: float = 0.0
 
     def data(self) -> NDArray[Any]:
         """Return the examples, (examples, features), as a read-only array that can be shared."""
@@ -67,6 +79,37 @@ class GameSizes:
         return _glorot(self.d, seed=2)
 
 
+@dataclass(frozen=True)
+class DGradient:
+    """
+    The gradient of D by its parameters, on a real and a generated batch.
+
+    Attributes
+    ----------
+    d : tuple of int
+        The widths of the layers, from the input to the output.
+    batch : int
+    chunk : int
+        The gradients of one call of a scan.
+    gamma : float
+        The strength of the penalties R1 and R2; 0 is without.
+    """
+
+    d: tuple[int, ...]
+    batch: int
+    chunk: int
+    gamma: float = 0.0
+
+    def weights(self) -> Weights:
+        """Return D's weights."""
+        return _glorot(self.d, seed=2)
+
+    def batches(self) -> list[NDArray[Any]]:
+        """Return x and G(z), each (batch, features)."""
+        rng = np.random.default_rng(0)
+        return [rng.standard_normal((self.batch, self.d[0]), np.float32) for _ in range(2)]
+
+
 def _glorot(widths: tuple[int, ...], seed: int) -> Weights:
     rng = np.random.default_rng(seed)
     layers = []
@@ -81,3 +124,16 @@ GAMES = {
     "ring": GameSizes(g=(64, 128, 128, 2), d=(2, 128, 128, 1), batch=256, chunk=20),
     "mnist": GameSizes(g=(100, 1200, 1200, 784), d=(784, 1200, 1200, 1), batch=100, chunk=2),
 }
+
+PENALISED_GAMES = {
+    "ring": GameSizes((64, 128, 128, 128, 2), (2, 128, 128, 128, 1), batch=256, chunk=10),
+    "digits": GameSizes((64, 192, 192, 64), (64, 192, 192, 1), batch=64, chunk=20),
+    "mnist": GameSizes((100, 1200, 1200, 784), (784, 1200, 1200, 1), batch=100, chunk=1),
+}
+"""Games whose step is measured with R1 and R2, and without."""
+
+D_GRADIENTS = {
+    name: DGradient(game.d, game.batch, chunk=2 * game.chunk)
+    for name, game in PENALISED_GAMES.items()
+}
+"""Their D's, of which the gradient alone is measured."""

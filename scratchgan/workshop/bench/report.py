@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scratchgan.workshop.bench.cases import REPLAYED
+from scratchgan.workshop.bench.cases import PENALISED, REPLAYED, WITHOUT
 from scratchgan.workshop.bench.peers import PEERS, Library
 
 __all__ = ["absence", "geometric_mean", "ratio_to", "table"]
@@ -50,6 +50,7 @@ def table(report: Mapping[str, Any], suite: str, threads: int) -> str:
     where = facts["gpu"]["name"] if facts.get("gpu") else _threads(threads)
     text = _lines(records, f"{suite}, {where}", facts["backend"], bases)
     text += _means(records, GROUPS[suite], bases)
+    text += _costs(records)
     text += [
         f"{failure['peer']} failed{_place(failure)}: {failure['reason']}"
         for failure in report["failures"]
@@ -142,6 +143,17 @@ def _means(
             f" lowest {ratios[worst]:.2f} ({worst.removeprefix(REPLAYED)})"
         )
     return lines
+
+
+def _costs(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line for each penalised case whose twin without penalties was measured."""
+    values = {record["case"]: record["value"] for record in records}
+    twins = [(name, f"{name}{WITHOUT}") for name in values]
+    return [
+        f"{name}: {values[name] / values[plain]:.2f} × the time without {PENALISED}"
+        for name, plain in twins
+        if plain in values
+    ]
 
 
 def _place(failure: Mapping[str, Any]) -> str:

@@ -20,7 +20,21 @@ from scratchgan.backends.cuda.device import SIMULATED, cuda, kernel
 from scratchgan.errors import ShapeError
 from scratchgan.games import GAMES, get_game
 from scratchgan.gan import Noise, Trainer
-from scratchgan.optim import SGD, Adam
+from scratchgan.nn import (
+    BatchNorm,
+    Context,
+    LayerNorm,
+    Linear,
+    MinibatchDiscrimination,
+    Network,
+    Projection,
+    ReferenceBatch,
+    Sequential,
+    SpectralNorm,
+    VirtualBatchNorm,
+)  # fmt: skip
+from scratchgan.nn.initializers import he, normal
+from scratchgan.optim import SGD, Adam, LinearRamp
 from scratchgan.testing import OpaqueBackend
 from tests.backends import test_reference as vocabulary
 from tests.backends.cases import DTYPES, FUSED, VOCABULARY, assert_same, calls, run
@@ -346,32 +360,59 @@ def test_cells_of_adam_for_many_steps_are_those_of_each():
 # -- a whole step -------------------------------------------------------------------------------
 
 
-def play(ops):
+OPTIONS = {"clip": 0.3, "instance_noise": LinearRamp(0.2, 0.0, 5), "pool": 4, "unroll": 1}
+PENALTIES = {"penalties": ("r1", "r2", "wasserstein_gp", "dragan")}
+
+
+def play(ops, options):
     """A step of D and one of G: conditional, with dropout and maxout. Return all arrays."""
     G, D = networks(labels=True, ops=ops)
     rng = np.random.default_rng(3)
     t = Trainer(
         G, D, rng.random((11, FEATURES)), noise=Noise(WIDTH), batch_size=BATCH, seed=5, ema=0.9,
         optimizer_g=Adam(1e-2), optimizer_d=SGD(0.1, 0.5, nesterov=True),
-        labels=rng.integers(0, CLASSES, 11), log_every=1,
+        labels=rng.integers(0, CLASSES, 11), log_every=1, **options,
     )  # fmt: skip
     t.step()
     grads = {"grad D": t.D.grads_flat, "grad G": t.G.grads_flat}
     return t.arrays() | {name: ops.to_numpy(a) for name, a in grads.items()}, t.record()
 
 
-def test_a_step_of_d_and_one_of_g_equal_the_references(ops):
-    (ours, record), (theirs, expected) = play(ops), play(reference)
+@pytest.mark.parametrize("options", [{}, OPTIONS, PENALTIES], ids=["plain", "options", "penalties"])
+def test_a_step_of_d_and_one_of_g_equal_the_references(ops, options):
+    (ours, record), (theirs, expected) = play(ops, options), play(reference, options)
     assert ours.keys() == theirs.keys()
     for name, a in theirs.items():
-        assert a.dtype == ours[name].dtype == np.float64
+        assert a.dtype == ours[name].dtype == (np.int32 if name == "pool.filled" else np.float64)
         error = np.abs(ours[name] - a).max()
         assert error <= 1e-9 * max(1e-3, np.abs(a).max()), name
     assert record == pytest.approx(expected, rel=1e-9)
 
 
+def gradients_of_all_norms(ops):
+    """y, dx and the gradients of layers that normalise and compare, and their new statistics."""
+    norms = Linear(3, 4), LayerNorm(4), BatchNorm(4), MinibatchDiscrimination(4, 2, 2, weight=he())
+    inner = Sequential(*norms, VirtualBatchNorm(6), SpectralNorm(Linear(6, 2, "tanh")))
+    layer = Projection(ReferenceBatch(inner, 2, normal(1.0)), 2)
+    network = Network(layer, seed=1, dtype=np.float64, backend=ops)
+    rng, ctx = np.random.default_rng(3), Context(ops, training=True)
+    x = tuple(map(ops.asarray, (rng.normal(size=(3, 3)), np.eye(2)[[0, 1, 1]])))
+    flat, grads = network.new_buffer()
+    y, cache = layer.forward(network.params, x, ctx)
+    dx, _ = layer.backward(network.params, cache, ops.asarray(np.ones((3, 1))), ctx, grads)
+    layer.commit(network.params, cache, ctx)
+    return [ops.to_numpy(a) for a in (y, dx, flat, network.flat)]
+
+
+def test_layers_that_normalise_equal_the_references(ops):
+    found, expected = gradients_of_all_norms(ops), gradients_of_all_norms(reference)
+    for a, b in zip(found, expected, strict=True):
+        assert abs(a - b).max() <= 1e-12 * max(1, abs(b).max())
+
+
 def test_the_game_speaks_the_vocabulary(ops):
     """The simulator's arrays have operators, a device's have not: nothing here uses them."""
-    (plain, record), (opaque, again) = play(ops), play(OpaqueBackend(ops))
+    options = OPTIONS | {"penalties": ["r1", "dragan"]}
+    (plain, record), (opaque, again) = (play(each, options) for each in (ops, OpaqueBackend(ops)))
     assert all(opaque[name].tobytes() == a.tobytes() for name, a in plain.items())
     assert record == again

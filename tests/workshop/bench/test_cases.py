@@ -1,6 +1,7 @@
 """The cases are those that were asked for, and all contenders do the same work."""
 
 import importlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,13 @@ import pytest
 from scratchgan.backends import ACTIVATIONS, Backend, get_backend
 from scratchgan.workshop.bench import SUITES
 from scratchgan.workshop.bench.cases import Fused, Product, suite_cases
-from scratchgan.workshop.bench.games import GAMES, GameSizes
+from scratchgan.workshop.bench.games import GAMES, DGradient, GameSizes
 from scratchgan.workshop.bench.operations import OPERATIONS, RATE
+from scratchgan.workshop.bench.peers.d_gradient import (
+    BackendDGradient,
+    JaxDGradient,
+    TorchDGradient,
+)
 from scratchgan.workshop.bench.peers.ours import BackendGame
 from tests.workshop.bench.libraries import with_installed
 
@@ -78,10 +84,10 @@ PLAIN = (
 )
 NOT_MEASURED = {  # of no account, or a relative of one that is measured
     "activation_bend", "activation_grad", "add", "clip_", "closeness", "closeness_grad",
-    "columns", "concat_columns", "concat_rows", "dot_rows", "maxout_pick", "maxout_spread",
-    "multiply_row", "normalize", "normalize_grad", "one_hot", "random_labels", "random_words",
-    "reciprocal_root", "scale", "scale_by", "scale_rows", "scale_scheduled",
-    "softmax_cross_entropy", "swap_rows_",
+    "columns", "concat_columns", "concat_rows", "dot_rows", "exp_mean", "maxout_pick",
+    "maxout_spread", "multiply_row", "norm_penalty", "normalize", "normalize_grad", "one_hot",
+    "random_labels", "random_words", "reciprocal_root", "scale", "scale_by", "scale_rows",
+    "scale_scheduled", "softmax_cross_entropy", "standard_deviation", "swap_rows_",
 }  # fmt: skip
 
 
@@ -156,6 +162,19 @@ def test_sizes():
 
 
 @with_installed("torch", "jax")
+def test_a_penalty_reaches_every_library(library):
+    """With a large γ, D's gradient by x is driven to 0; without, D tells apart what G makes."""
+    name = library.__name__
+    module = importlib.import_module(f"scratchgan.workshop.bench.peers.{name}_game")
+    steep = []
+    for gamma in (0.0, 1000.0):
+        game = getattr(module, f"{name.capitalize()}Game")(library, replace(SMALL, gamma=gamma))
+        game.train(300)
+        steep.append(game.steepness())
+    assert steep[1] < 0.1 * steep[0]
+
+
+@with_installed("torch", "jax")
 def test_games_begin_alike(library):
     """The same networks with the same parameters: G(z) is the same before the first step."""
     ours, theirs = BackendGame(SMALL, OPS), game_of(library)
@@ -200,3 +219,43 @@ def test_a_game_that_stands_still_is_seen():
     game = BackendGame(SMALL, OPS)
     with pytest.raises(AssertionError):
         check_learns(game, lambda steps: None)
+
+
+# -- D's gradient ---------------------------------------------------------------------------------
+
+GRADIENTS = [DGradient((3, 16, 16, 1), batch=8, chunk=5, gamma=gamma) for gamma in (0.0, 1.5)]
+every_gradient = pytest.mark.parametrize("work", GRADIENTS, ids=["plain", "penalised"])
+
+
+@every_gradient
+def test_our_gradient_of_d_replayed(work):
+    ours = BackendDGradient(work, get_backend("cpu"))
+    once = ours.gradient()
+    run = ours.replayed()
+    ours.ops.fill_(ours.flat, np.nan)
+    run(3)
+    expected = BackendDGradient(work, OPS).gradient()
+    np.testing.assert_allclose(once, expected, rtol=1e-4, atol=1e-6)
+    assert np.array_equal(ours.parameters(ours.flat), once)
+
+
+@every_gradient
+@with_installed("torch", "jax")
+def test_gradients_of_d_agree(library, work):
+    ours = BackendDGradient(work, OPS).gradient()
+    name = {"torch": TorchDGradient, "jax": JaxDGradient}[library.__name__]
+    np.testing.assert_allclose(name(library, work).gradient(), ours, rtol=1e-3, atol=2e-6)
+
+
+def test_the_penalty_changes_the_gradient():
+    plain, penalised = (BackendDGradient(work, OPS).gradient() for work in GRADIENTS)
+    assert abs(plain - penalised).max() > 1e-2
+
+
+def test_penalised_cases_are_measured_if_asked():
+    assert not any("R1" in case.name for case in suite_cases("step"))
+    names = [case.name for case in suite_cases("step", only="R1+R2 ring")]
+    assert names == [
+        "R1+R2 ring: D, without", "R1+R2 ring: D", "R1+R2 ring: step, without", "R1+R2 ring: step",
+    ]  # fmt: skip
+    assert suite_cases("step", only="R1", gpu=True) == []

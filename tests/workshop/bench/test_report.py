@@ -79,6 +79,16 @@ def test_a_table_fits_and_is_aligned():
         assert "jax-jit failed in x: y" in lines
 
 
+def test_what_penalties_cost_is_told():
+    cases = suite_cases("step", only="R1+R2 ring: D")
+    times = dict(zip(sorted(case.name for case in cases), (3e-4, 2e-4), strict=True))
+    records = [
+        record(case, 1, Timings(seconds={OURS: times[case.name]}, rounds=3)) for case in cases
+    ]
+    report = {"machine": {"backend": "cpu"}, "records": records, "failures": []}
+    assert "\nR1+R2 ring: D: 1.50 × the time without R1+R2" in table(report, "step", 1)
+
+
 def test_a_failure_of_all_cases_is_told_in_every_table():
     failures = [{"threads": 1, "peer": "torch-eager", "reason": "OSError: broken"}]
     report = {"machine": FACTS, "records": [made(GEMM, numpy=1.0)], "failures": failures}

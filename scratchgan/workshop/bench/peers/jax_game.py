@@ -63,6 +63,10 @@ class JaxGame:
         params = self.state[2][0]
         return np.asarray(_forward(params, self.jax.numpy.asarray(z), self.jax.nn.relu))
 
+    def steepness(self) -> float:
+        """Return the mean ‖∇ₓD(x)‖² over a minibatch of the data."""
+        return float(self._steepness(self.state[3][0], self.x[: self.game.batch]))
+
     def _player(self, weights: Weights) -> tuple[Any, Any, Any]:
         """Parameters and Adam's two moments."""
         tree = self.jax.tree
@@ -90,8 +94,16 @@ class JaxGame:
     def _loss_of_d(self, d: Any, g: Any, x: Any, z: Any) -> Any:
         log_sigmoid = self.jax.nn.log_sigmoid
         fake = _forward(g, z, self.jax.nn.relu)
-        real, fake = self._logits(d, x), self._logits(d, fake)
-        return -log_sigmoid(real).mean() - log_sigmoid(-fake).mean()
+        loss = -log_sigmoid(self._logits(d, x)).mean()
+        loss -= log_sigmoid(-self._logits(d, fake)).mean()
+        if self.game.gamma:
+            loss += self.game.gamma / 2 * (self._steepness(d, x) + self._steepness(d, fake))
+        return loss
+
+    def _steepness(self, d: Any, x: Any) -> Any:
+        """Mean ‖∇ₓD(x)‖² over a batch."""
+        g = self.jax.grad(lambda x: self._logits(d, x).sum())(x)
+        return (g * g).sum(axis=1).mean()
 
     def _loss_of_g(self, g: Any, d: Any, z: Any) -> Any:
         logits = self._logits(d, _forward(g, z, self.jax.nn.relu))

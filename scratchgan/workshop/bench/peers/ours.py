@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from scratchgan.backends import Array, Backend
 from scratchgan.backends.program import Program, Recorder
+from scratchgan.games.penalties import R1, R2
 from scratchgan.gan import Noise, Trainer
-from scratchgan.nn import Linear, Network, Sequential
-from scratchgan.nn.initializers import constant
 from scratchgan.optim import Adam
 from scratchgan.workshop.bench.cases import BenchCase, Fused, Product, Replayed
-from scratchgan.workshop.bench.games import ADAM, SLOPE, GameSizes, Weights
+from scratchgan.workshop.bench.games import ADAM, DGradient, GameSizes
 from scratchgan.workshop.bench.operations import Operation
+from scratchgan.workshop.bench.peers.d_gradient import BackendDGradient
+from scratchgan.workshop.bench.peers.networks import network
 from scratchgan.workshop.bench.right import require_right
 from scratchgan.workshop.bench.timing import Contender, Run, repeated
 
@@ -51,12 +52,16 @@ class BackendPeer:
 
     def _run(
         self,
-        work: Product | Fused | Replayed | Operation | GameSizes,
+        work: Product | Fused | Replayed | Operation | GameSizes | DGradient,
         dtype: str,
         remarks: list[str],
     ) -> Run:
         if isinstance(work, GameSizes):
             return self._game(work, remarks)
+        if isinstance(work, DGradient):
+            gradient = BackendDGradient(work, self.ops)
+            recordable = hasattr(self.ops, "recording")
+            return gradient.replayed() if recordable else gradient.one_by_one
         if isinstance(work, Replayed):
             return self._replayed(self._checked(work.work, dtype), work.calls, remarks)
         if isinstance(work, Operation):
@@ -136,13 +141,14 @@ class BackendGame:
         self._wait = _waiting(ops)
         adam = Adam(**ADAM)
         self.trainer = Trainer(
-            _network(game.weights_g(), "relu", ops),
-            _network(game.weights_d(), "leaky_relu", ops),
+            network(game.weights_g(), "relu", ops),
+            network(game.weights_d(), "leaky_relu", ops),
             game.data(),
             noise=Noise(game.g[0]),
             optimizer_g=adam,
             optimizer_d=adam,
             batch_size=game.batch,
+            penalties=(R1(gamma=game.gamma), R2(gamma=game.gamma)) if game.gamma else (),
             objective="non_saturating",
             log_every=10**12,  # no records: the frameworks make none either
         )
@@ -177,19 +183,3 @@ def _remarked_on(remarks: list[str]) -> Iterator[None]:
 def _waiting(ops: Backend) -> Callable[[], object] | None:
     """Return the function that waits for a backend's operations, None if they never run late."""
     return getattr(ops, "synchronize", None)
-
-
-def _network(weights: Weights, hidden: str, ops: Backend) -> Network:
-    last = len(weights) - 1
-    layers = [
-        Linear(
-            w.shape[0],
-            w.shape[1],
-            hidden if number < last else "identity",
-            slope=SLOPE,
-            weight=constant(w),
-            bias=constant(b),
-        )
-        for number, (w, b) in enumerate(weights)
-    ]
-    return Network(Sequential(*layers), backend=ops)

@@ -65,6 +65,10 @@ class TorchGame:
         with self.torch.no_grad():
             return np.asarray(self.G(self.torch.from_numpy(z).to(self.device)).cpu())
 
+    def steepness(self) -> float:
+        """Return the mean ‖∇ₓD(x)‖² over a minibatch of the data."""
+        return float(self._steep(self.x[: self.game.batch])[1].detach())
+
     def step(self) -> None:
         """Update D, then G; on a GPU this returns before the updates are done."""
         torch, game = self.torch, self.game
@@ -85,7 +89,20 @@ class TorchGame:
         bce = self.torch.nn.functional.binary_cross_entropy_with_logits
         with self.torch.no_grad():
             fake = self.G(z)
-        return bce(self.D(x), self.real) + bce(self.D(fake), self.fake)
+        if not self.game.gamma:
+            return bce(self.D(x), self.real) + bce(self.D(fake), self.fake)
+        loss = 0.0
+        for points, target in ((x, self.real), (fake, self.fake)):
+            logits, steepness = self._steep(points)
+            loss = loss + bce(logits, target) + self.game.gamma / 2 * steepness
+        return loss
+
+    def _steep(self, x: Any) -> tuple[Any, Any]:
+        """Return D(x) and the mean ‖∇ₓD(x)‖² over a batch."""
+        x = x.detach().requires_grad_()
+        logits = self.D(x)
+        (g,) = self.torch.autograd.grad(logits.sum(), x, create_graph=True)
+        return logits, (g * g).sum(dim=1).mean()
 
     def _loss_of_g(self, z: Any) -> Any:
         bce = self.torch.nn.functional.binary_cross_entropy_with_logits

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from scratchgan.workshop.bench.cases import BenchCase, Fused, Product
-from scratchgan.workshop.bench.games import GameSizes
+from scratchgan.workshop.bench.games import DGradient, GameSizes
+from scratchgan.workshop.bench.peers.d_gradient import JaxDGradient
 from scratchgan.workshop.bench.peers.jax_game import JaxGame
 from scratchgan.workshop.bench.right import require_right
 from scratchgan.workshop.bench.timing import Contender, Run
@@ -65,6 +66,11 @@ class JaxPeer:
             found = [
                 Contender(JIT, lambda: JaxGame(self.jax, work).train),
                 Contender(SCAN, lambda: JaxGame(self.jax, work).train_in_scans, work.chunk),
+            ]
+        elif isinstance(work, DGradient):
+            found = [
+                Contender(JIT, lambda: JaxDGradient(self.jax, work).run),
+                Contender(SCAN, lambda: JaxDGradient(self.jax, work).run_in_scans, work.chunk),
             ]
         return [contender for contender in found if contender.name in self.names]
 

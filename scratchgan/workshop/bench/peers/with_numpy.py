@@ -8,8 +8,9 @@ import numpy as np
 
 from scratchgan.backends import get_backend
 from scratchgan.workshop.bench.cases import BenchCase, Fused, Product, Replayed
-from scratchgan.workshop.bench.games import GameSizes
+from scratchgan.workshop.bench.games import DGradient, GameSizes
 from scratchgan.workshop.bench.operations import Operation
+from scratchgan.workshop.bench.peers.d_gradient import BackendDGradient
 from scratchgan.workshop.bench.peers.ours import BackendGame
 from scratchgan.workshop.bench.timing import Contender, Run, repeated
 
@@ -31,7 +32,7 @@ class NumpyPeer:
         return [Contender("numpy", lambda: _run(work, case.dtype))]
 
 
-def _run(work: Product | Fused | Operation | GameSizes, dtype: str) -> Run:
+def _run(work: Product | Fused | Operation | GameSizes | DGradient, dtype: str) -> Run:
     if isinstance(work, Product):
         return _product(work, dtype)
     if isinstance(work, Fused):
@@ -39,6 +40,8 @@ def _run(work: Product | Fused | Operation | GameSizes, dtype: str) -> Run:
     if isinstance(work, Operation):
         arrays = work.inputs(np.random.default_rng(0))
         return repeated(lambda: work.numpy(*arrays))
+    if isinstance(work, DGradient):
+        return BackendDGradient(work, get_backend("reference")).one_by_one
     return _game(work)
 
 

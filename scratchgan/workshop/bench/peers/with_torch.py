@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scratchgan.workshop.bench.cases import BenchCase, Fused, Product, Replayed
-from scratchgan.workshop.bench.games import GameSizes
+from scratchgan.workshop.bench.games import DGradient, GameSizes
 from scratchgan.workshop.bench.operations import Operation
+from scratchgan.workshop.bench.peers.d_gradient import TorchDGradient
 from scratchgan.workshop.bench.peers.torch_game import TorchGame, TorchGraphGame
 from scratchgan.workshop.bench.peers.torch_gpu import captured, full_precision, require_gpu
 from scratchgan.workshop.bench.right import require_right
@@ -62,7 +63,9 @@ class TorchPeer:
             makers[GRAPHS] = lambda: TorchGraphGame(self.torch, work).train
         return [Contender(name, make) for name, make in makers.items() if name in self.names]
 
-    def _eager(self, work: Product | Fused | Operation | GameSizes, dtype: str) -> Run:
+    def _eager(self, work: Product | Fused | Operation | GameSizes | DGradient, dtype: str) -> Run:
+        if isinstance(work, DGradient):
+            return TorchDGradient(self.torch, work, self.device).run
         if isinstance(work, GameSizes):
             return TorchGame(self.torch, work, device=self.device).train
         if isinstance(work, Operation):
