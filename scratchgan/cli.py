@@ -165,7 +165,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--json", type=Path, metavar="FILE", help="save the records in this file")
 
-    info = commands.add_parser("info", help="show versions, backends, threads, recipes, games and folders")
+    info = commands.add_parser(
+        "info", help="show versions, backends, threads, recipes, games and folders"
+    )
     info.set_defaults(run=_info)
     info.add_argument("--warm", action="store_true", help="compile all kernels now")
     return parser
