@@ -28,7 +28,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "backends", "course", "data", "errors", "exact", "games", "gan", "metrics", "nn", "optim",
-    "plots", "recipes", "runs", "testing", "theory",
+    "plots", "recipes", "runs", "testing", "theory", "trials",
 )  # fmt: skip
 
 if TYPE_CHECKING:  # for editors and type checkers
@@ -47,6 +47,7 @@ if TYPE_CHECKING:  # for editors and type checkers
     from scratchgan import runs as runs
     from scratchgan import testing as testing
     from scratchgan import theory as theory
+    from scratchgan import trials as trials
     from scratchgan.api import *  # noqa: F403
 else:
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,7 +31,8 @@ MARKS = (
     ("#E69F00", "P"),
 )
 ROW = 0.3  # height of a line of points, in inches
-CROSS = "no training ended"
+CROSS = "no value"
+NARROW = 0.03  # the smallest spread of values, as a share of the largest, that fills a panel
 LETTERS = 12  # points: legible at half size
 
 
@@ -76,8 +78,11 @@ def comparison(pairs: Sequence[Pair], panels: Sequence[Panel], title: str = "") 
         _draw(axes, panel, pairs, rows, groups)
     columns[0].set_yticks(range(len(rows)), rows, fontsize=LETTERS)
     columns[0].set_ylim(len(rows) - 0.5, -0.5)
-    handles, labels = columns[0].get_legend_handles_labels()
-    drawn = dict(zip(labels, handles, strict=True))
+    drawn = {
+        label: handle
+        for axes in columns
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
     shown = {label: drawn[label] for label in (*groups, CROSS) if label in drawn}
     if len(groups) == 1:
         del shown[groups[0]]
@@ -124,3 +129,12 @@ def _draw(
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.margins(x=0.12)
+    _widen(axes, [float(v) for values in panel.values.values() for v in values])
+
+
+def _widen(axes: Axes, values: list[float]) -> None:
+    """Let the axis be no narrower than a part of its values, so that noise looks small."""
+    known = [value for value in values if math.isfinite(value)]
+    if known and max(known) - min(known) < NARROW * max(map(abs, known)):
+        middle, half = (max(known) + min(known)) / 2, NARROW * max(map(abs, known))
+        axes.set_xlim(middle - half, middle + half)

@@ -56,7 +56,7 @@ def add_compare_options(parser: argparse.ArgumentParser) -> None:
          " (default: the recipe's)"),
         ("--recipe", str, "NAME", "networks and settings (default: the recipe of the data)"),
         ("--config", Path, "FILE.toml", "a file with other settings, for all trainings alike"),
-        ("--out", Path, "FOLDER", "folder of the results (default: runs/compare-RECIPE)"),
+        ("--out", Path, "FOLDER", "folder of the results (default: runs/compare-DATA)"),
         ("--workers", int, "N", "processes, one thread each (default: one for each core)"),
     ):  # fmt: skip
         parser.add_argument(flag, type=kind, metavar=metavar, help=about)

@@ -84,7 +84,7 @@ def compare(
     recipe : str, optional
         A name or a file. Default: the recipe that suits the data.
     out : path, optional
-        Folder of the results. Default: runs/compare-RECIPE.
+        Folder of the results. Default: runs/compare-DATA.
     executor : concurrent.futures.Executor, optional
         Where to train. What is submitted to it, and what it returns, is plain data. Default:
         ``workers`` processes with one thread each. A script that uses processes must start with
@@ -127,7 +127,9 @@ def compare(
     if executor is not None:
         expected = "an Executor, such as ProcessPoolExecutor(2)"
         checks.instance("compare", "executor", executor, Executor, expected)
-    path = Path("runs") / f"compare-{budget.recipe.name}" if out is None else as_path("", out)
+    path = (
+        Path("runs") / f"compare-{Path(budget.data.name).stem}" if out is None else as_path("", out)
+    )
     with Store(path) as store:
         found = {trial.label: store.read(trial.cell, trial.label) for trial in trials}
         missing = [trial for trial in trials if found[trial.label] is None]

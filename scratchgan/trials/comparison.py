@@ -144,8 +144,8 @@ class Comparison:
         """
         Return a figure with a panel for each measure and for the time.
 
-        Each training is a point; a line shows the mean of a setup. Setups without any training
-        that ended have a cross.
+        Each training is a pale point, and the mean of a setup is a dark one. A cross stands for
+        no value: no training ended, or the measure is not known.
         """
         panels = [
             Panel(
@@ -155,7 +155,8 @@ class Comparison:
             )
             for measure in (*self.measures, SECONDS)
         ]
-        title = f"{self._heading()}; dark: their mean"
+        several = len({each.seed for each in self.trained}) > 1
+        title = self._heading() + ("; dark: their mean" if several else "")
         return comparison(self.setups, panels, title)
 
     def _values(self, setup: Setup, measure: Measure) -> list[float]:

@@ -37,7 +37,7 @@ def processes(count: int) -> Iterator[Executor]:
     Their threads are limited by environment variables, which they read as they start. A process
     starts at a call of ``submit``, so these variables are set as long as the block lasts.
     """
-    context = multiprocessing.get_context("spawn")  # a forked process has no working threads
+    context = multiprocessing.get_context("spawn")  # a fork of a process with threads can hang
     stop = context.Event()
     with _environment(dict.fromkeys(THREADS, "1")):
         pool = ProcessPoolExecutor(count, context, _begin, (stop,))

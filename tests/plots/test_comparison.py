@@ -35,7 +35,7 @@ def test_a_pair_without_values_has_a_cross():
     found = figure(values)
     crosses = [line for line in found.axes[0].lines if line.get_marker() == "x"]
     assert len(crosses) == 2
-    assert legend(found) == ["none", "r1", "no training ended"]
+    assert legend(found) == ["none", "r1", "no value"]
 
 
 def test_one_group_needs_no_legend():
@@ -68,3 +68,14 @@ def test_many_games_overlap_nowhere():
         assert not any(box.overlaps(other) for other in boxes[i + 1 :])
         assert box.x0 >= 0
         assert box.y0 >= 0
+
+
+def test_a_cross_in_any_panel_is_explained():
+    panels = [plots.Panel("a", {PAIRS[0]: [1.0]}), plots.Panel("b", {PAIRS[0]: []})]
+    assert legend(plots.comparison(PAIRS[:1], panels)) == ["no value"]
+
+
+def test_noise_does_not_fill_a_panel():
+    (axes,) = figure({PAIRS[0]: [99.99, 100.0]}, PAIRS[:1]).axes
+    low, high = axes.get_xlim()
+    assert high - low > 5
