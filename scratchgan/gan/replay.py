@@ -127,11 +127,11 @@ class StepRecorder:
             self._forget(None)
             self._settings = settings
             self._refuse(self._foreseen())
+        for each in self._recordings.values():  # the state may have been reset
+            each.agreed = min(each.agreed, trainer.iteration)
         kind, _ = stretch(trainer, 1)
         recording = self._recordings.get(kind)
         if recording is not None and recording.checks and trainer.iteration < LAST:
-            # The state may have been reset.
-            recording.agreed = min(recording.agreed, trainer.iteration)
             if recording.replayed < recording.due:
                 return self._replay(most)
             self._compare(recording)
