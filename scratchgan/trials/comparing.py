@@ -241,7 +241,7 @@ def _results(
                     yield waiting[future], result
         except BrokenExecutor as error:
             raise RunError(
-                f"a training process has died ({error}). If memory ran out, use fewer workers; a"
+                f"a training process has died: {error} If memory ran out, use fewer workers; a"
                 ' script must begin its work under `if __name__ == "__main__":`. What is done is'
                 " kept, and the same call goes on"
             ) from None

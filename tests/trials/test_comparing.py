@@ -134,10 +134,10 @@ def test_a_broken_executor_is_explained(tmp_path):
     class Broken(Here):
         def submit(self, task, cell):
             future = super().submit(task, cell)
-            future._result, future._exception = None, BrokenExecutor("a child died")
+            future._result, future._exception = None, BrokenExecutor("a child died.")
             return future
 
-    with pytest.raises(RunError, match="a training process has died .*the same call goes on"):
+    with pytest.raises(RunError, match="a training process has died: a child died. .*the same call goes on"):
         small(tmp_path, Broken())
     small(tmp_path)
 
