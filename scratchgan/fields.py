@@ -220,8 +220,10 @@ class Parts(Kind):
             value = self._tables(name, value)
         if not isinstance(value, list | tuple):
             return value  # ``check`` refuses it
+        known = (*self.part.known, *(type(each) for each in now or ()))  # a user's own classes too
+        part = dataclasses.replace(self.part, known=known)
         tables = [{"name": each} if isinstance(each, str) else each for each in value]
-        return tuple(self.part.from_plain(name, each) for each in tables)
+        return tuple(part.from_plain(name, each) for each in tables)
 
     def word(self, name: str, value: Any) -> str:
         return _toml(self.to_plain(name, value)) if value else NONE

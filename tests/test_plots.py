@@ -262,6 +262,10 @@ def test_losses_hold_the_history():
     assert drawn["V, what D ascends"] == [-2.0, -3.0, -4.0]
     assert drawn["mean D(G(z))"] == [0.4] * 3
     assert drawn["V at the optimum, −log 4"][0] == -np.log(4)
+    assert "penalties, which D descends" not in drawn
+    top, _ = plots.losses([*HISTORY[:2], HISTORY[2] | {"penalty": 0.5}], "minimax").axes
+    drawn = {line.get_label(): list(line.get_ydata()) for line in top.lines}
+    assert drawn["penalties, which D descends"][2] == 0.5
 
 
 def test_pyplot_is_not_needed():

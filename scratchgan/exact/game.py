@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -36,7 +37,7 @@ class ExactGame(NamedTuple):
     game: Game  # the game that D played last
     value: Estimate | None  # V(G, D); None if the game does not define it
     js: Estimate  # JSD(p_data‖p_g)
-    gap: DiscriminatorGap | None  # from D to D*; None if the game does not define both
+    gap: DiscriminatorGap | None  # from D to D*; None if D* or a finite V(G, D*) is not known
     js_average: Estimate | None  # JSD of the moving average of G; None without one
 
     def __str__(self) -> str:
@@ -45,7 +46,8 @@ class ExactGame(NamedTuple):
             lines.insert(0, f"V(G, D)        {self.value}{self._at_the_optimum()}")
         if self.gap is not None:
             lines.append(f"V(G, D*) − V   {self.gap.value:.3g} ± {self.gap.error:.1g}")
-            lines.append(f"mean |D − D*|  {self.gap.distance:.3g}")
+            if not math.isnan(self.gap.distance):
+                lines.append(f"mean |D − D*|  {self.gap.distance:.3g}")
         if self.js_average is not None:
             lines.append(f"JSD, average G {self.js_average}   (of the moving average of G)")
         return "\n".join(lines)
@@ -95,25 +97,20 @@ def _gap(
     """Return V(G, D*) − V(G, D), and the mean distance of the readings of D and D*."""
     best = game.optimal_d(p_data, p_g)
     most = None if best is None else game.exact_value(best, p_data, p_g)
-    if best is None or most is None:
+    if best is None or most is None or not math.isfinite(most.value):
         return None
 
     def read(output: Points) -> Points:
         return np.asarray(game.reading.of(output[:, None], get_backend("reference")))[:, 0]
 
-    def apart(x: Points) -> Points:
-        return read(D(x)) - read(best(x))
+    def off(x: Points) -> Points:
+        return np.abs(read(D(x)) - read(best(x)))
 
-    def mean(f: Output) -> float:  # over (p_data + p_g)/2
-        one, two = p_data.expect(f, p_g.landmarks()), p_g.expect(f, p_data.landmarks())
-        return (one.value + two.value) / 2
-
-    constant = mean(apart) if game.up_to_a_constant else 0.0
-    return DiscriminatorGap(
-        most.value - reached.value,
-        mean(lambda x: np.abs(apart(x) - constant)),
-        most.error + reached.error,
-    )
+    distance = math.nan  # none, if a constant may be added to D*
+    if not game.up_to_a_constant:
+        one, two = p_data.expect(off, p_g.landmarks()), p_g.expect(off, p_data.landmarks())
+        distance = (one.value + two.value) / 2
+    return DiscriminatorGap(most.value - reached.value, distance, most.error + reached.error)
 
 
 def exact_density(G: Network, noise: Noise) -> Pushforward:

@@ -14,7 +14,7 @@ from scratchgan.games import Game
 from scratchgan.gan.pool import Pool
 from scratchgan.optim import Current, Schedule
 
-__all__ = ["DInput", "Sees"]
+__all__ = ["DInput", "Sight"]
 
 
 class DInput(NamedTuple):
@@ -26,13 +26,13 @@ class DInput(NamedTuple):
     noise : float or schedule, optional
         σ of instance noise: N(0, σ²) is added to each feature of each example and each sample, in
         both players' steps, so that the densities of data and samples overlap (Sønderby et al.
-        2017, arXiv 1610.04490, §3.3; Arjovsky & Bottou 2017, arXiv 1701.04862, §3). The gradient
+        2017, arXiv 1610.04490; Arjovsky & Bottou 2017, arXiv 1701.04862, §3). The gradient
         passes to G unchanged. A schedule is a function of the number of D's updates.
     pool : Pool, optional
         In D's step, some samples are replaced by earlier ones.
     pack : int
         D sees this many rows as one example, of ``pack`` times as many features, and says whether
-        all of them are real (PacGAN; Lin et al. 2018, arXiv 1712.04086). D then can see that
+        all of them are real (PacGAN; Lin et al. 2018, arXiv 1712.04086). D can then see that
         samples are too alike.
 
     Examples
@@ -50,12 +50,12 @@ class DInput(NamedTuple):
     pool: Pool | None = None
     pack: int = 1
 
-    def at(self, game: Game, t: int, stream: Stream, ops: Backend) -> Sees:
+    def at(self, game: Game, t: int, stream: Stream, ops: Backend) -> Sight:
         """Return what D sees in one step, while D has made ``t`` updates."""
-        return Sees(self, game, t, stream, ops)
+        return Sight(self, game, t, stream, ops)
 
 
-class Sees:
+class Sight:
     """What D sees in one step."""
 
     def __init__(self, how: DInput, game: Game, t: int, stream: Stream, ops: Backend) -> None:

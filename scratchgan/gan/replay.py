@@ -49,6 +49,7 @@ PLAYED = [
 ]
 MOST = 4096  # steps of one call
 LAST = 2**32  # iterations from here on have no number in a stream
+FEW = 256  # the same if iterations are of several kinds, of which few follow each other
 KINDS = 32  # most recordings that are kept; iterations of further kinds are run
 STEP_BY_STEP = "the training is run step by step, not replayed:"
 LONGEST = 0.05  # seconds of one call: the longest delay of Ctrl-C, ``stop`` and a view
@@ -126,11 +127,11 @@ class StepRecorder:
             self._forget(None)
             self._settings = settings
             self._refuse(self._foreseen())
+        for each in self._recordings.values():  # the state may have been reset
+            each.agreed = min(each.agreed, trainer.iteration)
         kind, _ = stretch(trainer, 1)
         recording = self._recordings.get(kind)
         if recording is not None and recording.checks and trainer.iteration < LAST:
-            # The state may have been reset.
-            recording.agreed = min(recording.agreed, trainer.iteration)
             if recording.replayed < recording.due:
                 return self._replay(most)
             self._compare(recording)
@@ -202,7 +203,9 @@ class StepRecorder:
             self._agree(program, sources)
         finally:
             after.restore()
-        return _Recording(program, self._ops.replay(program, MOST), sources)
+        _, same = stretch(trainer, MOST)
+        most = MOST if same == MOST else FEW
+        return _Recording(program, self._ops.replay(program, most), sources)
 
     def _agree(self, program: Program, sources: Sources) -> None:
         """Compare the values that varying cells should have with those that were recorded."""
@@ -303,7 +306,7 @@ class StepRecorder:
     def _run(self, recording: _Recording, most: int) -> int:
         """Replay up to ``most`` iterations of a recording's kind, in one call."""
         trainer, game = self._trainer, self._trainer.objective
-        wanted = min(most, MOST, LAST - trainer.iteration)
+        wanted = min(most, recording.replay.most, LAST - trainer.iteration)
         starts = self._next_starts(wanted)
         steps = np.arange(len(starts) // trainer.settings.minibatches)
         values = recording.sources.values(steps, starts)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from scratchgan.backends import Array, Backend, Purpose, Stream
 from scratchgan.games import Game, Labels
 from scratchgan.games.penalties import FAKE, OWN, REAL, Penalty
-from scratchgan.gan.d_input import DInput, Sees
+from scratchgan.gan.d_input import DInput, Sight
 from scratchgan.gan.player import Player
 from scratchgan.nn import Context
 
@@ -188,7 +188,7 @@ def _known(x: Any, z: Any, game: Game, ops: Backend) -> dict[str, Any]:
     return known
 
 
-def _real_outputs(D: Player, x: Any, game: Game, on: _Contexts, sees: Sees) -> Array | None:
+def _real_outputs(D: Player, x: Any, game: Game, on: _Contexts, sees: Sight) -> Array | None:
     """Return D's outputs on x if the game ``needs_real``, or else None."""
     if not game.needs_real:
         return None

@@ -86,8 +86,12 @@ class Trainer:
         The current settings; ``change`` changes them.
     games : dict
         The games by the iteration at which each begins; ``objective`` is the current one.
+    penalties : LatestPenalties
+        The latest value of each penalty, by name, in ``penalties.values``.
     iteration : int
         Number of updates of G so far.
+    pool : Pool or None
+        The pool of earlier samples, if ``settings.pool`` gives its size.
     recorder : StepRecorder
         It records iterations and replays them. Print ``recorder.program`` to see the recording;
         ``recorder.refusal`` says why there is none.

@@ -118,7 +118,13 @@ def image_figures(
             }
     for number, values in (codes or {}).items():
         matched = code_agreement(classifier.probabilities(samples), values)
-        sets[0][f"code_agreement_{number}"] = matched._asdict()
+        sets[0][f"code_agreement_{number}"] = {
+            "share": matched.share,
+            "error": matched.error,
+            "matching": list(matched.matching),
+            "information": matched.information,
+            "counts": [list(row) for row in matched.counts],
+        }
     return ImageFigures(*sets)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from scratchgan import checks
 from scratchgan.games import Game, Games, objectives_by_start
-from scratchgan.plots.axes import BLUE, ORANGE, STYLES, new_figure
+from scratchgan.plots.axes import BLUE, GREY, ORANGE, STYLES, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +22,8 @@ __all__ = ["losses", "over_epochs", "sigma_curve"]
 def losses(history: Sequence[dict[str, float]], games: Games) -> Figure:
     """
     Show the values of both players, and D's mean outputs on real and on generated examples.
+
+    The sum of penalties is shown if the records have it.
 
     If a game knows its optimum, a dotted line shows it over the iterations in which the game is
     played. Games with different readings of D's outputs have separate axes.
@@ -52,6 +54,9 @@ def losses(history: Sequence[dict[str, float]], games: Games) -> Figure:
 
     top.plot(steps, column("value"), color=BLUE, label="V, what D ascends")
     top.plot(steps, column("loss_g"), color=ORANGE, label="what G descends")
+    if any("penalty" in record for record in history):
+        label = "penalties, which D descends"
+        top.plot(steps, column("penalty"), color=GREY, linestyle="--", label=label)
     units = {game.unit or "value" for game, _ in played}
     top.set_ylabel(units.pop() if len(units) == 1 else "value, in each game's unit")
     for game, span in played:

@@ -11,13 +11,17 @@ MODULES = {
     "gaussian-1d": "gaussian_1d",
     "ring": "ring",
     "grid": "grid",
+    "grid-49": "grid_49",
+    "swiss-roll": "swiss_roll",
     "digits-plain": "digits_plain",
     "ring-plain": "ring_plain",
     "grid-plain": "grid_plain",
     "unrolled-ring": "unrolled_ring",
     "wgan-clip-toy": "wgan_clip_toy",
+    "wgan-gp-toy": "wgan_gp_toy",
     "pacgan-grid": "pacgan_grid",
     "infogan-digits": "infogan_digits",
+    "projection-digits": "projection_digits",
     "mnist": "mnist",
     "paper-mnist": "paper_mnist",
     "paper-mnist-tuned": "paper_mnist_tuned",
@@ -29,8 +33,6 @@ MODULES = {
 # For data sets without a recipe of the same name: the recipe for the most similar data.
 _ALIKE = {
     "mixture-1d": "gaussian-1d",
-    "grid-49": "grid",
-    "swiss-roll": "ring",
     "two-moons": "ring",
     "fashion-mnist": "mnist",
 }

@@ -1,5 +1,6 @@
-"""ring: eight narrow modes on a circle, a known test for mode collapse."""
+"""ring: eight narrow modes on a circle, a known test for mode collapse; RpGAN finds them all."""
 
+from scratchgan.games import R1, R2
 from scratchgan.gan.noise import Noise
 from scratchgan.gan.settings import Settings
 from scratchgan.nn import Layer, Linear, Sequential
@@ -8,26 +9,38 @@ from scratchgan.optim import Adam, Cosine
 from scratchgan.recipes.recipe import Recipe
 from scratchgan.recipes.sizes import Sizes
 
-STEPS = 10_000
+STEPS = 20_000
 
 
 def networks(sizes: Sizes) -> tuple[Layer, Layer]:
-    """Plain MLPs of width 128, as toy experiments use them."""
+    """
+    G is deep and narrow: five hidden layers of 64 ReLU units. D has three of 64 leaky ReLU units.
+
+    G must fold the plane of z into narrow modes far apart, and each layer of ReLU folds it once
+    more. A G of two wider layers left more samples between the modes.
+    """
+
+    def relu(width: int) -> Layer:
+        return Linear(width, 64, "relu", weight=he())
+
+    def leaky(width: int) -> Layer:
+        return Linear(width, 64, "leaky_relu", weight=he())
+
     G = Sequential(
-        Linear(sizes.noise, 128, "relu", weight=he()),
-        Linear(128, 128, "relu", weight=he()),
-        Linear(128, sizes.features),
+        relu(sizes.noise), relu(64), relu(64), relu(64), relu(64), Linear(64, sizes.features)
     )
-    D = Sequential(
-        Linear(sizes.d_features, 128, "leaky_relu", weight=he()),
-        Linear(128, 128, "leaky_relu", weight=he()),
-        Linear(128, sizes.outputs),
-    )
+    D = Sequential(leaky(sizes.d_features), leaky(64), leaky(64), Linear(64, sizes.outputs))
     return G, D
 
 
-# A z of 2 dimensions and no momentum (beta1 = 0) are important: with 64 dimensions and
-# beta1 = 0.5, the same networks collapsed to one mode.
+def adam(steps: int) -> Adam:
+    """Return the optimiser of both players: a large rate that falls to 2 % of it, no momentum."""
+    return Adam(Cosine(3e-3, 6e-5, steps), beta1=0.0, beta2=0.99)
+
+
+# RpGAN with both penalties, as in Huang et al. 2024 (arXiv 2501.05441). The penalties hold the
+# samples' shares of the modes even. A z of 2 dimensions is important: with 4, far fewer samples
+# were near a mode.
 recipe = Recipe(
     name="ring",
     about="8 Gaussians on a circle",
@@ -35,12 +48,14 @@ recipe = Recipe(
     settings=Settings(
         data="ring",
         noise=Noise(2),
-        optimizer_g=Adam(Cosine(1e-3, 5e-5, STEPS), beta1=0.0, beta2=0.99),
-        optimizer_d=Adam(Cosine(1e-3, 5e-5, STEPS), beta1=0.0, beta2=0.99),
+        objective="relativistic_pairing",
+        penalties=(R1(0.1), R2(0.1)),
+        optimizer_g=adam(STEPS),
+        optimizer_d=adam(STEPS),
         steps=STEPS,
         batch_size=256,
-        ema=0.995,
-        sample_every=250,
-        checkpoint_every=1000,
+        ema=0.999,
+        sample_every=500,
+        checkpoint_every=2000,
     ),
 )

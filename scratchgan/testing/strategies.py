@@ -131,8 +131,9 @@ def _discriminator(draw: Draw) -> Sequential:
     )
 
 
-def _normalised(draw: Draw, kind: type[LayerNorm] | type[BatchNorm]) -> Sequential:
+def _normalised(draw: Draw) -> Sequential:
     """A normalisation between two Linears, with a generous ε: few examples may be nearly equal."""
+    kind = draw(st.sampled_from([LayerNorm, BatchNorm]))
     inputs, width = draw(_WIDTHS), draw(_WIDTHS)
     norm = kind(width, eps=0.1, scale=draw(st.booleans()), bias=draw(st.booleans()))
     return Sequential(Linear(inputs, width), norm, draw(st.sampled_from(_SMOOTH)))
@@ -160,8 +161,7 @@ KINDS: dict[str, Callable[[Draw], Layer]] = {
     "maxout": _maxout,
     "dropout": lambda draw: Dropout(draw(_KEEPS)),
     "concat": _concat,
-    "layer_norm": partial(_normalised, kind=LayerNorm),
-    "batch_norm": partial(_normalised, kind=BatchNorm),
+    "normalisation": _normalised,
     "minibatch_discrimination": _minibatch_discrimination,
     "projection": _projection,
     "sequential": _sequential,

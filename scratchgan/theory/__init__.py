@@ -39,7 +39,7 @@ from scratchgan.theory.game import (
 )
 from scratchgan.theory.integrate import integrate
 from scratchgan.theory.line import Laplace, Logistic, Tabulated, Uniform
-from scratchgan.theory.pairs import Product, js_of_pairs, kl_of_pairs
+from scratchgan.theory.pairs import js_of_pairs, kl_of_pairs, paired_value
 from scratchgan.theory.pushforward import (
     Atom,
     BinnedPushforward,
@@ -54,7 +54,7 @@ from scratchgan.theory.scores import (
     least_squares_score,
     score_of_ratio,
 )
-from scratchgan.theory.values import averaged_value, expected_value, paired_value
+from scratchgan.theory.values import averaged_value, expected_value
 
 __all__ = [
     "F_DIVERGENCES",
@@ -69,7 +69,6 @@ __all__ = [
     "Laplace",
     "Logistic",
     "Normal",
-    "Product",
     "Pushforward",
     "SwissRoll",
     "Tabulated",

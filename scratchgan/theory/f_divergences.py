@@ -54,6 +54,12 @@ def squared_hellinger(p: Density, q: Density) -> Estimate:
     return Estimate(2 * found.value**2, 4 * found.value * found.error + 2 * found.error**2)
 
 
+def _of_pearson(r: Points) -> Points:
+    """2 (e^r − 1), or ∞."""
+    with np.errstate(over="ignore"):
+        return np.asarray(2 * np.expm1(r))
+
+
 def _of_non_saturating_hellinger(p: Density, q: Density) -> Estimate:
     """∫ p h(q/p), h(u) = ⅔ u^(3/2) − u + ⅓: E_q[⅔ √(q/p) − ⅔]."""
     places = p.landmarks()
@@ -72,7 +78,7 @@ F_DIVERGENCES: dict[str, FDivergence] = {
         "½ χ²(q‖p)", _times(1 / 2, lambda p, q: pearson(q, p)),
     ),
     "pearson": FDivergence(
-        "χ²(p‖q)", lambda u: (u - 1) ** 2, lambda u: 2 * (u - 1), lambda r: 2 * np.expm1(r),
+        "χ²(p‖q)", lambda u: (u - 1) ** 2, lambda u: 2 * (u - 1), _of_pearson,
         pearson,
         "2 KL(p‖q)", _times(2, kl),
     ),

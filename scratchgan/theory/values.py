@@ -10,9 +10,8 @@ import numpy as np
 from scratchgan import checks
 from scratchgan.theory.densities import Density, Points, check_pair
 from scratchgan.theory.estimate import Estimate
-from scratchgan.theory.pairs import Product
 
-__all__ = ["averaged_value", "expected_value", "paired_value"]
+__all__ = ["averaged_value", "expected_value"]
 
 OfScore: TypeAlias = Callable[[Points], Points]
 
@@ -43,18 +42,6 @@ def expected_value(
     real = p_data.expect(lambda x: on_real(D(x)), p_g.landmarks())
     fake = p_g.expect(lambda x: on_fake(D(x)), p_data.landmarks())
     return Estimate(real.value + fake.value, real.error + fake.error)
-
-
-def paired_value(D: OfScore, p_data: Density, p_g: Density) -> Estimate:
-    """V = E[log σ(D(x) − D(y))], x ∼ p_data, y ∼ p_g on the line: of the relativistic pairing."""
-    checks.function("paired_value", "D", D, "a function of points (n, 1)")
-    check_pair("paired_value", p_data=p_data, p_g=p_g)
-
-    def apart(pairs: Points) -> Points:
-        return _log_sigmoid(D(pairs[:, :1]) - D(pairs[:, 1:]))
-
-    swapped = Product(p_g, p_data).landmarks()
-    return Product(p_data, p_g).expect(apart, swapped)
 
 
 def averaged_value(D: OfScore, p_data: Density, p_g: Density) -> Estimate:

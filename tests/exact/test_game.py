@@ -54,6 +54,26 @@ def test_a_d_that_knows_nothing():
     assert exact.gap.distance > 0.1
 
 
+@pytest.mark.parametrize(
+    ("objective", "D"),
+    [
+        ("f_kl", logistic(-9.0, 4.0)),  # 1 + log p/q
+        ("f_reverse_kl", logistic(-10.0, 4.0)),
+        ("f_squared_hellinger", logistic(-5.0, 2.0)),  # half of it
+        ("relativistic_pairing", logistic(7.0, 4.0)),  # and any constant
+    ],
+)
+def test_other_games_best_d(objective, D):
+    exact = exact_game(game(affine(0.5, 2.0), D, objective=objective), Normal(3, 0.5))
+    assert abs(exact.gap.value) <= exact.gap.error + 1e-8
+    if objective == "relativistic_pairing":
+        assert math.isnan(exact.gap.distance)  # a constant added to D* changes nothing
+        assert "mean |D" not in str(exact)
+    else:
+        assert exact.gap.distance <= 1e-8
+        assert "mean |D − D*|" in str(exact)
+
+
 def test_the_average_has_a_jsd_of_its_own():
     trainer = game(affine(0.5, 3.0), logistic(0.0, 0.0), ema=0.9)
     exact = exact_game(trainer, Normal(3, 0.5))

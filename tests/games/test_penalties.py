@@ -1,5 +1,6 @@
 """Each penalty's value against its formula, its slope against a complex step of the value."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -202,3 +203,17 @@ def test_wrong_settings_are_refused(make, message):
 def test_words_that_are_refused(text, message):
     with pytest.raises(ValueError, match=message):
         PENALTY_LIST.check("", "penalties", PENALTY_LIST.from_plain("penalties", text))
+
+
+def test_a_class_of_ones_own_can_be_named_where_it_is_known():
+    """As in the config.json of a run whose recipe file defines it."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Mine(R1):
+        name = "mine"
+
+    now = (Mine(0.5),)
+    plain = PENALTY_LIST.to_plain("penalties", now)
+    assert PENALTY_LIST.from_plain("penalties", plain, now) == now
+    with pytest.raises(ValueError, match="unknown penalty 'mine'"):
+        PENALTY_LIST.from_plain("penalties", plain)

@@ -11,7 +11,7 @@ from scratchgan.gan import (
     generator_step,
     simultaneous_step,
 )
-from scratchgan.gan.d_input import DInput, Sees
+from scratchgan.gan.d_input import DInput, Sight
 from scratchgan.nn import Context, Dropout, Linear, Network, Sequential
 from scratchgan.optim import SGD, LinearRamp
 from tests.backends.cases import every_backend
@@ -161,15 +161,15 @@ def test_both_gradients_are_those_of_the_formula(name, updates):
 
 def test_rows_in_another_order_are_rejected(monkeypatch):
     """A seeded bug: the packed gradient goes back to the rows of other samples."""
-    right = Sees.sample_gradient
-    monkeypatch.setattr(Sees, "sample_gradient", lambda self, d: right(self, d)[::-1].copy())
+    right = Sight.sample_gradient
+    monkeypatch.setattr(Sight, "sample_gradient", lambda self, d: right(self, d)[::-1].copy())
     with pytest.raises(AssertionError):
         test_both_gradients_are_those_of_the_formula("pack", "alternating")
 
 
 def test_noise_that_only_d_s_step_has_is_rejected(monkeypatch):
     """A seeded bug: noise on the examples alone."""
-    monkeypatch.setattr(Sees, "fake", lambda self, sample, z: sample)
+    monkeypatch.setattr(Sight, "fake", lambda self, sample, z: sample)
     with pytest.raises(AssertionError):
         test_both_gradients_are_those_of_the_formula("noise", "alternating")
 

@@ -126,3 +126,15 @@ def test_penalties_may_change_while_it_trains():
         assert "penalty" not in t.record()
     assert replays(a)
     assert differences(a, b) == []
+
+
+def test_a_state_that_is_set_back_is_set_back_for_all_kinds():
+    """What a later difference calls doubtful begins at the latest agreement of that past."""
+    t = trainer(penalties=[R1(0.3, every=2)])
+    t.train(2)
+    past = t.snapshot()
+    t.train(8)
+    assert min(kind.agreed for kind in t.recorder._recordings.values()) > 2
+    t.restore(*past)
+    t.recorder.iterate(1)
+    assert max(kind.agreed for kind in t.recorder._recordings.values()) <= 2

@@ -10,6 +10,7 @@ import pytest
 from scratchgan.data import Dataset, load
 from scratchgan.metrics import (
     classifier_score,
+    code_agreement,
     evaluate,
     frechet_distance,
     image_figures,
@@ -54,7 +55,8 @@ def asked(digits):
 @pytest.fixture(scope="module")
 def figures(digits, classifier, samples, asked):
     return image_figures(
-        samples, digits, classifier, asked=asked, validation=HELD_BACK, seed=SEED
+        samples, digits, classifier,
+        asked=asked, codes={1: 9 - asked}, validation=HELD_BACK, seed=SEED,
     )  # fmt: skip
 
 
@@ -88,6 +90,15 @@ def test_each_figure_is_the_measure_of_its_set(digits, classifier, samples, aske
                 "share": agreement.share,
                 "error": agreement.error,
                 "by_class": list(agreement.by_class),
+            }
+        if x is samples:
+            matched = code_agreement(p, 9 - asked)
+            expected["code_agreement_1"] = {
+                "share": matched.share,
+                "error": matched.error,
+                "matching": list(matched.matching),
+                "information": matched.information,
+                "counts": [list(row) for row in matched.counts],
             }
         assert repr(found) == repr(expected)
     assert len(digits.x_test) < NEAREST == 1000
@@ -123,7 +134,7 @@ def test_without_images_held_back(digits, classifier, samples, monkeypatch):
 
 @pytest.mark.slow
 def test_the_table_shows_the_figures(digits, samples, asked, figures):
-    found = evaluate(samples, digits, SEED, asked=asked, validation=HELD_BACK)
+    found = evaluate(samples, digits, SEED, asked=asked, codes={1: 9 - asked}, validation=HELD_BACK)
     sets = (figures.generated, figures.real, figures.control)
     assert repr(found.figures) == repr(
         dict(zip(("generated", "real", "control"), sets, strict=True))
@@ -152,7 +163,12 @@ def test_the_table_shows_the_figures(digits, samples, asked, figures):
     sure = [float(cell.rstrip(" %")) for cell in table["classifier ≥ 0.9 sure"]]
     assert sure[1] > sure[0] > sure[2]
     assert table["classes seen"][:2] == ["10", "10"]
-    assert len(table) == 10
+    matched = figures.generated["code_agreement_1"]
+    assert table["class as code 1"] == [f"{100 * matched['share']:.1f} %", "", ""]
+    assert table["code 1, nats"] == [f"{matched['information']:.2f}", "", ""]
+    assert matched["matching"] == [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
+    assert abs(matched["share"] - figures.generated["label_agreement"]["share"]) <= 1e-12
+    assert len(table) == 12
     assert f"σ {figures.generated['parzen']['sigma']:.3f}, 150 centres" in found.note
 
 

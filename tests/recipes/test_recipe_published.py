@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scratchgan.games import Wasserstein
+from scratchgan.games import Wasserstein, WassersteinGP
 from scratchgan.nn.initializers import zeros
 from scratchgan.optim import Adam
 from scratchgan.recipes import get_recipe
@@ -39,6 +39,17 @@ def test_the_clipped_critic_of_gulrajani_et_al():
     trainer.step()
     assert np.abs(trainer.arrays()["D.params"]).max() == np.float32(0.01)
     assert np.abs(trainer.arrays()["G.params"]).max() > 1
+
+
+def test_the_penalised_critic_of_gulrajani_et_al():
+    settings = get_recipe("wgan-gp-toy").settings
+    assert shapes("wgan-gp-toy") == shapes("wgan-clip-toy")
+    assert settings.penalties == (WassersteinGP(0.1),)
+    assert settings.penalties[0].target == 1
+    assert not settings.penalties[0].one_sided
+    assert (settings.clip, settings.k, settings.objective) == (None, 5, "wasserstein")
+    assert (settings.batch_size, settings.steps, settings.data) == (256, 100_000, "ring")
+    assert settings.optimizer_g == settings.optimizer_d == Adam(1e-4, beta1=0.5, beta2=0.9)
 
 
 def test_pacgan_4():

@@ -11,6 +11,7 @@ FEATURES, CLASSES = 6, 3
 CONDITIONAL = [
     "digits", "digits-plain", "infogan-digits", "mnist", "ml-tutorial-mlp", "paper-mnist",
 ]  # fmt: skip
+PROJECTION = "projection-digits"
 GAMES = [
     get_game("minimax"),
     AuxiliaryClassifier(classes=CLASSES),
@@ -27,7 +28,7 @@ def sizes_of(game, classes):
 PAIRS = [
     (name, game)
     for name in recipe_names()
-    if name != "paper-cgan"  # its D always takes labels
+    if name not in ("paper-cgan", PROJECTION)  # their D always takes labels
     for game in GAMES
     if name in CONDITIONAL or not game.needs_labels
 ]
@@ -65,3 +66,12 @@ def test_a_game_with_labels_is_conditional():
     )
     assert t.D.network.layer.in_features == 64
     t.train(2)
+
+
+def test_the_projection_discriminator_is_for_labels_and_one_output():
+    G, D = get_recipe(PROJECTION).networks(sizes_of(GAMES[0], CLASSES))
+    assert G.output_width((2, CLASSES)) == FEATURES
+    assert D.output_width((FEATURES, CLASSES)) == 1
+    for wrong in (sizes_of(GAMES[0], 0), sizes_of(GAMES[1], CLASSES), sizes_of(GAMES[2], CLASSES)):
+        with pytest.raises(ValueError, match="projection-digits is conditional, and its D has one"):
+            get_recipe(PROJECTION).networks(wrong)

@@ -260,7 +260,7 @@ OLD_BITS = """{
 def test_an_old_run_is_read(tmp_path):
     config, plain = read_json(tmp_path, OLD), json.loads(OLD)
     assert {name: config.to_plain()[name] for name in plain} == plain
-    assert config.optimizer_g == get_recipe("ring").settings.optimizer_g
+    assert config.optimizer_g == get_recipe("ring-plain").settings.optimizer_g
     assert config.optimizer_d == SGD(0.01, LinearRamp(0.5, 0.7, 10_000))
     assert (config.seed, config.objective) == (3, {0: "non_saturating", 4: "minimax"})
     before, now = json.loads(OLD_BITS), settings_of(config)

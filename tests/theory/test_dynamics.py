@@ -64,6 +64,19 @@ class TestFields:
         assert np.abs(found - [-by_theta, by_phi]).max() <= 1e-8
         assert np.abs(found - dirac_gan(get_game(name))(w)).max() > 0.05
 
+    def test_pairs_with_noise(self):
+        """log σ(φ (x − y)) over pairs: x − y is normal too, with mean −θ and variance 2 s²."""
+        w, h, std = np.array([0.7, -1.1]), 1e-5, 0.8
+
+        def value(theta, phi):
+            apart = Normal(-theta, std * np.sqrt(2))
+            return apart.expect(lambda x: -np.logaddexp(0, -phi * x[:, 0])).value
+
+        by_phi = (value(w[0], w[1] + h) - value(w[0], w[1] - h)) / (2 * h)
+        found = dirac_gan(sg.RelativisticPairing(), noise=std)(w)
+        assert abs(found[1] - by_phi) <= 1e-8
+        assert abs(dirac_gan(sg.RelativisticPairing())(w)[1] - by_phi) > 0.05
+
     @pytest.mark.parametrize(
         ("noise", "gamma", "expected"),
         [
@@ -75,7 +88,7 @@ class TestFields:
     )
     @pytest.mark.parametrize("name", LOGISTIC)
     def test_eigenvalues_of_the_paper(self, name, noise, gamma, expected):
-        """Mescheder et al. 2018, Lemmas 2.3, 3.2 and 4.1, with f′(0) = ½ and f″(0) = −¼."""
+        """Mescheder et al. 2018, with f′(0) = ½ and f″(0) = −¼."""
         J = jacobian(dirac_gan(get_game(name), noise, gamma), [0.0, 0.0])
         found = np.linalg.eigvals(J)
         assert np.abs(np.sort_complex(found) - np.sort_complex(expected)).max() <= 1e-8

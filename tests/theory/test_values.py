@@ -5,7 +5,7 @@ import pytest
 
 from scratchgan.errors import ShapeError
 from scratchgan.games import GAMES, get_game
-from scratchgan.theory import Normal, averaged_value, expected_value, paired_value, ring, value
+from scratchgan.theory import Normal, averaged_value, expected_value, ring, value
 
 PAIR = Normal(0, 1), Normal(0.5, 1.2)
 
@@ -36,14 +36,12 @@ def test_a_constant_d():
     def nothing(x):
         return 0 * x[:, 0] + 5
 
-    assert abs(paired_value(nothing, *PAIR).value + np.log(2)) <= 1e-10
     assert abs(averaged_value(nothing, *PAIR).value + np.log(4)) <= 1e-10
 
 
 def test_refused():
-    for of in (paired_value, averaged_value):
-        with pytest.raises(ValueError, match="D is 3; expected a function"):
-            of(3, *PAIR)
+    with pytest.raises(ValueError, match="D is 3; expected a function"):
+        averaged_value(3, *PAIR)
     with pytest.raises(ShapeError, match="dimension 1 and p_g has dimension 2"):
         expected_value(D, Normal(), ring(), D, D)
     assert get_game("relativistic_pairing").exact_value(D, ring(), ring()) is None
