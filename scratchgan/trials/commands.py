@@ -52,7 +52,7 @@ def add_compare_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     for flag, kind, metavar, about in (
         ("--seeds", int, "N", "number of seeds, 0, 1, … (default: 5)"),
-        ("--steps", int, "N", "number of iterations, with schedules of the same shape"
+        ("--steps", int, "N", "number of iterations; schedules are scaled with it"
          " (default: the recipe's)"),
         ("--recipe", str, "NAME", "networks and settings (default: the recipe of the data)"),
         ("--config", Path, "FILE.toml", "a file with other settings, for all trainings alike"),

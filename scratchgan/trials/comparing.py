@@ -80,8 +80,8 @@ def compare(
     seeds : int or sequence of int
         The number of seeds, 0, 1, …; or the seeds.
     steps : int, optional
-        Number of iterations. The recipe's schedules are shortened or stretched in proportion.
-        Default: the recipe's.
+        Number of iterations. The recipe's schedules and the extent of its moving average are
+        scaled in proportion. Default: the recipe's.
     recipe : str, optional
         A name or a file. Default: the recipe that suits the data.
     out : path, optional
@@ -209,7 +209,11 @@ class _Budget:
 
 
 def stretched(settings: Settings, steps: int) -> Settings:
-    """Return settings for another number of iterations, with schedules of the same shape."""
+    """
+    Return settings for another number of iterations.
+
+    Schedules keep their shape, and the moving average extends over the same part of the training.
+    """
     factor = steps / settings.steps
 
     def stretch(plain: Any) -> Any:
@@ -227,6 +231,8 @@ def stretched(settings: Settings, steps: int) -> Settings:
 
     plain = settings.to_plain()
     parts = {n: stretch(p) for n, p in plain.items() if isinstance(p, dict | list)}
+    if settings.ema is not None:  # it averages over about 1 / (1 − ema) iterations
+        parts["ema"] = max(0.0, 1 - (1 - settings.ema) / factor)
     return settings.changed(**{**parts, "steps": steps, "objective": settings.objective})
 
 

@@ -180,10 +180,12 @@ def test_schedules_keep_their_shape(tmp_path, schedule):
     """At any share of a shorter training, rates and penalties are those of the whole one."""
     recipe = get_recipe("ring")
     settings = recipe.settings.changed(
-        optimizer_g=Adam(schedule), penalties=[R1(schedule)], steps=8000
+        optimizer_g=Adam(schedule), penalties=[R1(schedule)], steps=8000, ema=0.999
     )
     short = stretched(settings, 80)
     assert short.steps == 80
+    assert short.ema == pytest.approx(0.9)
+    assert stretched(settings, 3).ema == 0
     for share in (0, 0.25, 0.5, 1):
         expected = schedule(round(8000 * share))
         for found in (short.optimizer_g.rate, short.penalties[0].gamma):
