@@ -301,7 +301,8 @@ def test_what_is_measured(tmp_path, capsys, monkeypatch):
 
     found, drawn = [], []
 
-    def evaluate(samples, data, *, asked, validation):
+    def evaluate(samples, data, *, asked, codes, validation):
+        assert codes == {}
         labels = None if asked is None else asked[:12].tolist()
         found.append((len(samples), data.name, validation, labels))
         drawn.append(samples)

@@ -55,8 +55,8 @@ BELOW["run"] = CORE | {
     "data", "exact", "files", "gan", "metrics", "plots", "progress", "runs",
 }  # fmt: skip
 BELOW["trials"] = CORE | {
-    "data", "exact", "fields", "files", "gan", "games", "metrics", "plots", "progress", "recipes",
-    "runs", "theory",
+    "data", "exact", "fields", "files", "gan", "games", "metrics", "nn", "optim", "plots",
+    "progress", "recipes", "runs", "theory",
 }  # fmt: skip
 BELOW["api"] = CORE | {
     "data", "games", "gan", "gradcheck", "nn", "optim", "recipes", "run", "trials",

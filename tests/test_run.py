@@ -203,3 +203,14 @@ def test_an_array_in_memory(tmp_path, rng):
         sg.open_run(run.path).trainer()
     assert sg.open_run(run.path, data).trainer().iteration == 6
     assert sg.train(resume=run.path, data=data, steps=7, progress=False).trainer().iteration == 7
+
+
+def test_codes_are_measured_as_they_were_drawn(tmp_path, monkeypatch):
+    """Of a run with codes, evaluate gets the values of the categorical ones."""
+    seen = {}
+    monkeypatch.setattr("scratchgan.metrics.evaluate", lambda *given, **also: seen.update(also))
+    run = small("infogan-digits", out=tmp_path / "run", steps=2)
+    run.evaluate(n=30, seed=4)
+    assert (seen["codes"][0] == run.generator().drawn_codes(30, 4)[0]).all()
+    assert len(np.unique(seen["codes"][0])) > 5
+    assert run.config.objective == sg.recipe("infogan-digits").settings.objective

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["ExactGame", "exact_density", "exact_game", "exact_output"]
 
 
+LARGEST = 30.0  # of D*: a log-ratio is unbounded, and so may be its mean distance from D
+
+
 class ExactGame(NamedTuple):
     """The result of ``exact_game``; divergences in nats."""
 
@@ -95,8 +98,7 @@ def _gap(
     game: Game, D: Output, reached: Estimate, p_data: Density, p_g: Density
 ) -> DiscriminatorGap | None:
     """Return V(G, D*) − V(G, D), and the mean distance of the readings of D and D*."""
-    best = game.optimal_d(p_data, p_g)
-    most = None if best is None else game.exact_value(best, p_data, p_g)
+    best, most = game.optimal_d(p_data, p_g), game.best_value(p_data, p_g)
     if best is None or most is None or not math.isfinite(most.value):
         return None
 
@@ -106,8 +108,9 @@ def _gap(
     def off(x: Points) -> Points:
         return np.abs(read(D(x)) - read(best(x)))
 
-    distance = math.nan  # none, if a constant may be added to D*
-    if not game.up_to_a_constant:
+    distance = math.nan
+    places = np.concatenate([p_data.landmarks(), p_g.landmarks()])[:, None]
+    if (np.abs(read(best(places))) <= LARGEST).all():
         one, two = p_data.expect(off, p_g.landmarks()), p_g.expect(off, p_data.landmarks())
         distance = (one.value + two.value) / 2
     return DiscriminatorGap(most.value - reached.value, distance, most.error + reached.error)

@@ -145,6 +145,12 @@ class FGAN(Game):
             D, p_data, p_g, lambda v: at(row.g, v), lambda v: -at(row.conjugate, v)
         )
 
+    def best_value(self, p_data: Density, p_g: Density) -> Estimate:
+        """Return D_f(p‖q)."""
+        from scratchgan.theory import F_DIVERGENCES
+
+        return F_DIVERGENCES[self.f].divergence(p_data, p_g)
+
     def optimal_d(self, p_data: Density, p_g: Density) -> Output:
         """Return D*, the v with g(v) = f′(p/q)."""
         from scratchgan.theory import F_DIVERGENCES, score_of_ratio

@@ -141,9 +141,6 @@ class Game(Checked, ABC):
         q = p_g and m = (p + q)/2; None if it is not known.
     unit : str
         Unit of the values of ``d`` and ``g``: "nats" for logarithms of probabilities.
-    up_to_a_constant : bool
-        Whether V does not change if a constant is added to all of D's outputs, so that D* is
-        known only up to a constant.
     needs_real : bool
         Whether ``g`` needs D's outputs on real examples (relativistic games). If so, G's step
         gets the latest minibatch of D.
@@ -162,7 +159,6 @@ class Game(Checked, ABC):
     optimum: Optimum | None = None
     divergence: str | None = None
     unit: str = ""
-    up_to_a_constant: bool = False
     needs_real: bool = False
     needs_labels: bool = False
     classes: int = 0
@@ -227,3 +223,8 @@ class Game(Checked, ABC):
     def optimal_d(self, p_data: Density, p_g: Density) -> Output | None:
         """Return D*, a function from points (n, dim) to D*'s first output; None if not known."""
         return None
+
+    def best_value(self, p_data: Density, p_g: Density) -> Estimate | None:
+        """Return V(G, D*); a game overrides it if a divergence gives it more accurately."""
+        best = self.optimal_d(p_data, p_g)
+        return None if best is None else self.exact_value(best, p_data, p_g)

@@ -22,7 +22,7 @@ To write your own penalty, say at which examples it looks, and return P and ∂P
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
 from scratchgan.backends import Array, Backend, Stream
@@ -59,9 +59,8 @@ class Penalty(Checked, ABC):
         at the result of ``points``.
     """
 
-    every: int = setting(
-        Whole(1), 1, kw_only=True, help="act in each n-th update of D, n times as strong"
-    )
+    _: KW_ONLY
+    every: int = setting(Whole(1), 1, help="act in each n-th update of D, n times as strong")
     name: ClassVar[str]
     at: ClassVar[str]
 

@@ -47,7 +47,6 @@ class RelativisticAverage(Game):
     optimum = Optimum(-math.log(4), None, "−log 4")
     unit = "nats"
     needs_real = True
-    up_to_a_constant = True
 
     def d(self, real: Array, fake: Array, ops: Backend | None = None) -> tuple[Array, Array, Array]:
         """Return V and its gradients by the scores."""

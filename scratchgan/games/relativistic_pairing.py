@@ -47,7 +47,6 @@ class RelativisticPairing(Game):
     divergence = "KL(M‖p⊗p), M = (p⊗q + q⊗p)/2"
     unit = "nats"
     needs_real = True
-    up_to_a_constant = True
 
     def d(self, real: Array, fake: Array, ops: Backend | None = None) -> tuple[Array, Array, Array]:
         """Return V and its gradients by the scores."""

@@ -39,7 +39,6 @@ class Wasserstein(Game):
     name = "wasserstein"
     optimum = Optimum(0.0)  # D is free
     divergence = "W₁(p, q), over D with slopes of at most 1"
-    up_to_a_constant = True
 
     def d(self, real: Array, fake: Array, ops: Backend | None = None) -> tuple[Array, Array, Array]:
         """Return V and its gradients by the scores."""

@@ -68,7 +68,7 @@ class Settings(Checked):
     )
     penalties: tuple[Penalty, ...] = setting(
         PENALTY_LIST, (),
-        help=f"penalties on D's gradient by x, with strengths: {', '.join(PENALTIES)}; r1=0.1,r2",
+        help=f"penalties on D's gradient by x, such as r1=0.1,r2; known: {', '.join(PENALTIES)}",
     )  # fmt: skip
     updates: str = setting(
         OneOf("kind of updates", ("alternating", "simultaneous")),

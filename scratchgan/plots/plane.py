@@ -75,7 +75,7 @@ def game_2d(
     if p_data is not None:
         checks.function("game_2d", "p_data", p_data, "a function of points (n, 2)")
     x = trainer.samples(checks.whole("game_2d", "samples", samples, 1)).astype(np.float64)
-    data = trainer.ops.to_numpy(trainer.data.buffers()["x"]).astype(np.float64)
+    data = trainer.ops.to_numpy(trainer.data.buffers()["x"])
     limits = plane_limits(data)
     figure, axes, bar = _axes(limits)
     if trainer.D.network.layer.in_features == 2:

@@ -19,7 +19,7 @@ recipe = replace(
     settings=replace(
         ring.recipe.settings,
         data="grid",
-        penalties=(R1(_gamma), R2(_gamma)),
+        penalties=(R1(gamma=_gamma), R2(gamma=_gamma)),
         optimizer_g=ring.adam(STEPS),
         optimizer_d=ring.adam(STEPS),
         steps=STEPS,

@@ -9,7 +9,7 @@ from scratchgan.optim import Adam, Cosine
 from scratchgan.recipes.recipe import Recipe
 from scratchgan.recipes.sizes import Sizes
 
-STEPS = 20_000
+STEPS = 15_000
 
 
 def networks(sizes: Sizes) -> tuple[Layer, Layer]:
@@ -49,7 +49,7 @@ recipe = Recipe(
         data="ring",
         noise=Noise(2),
         objective="relativistic_pairing",
-        penalties=(R1(0.1), R2(0.1)),
+        penalties=(R1(gamma=0.1), R2(gamma=0.1)),
         optimizer_g=adam(STEPS),
         optimizer_d=adam(STEPS),
         steps=STEPS,

@@ -20,7 +20,7 @@ recipe = replace(
     settings=replace(
         wgan_clip_toy.recipe.settings,
         clip=None,
-        penalties=(WassersteinGP(0.1),),
+        penalties=(WassersteinGP(weight=0.1),),
         optimizer_g=_adam,
         optimizer_d=_adam,
     ),

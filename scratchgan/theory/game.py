@@ -121,7 +121,7 @@ class DiscriminatorGap(NamedTuple):
     """How far a D is from D*."""
 
     value: float  # V(G, D*) − V(G, D), nats: 0 or more up to the quadrature's error
-    distance: float  # mean of |D − D*| for x from (p_data + p_g)/2; NaN if D* is not unique
+    distance: float  # mean of |D − D*| for x from (p_data + p_g)/2; NaN if D* is unbounded
     error: float  # of value
 
 

@@ -34,7 +34,8 @@ def combinations(
     sets = [own] if penalties is None else _items("penalties", penalties)
     found: dict[Setup, dict[str, Any]] = {}
     for game, group in product(games, sets):
-        setup = Setup(_said(game), NONE if not group else _said(group))
+        label = "+".join(each.name for each in own) if group is own else _said(group or NONE)
+        setup = Setup(_said(game), label or NONE)
         if setup in found:
             raise ValueError(f"{setup} is given twice; expected different games and penalties")
         found[setup] = {"objective": game, "penalties": _penalties(group, own)}

@@ -14,6 +14,7 @@ from scratchgan.data import Dataset, load, usual_name
 from scratchgan.errors import RunError
 from scratchgan.files import as_path, write_atomically, write_json
 from scratchgan.gan.settings import Settings
+from scratchgan.optim import ExponentialDecay
 from scratchgan.progress import Tally
 from scratchgan.recipes import get_recipe, recipe_for
 from scratchgan.runs import Config, build_trainer, environment
@@ -28,7 +29,7 @@ from scratchgan.trials.protocol import seeds_of
 from scratchgan.trials.store import Store
 from scratchgan.trials.workers import available_cores, processes
 
-__all__ = ["compare"]
+__all__ = ["compare", "stretched"]
 
 DECIDED = ("objective", "seed")  # by arguments of ``compare``
 
@@ -164,7 +165,7 @@ class _Budget:
         self.recipe = get_recipe(recipe_for(self.data) if recipe is None else recipe)
         settings = self.recipe.settings
         if steps is not None:
-            settings = _stretched(settings, checks.whole("", "steps", steps, 1))
+            settings = stretched(settings, checks.whole("", "steps", steps, 1))
         self.settings = settings.changed(**{"data": usual_name(data), "labels": None, **changes})
         self.measures = measures_of(self.data, self.settings)
 
@@ -207,7 +208,7 @@ class _Budget:
         return Comparison(self.data.name, name, steps, self.measures, trained, path, modes)
 
 
-def _stretched(settings: Settings, steps: int) -> Settings:
+def stretched(settings: Settings, steps: int) -> Settings:
     """Return settings for another number of iterations, with schedules of the same shape."""
     factor = steps / settings.steps
 
@@ -216,10 +217,13 @@ def _stretched(settings: Settings, steps: int) -> Settings:
             return [stretch(each) for each in plain]
         if not isinstance(plain, dict):
             return plain
-        return {
-            name: max(1, round(factor * value)) if name == "steps" else stretch(value)
-            for name, value in plain.items()
-        }
+        changed = {name: stretch(value) for name, value in plain.items()}
+        for name in ("steps", "period"):  # of schedules
+            if isinstance(plain.get(name), int):
+                changed[name] = max(1, round(factor * plain[name]))
+        if plain.get("name") == ExponentialDecay.name:
+            changed["factor"] = plain["factor"] ** (1 / factor)
+        return changed
 
     plain = settings.to_plain()
     parts = {n: stretch(p) for n, p in plain.items() if isinstance(p, dict | list)}
@@ -241,7 +245,7 @@ def _results(
                     yield waiting[future], result
         except BrokenExecutor as error:
             raise RunError(
-                f"a training process has died ({error}). If memory ran out, use fewer workers; a"
+                f"a training process has died: {error} If memory ran out, use fewer workers; a"
                 ' script must begin its work under `if __name__ == "__main__":`. What is done is'
                 " kept, and the same call goes on"
             ) from None

@@ -43,6 +43,7 @@ def test_the_best_d_between_densities(name):
     game, f, p, q = get_game(name), F_DIVERGENCES[GAMES[name].f], Normal(0, 1), Normal(0.4, 1.1)
     best = game.exact_value(game.optimal_d(p, q), p, q)
     assert abs(best.value - f.divergence(p, q).value) <= 1e-8
+    assert game.best_value(p, q) == f.divergence(p, q)
     at_p = game.exact_value(game.optimal_d(p, p), p, p).value
     assert abs(at_p - game.optimum.value) <= 1e-12
 

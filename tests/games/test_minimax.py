@@ -47,6 +47,7 @@ class TestBothForms:
         p, q = Normal(0, 1), Normal(1, 1)
         best = game.exact_value(game.optimal_d(p, q), p, q)
         assert abs(best.value - (2 * js(p, q).value - np.log(4))) <= 1e-9
+        assert game.best_value(p, q) == best
         nothing = game.exact_value(lambda x: 0 * x[:, 0], p, q)
         assert abs(nothing.value + np.log(4)) <= 1e-12
 
