@@ -33,9 +33,9 @@ class Hinge(Game):
     Examples
     --------
     >>> import numpy as np
-    >>> value, d_real, d_fake = Hinge().d(np.array([[0.5], [2.0]]), np.array([[-3.0], [1.0]]))
+    >>> value, d_real, d_fake = Hinge().d(np.array([[0.5], [2.0]]), np.array([[-0.5], [1.0]]))
     >>> value.tolist(), d_real.tolist(), d_fake.tolist()
-    ([-1.25], [[0.5], [0.0]], [[0.0], [-0.5]])
+    ([-1.5], [[0.5], [0.0]], [[-0.5], [-0.5]])
     """
 
     name = "hinge"
