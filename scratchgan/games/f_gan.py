@@ -54,22 +54,22 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Array, Backend], Term
 """Functions of v: over points, and as a mean over a minibatch."""
 
 
-class Row(NamedTuple):
+class Variational(NamedTuple):
     """The two functions of v whose means V consists of: V = E_p[g(v)] − E_q[f*(g(v))]."""
 
     g: Sum
     conjugate: Sum  # f*(g(v))
 
 
-TABLE: dict[str, Row] = {
-    "kl": Row(g={"v": 1}, conjugate={"e^v": 1 / math.e}),
-    "reverse_kl": Row(g={"e^−v": -1}, conjugate={"v": 1, "1": -1}),
-    "pearson": Row(g={"v": 1}, conjugate={"v²/2": 1 / 2, "v": 1}),
-    "squared_hellinger": Row(g={"1": 1, "e^−v": -1}, conjugate={"e^v": 1, "1": -1}),
-    "jensen_shannon": Row(
+TABLE: dict[str, Variational] = {
+    "kl": Variational(g={"v": 1}, conjugate={"e^v": 1 / math.e}),
+    "reverse_kl": Variational(g={"e^−v": -1}, conjugate={"v": 1, "1": -1}),
+    "pearson": Variational(g={"v": 1}, conjugate={"v²/2": 1 / 2, "v": 1}),
+    "squared_hellinger": Variational(g={"1": 1, "e^−v": -1}, conjugate={"e^v": 1, "1": -1}),
+    "jensen_shannon": Variational(
         g={"1": math.log(2), "log σ(v)": 1}, conjugate={"1": -math.log(2), "log σ(−v)": -1}
     ),
-    "gan": Row(g={"log σ(v)": 1}, conjugate={"log σ(−v)": -1}),
+    "gan": Variational(g={"log σ(v)": 1}, conjugate={"log σ(−v)": -1}),
 }
 """g(v) and f*(g(v)) for each f; f itself and D* are in ``theory.f_divergences``."""
 

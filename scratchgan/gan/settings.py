@@ -64,7 +64,7 @@ class Settings(Checked):
     batch_size: int = setting(COUNT, 64, help="examples in a minibatch")
     k: int = setting(Whole(1, MOST_UPDATES), 1, help="updates of D for each update of G")
     objective: Games = setting(
-        Objective(), "non_saturating", help=f"game to play: {' or '.join(GAMES)}"
+        Objective(), "non_saturating", help=f"game to play: {', '.join(GAMES)}"
     )
     penalties: tuple[Penalty, ...] = setting(
         PENALTY_LIST, (),
