@@ -56,7 +56,7 @@ class Probe(NamedTuple):
     moved: Callable[[complex], NDArray[Any]]  # t → x + t·v
 
 
-class Comparison(NamedTuple):
+class Compared(NamedTuple):
     """The result along one line."""
 
     where: tuple[int, ...]
@@ -118,7 +118,7 @@ class _Tensor:
         compare = {"central": self._central, "complex": self._complex}[self.how.method]
         return _summary(self.name, x.shape, self.scale, [compare(probe) for probe in probes])
 
-    def _central(self, probe: Probe) -> Comparison:
+    def _central(self, probe: Probe) -> Compared:
         """
         Compare with central differences; if they disagree, find out whether a kink is the cause.
 
@@ -146,7 +146,7 @@ class _Tensor:
             return compared._replace(status=Status.INCONCLUSIVE)
         return compared
 
-    def _complex(self, probe: Probe) -> Comparison:
+    def _complex(self, probe: Probe) -> Compared:
         """Compare with the complex step, which stays on the side of a kink on which f is."""
         h = STEP * max(1.0, probe.size) if self.how.step is None else self.how.step
         try:
@@ -164,7 +164,7 @@ class _Tensor:
         rounding = 8 * EPS * self.problem.magnitude / max(1.0, probe.size)
         return self._compare(probe, Measured(value.imag / h, rounding, h, 0.0))
 
-    def _compare(self, probe: Probe, found: Measured) -> Comparison:
+    def _compare(self, probe: Probe, found: Measured) -> Compared:
         scale = self._scale(probe)
         error = abs(probe.claimed - found.slope)
         tolerance = self.rtol * probe.relative + OWN * scale + found.error
@@ -176,7 +176,7 @@ class _Tensor:
         if math.isfinite(self.f0 + probe.claimed) and math.isnan(found.slope):
             status = Status.INCONCLUSIVE  # every step leaves f's domain
         top = max(own, scale)
-        return Comparison(
+        return Compared(
             probe.where,
             status,
             probe.claimed,
@@ -216,7 +216,7 @@ class _Tensor:
 
 
 def _summary(
-    name: str, shape: tuple[int, ...], scale: float, compared: Sequence[Comparison]
+    name: str, shape: tuple[int, ...], scale: float, compared: Sequence[Compared]
 ) -> TensorReport:
     failed = [c for c in compared if c.status == Status.FAILED]
     worst = max(compared, key=_badness)
@@ -273,7 +273,7 @@ def _directions(
     return probes
 
 
-def _badness(c: Comparison) -> tuple[int, float]:
+def _badness(c: Compared) -> tuple[int, float]:
     """Return a key that sorts by verdict, then by error relative to tolerance, with NaN last."""
     order = [Status.OK, Status.INCONCLUSIVE, Status.FAILED].index(c.status)
     if math.isnan(c.error) or math.isnan(c.tolerance):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from scratchgan import checks
 from scratchgan.plots.comparison import Panel, comparison
 from scratchgan.trials.cell import DONE, Result
-from scratchgan.trials.measures import Measure
+from scratchgan.trials.measures import Quantity
 from scratchgan.trials.table import FORMS, Mean, as_table
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["NONE", "Comparison", "Setup", "Trained"]
 
 NONE = "none"  # no penalties
-SECONDS = Measure("seconds", "time", ".1f", unit="s")
+SECONDS = Quantity("seconds", "time", ".1f", unit="s")
 
 
 class Setup(NamedTuple):
@@ -40,7 +40,7 @@ class Trained(NamedTuple):
     seed: int
     result: Result
 
-    def value(self, measure: Measure) -> float | None:
+    def value(self, measure: Quantity) -> float | None:
         """Return a measure; None if the training did not end, or has no such measure."""
         if self.result["status"] != DONE:
             return None
@@ -57,7 +57,7 @@ class Comparison:
     ----------
     data, recipe : str
     steps : int
-    measures : tuple of Measure
+    measures : tuple of Quantity
         What was measured.
     trained : list of Trained
         One for each setup and seed, in the order in which they were given.
@@ -70,7 +70,7 @@ class Comparison:
     data: str
     recipe: str
     steps: int
-    measures: tuple[Measure, ...]
+    measures: tuple[Quantity, ...]
     trained: list[Trained]
     path: Path
     modes: int | None = None
@@ -84,7 +84,7 @@ class Comparison:
         """Return the trainings of a setup."""
         return [each for each in self.trained if each.setup == setup]
 
-    def mean(self, setup: Setup, measure: Measure) -> Mean:
+    def mean(self, setup: Setup, measure: Quantity) -> Mean:
         """Return the mean of a measure over the seeds whose training ended."""
         values = [each.value(measure) for each in self.of(setup)]
         return Mean.of([value for value in values if value is not None])
@@ -119,7 +119,7 @@ class Comparison:
             rows.append((*setup, *means, self._ended(setup)))
         return rows
 
-    def _header(self, measure: Measure) -> str:
+    def _header(self, measure: Quantity) -> str:
         if measure.key == "captured" and self.modes is not None:
             return f"modes of {self.modes}"
         return measure.label + (f", {measure.unit}" if measure.unit else "")
@@ -159,7 +159,7 @@ class Comparison:
         title = self._heading() + ("; dark: their mean" if several else "")
         return comparison(self.setups, panels, title)
 
-    def _values(self, setup: Setup, measure: Measure) -> list[float]:
+    def _values(self, setup: Setup, measure: Quantity) -> list[float]:
         values = [each.value(measure) for each in self.of(setup)]
         return [value for value in values if value is not None]
 

@@ -17,14 +17,14 @@ from scratchgan.theory import Density, Estimate, GaussianMixture, Uniform, js
 from scratchgan.theory.pushforward import pushforward_2d
 from scratchgan.trials.coverage import SAMPLES
 
-__all__ = ["Measure", "measure", "measures_of"]
+__all__ = ["Quantity", "measure", "measures_of"]
 
 BINS, MESH = 128, 512  # of the lower bound of JSD in the plane; both along each axis
 IMAGES = 1000
 
 
-class Measure(NamedTuple):
-    """A measure of a trained generator."""
+class Quantity(NamedTuple):
+    """A measured quantity of a trained generator, and how it is shown."""
 
     key: str  # in a result
     label: str
@@ -34,21 +34,21 @@ class Measure(NamedTuple):
 
 
 MODES = (
-    Measure("captured", "modes", ".1f"),
-    Measure("high_quality", "high quality", ".1f", 100, "%"),
-    Measure("reverse_kl", "reverse KL", ".3f"),
+    Quantity("captured", "modes", ".1f"),
+    Quantity("high_quality", "high quality", ".1f", 100, "%"),
+    Quantity("reverse_kl", "reverse KL", ".3f"),
 )
-EXACT = Measure("js", "JSD (exact)", ".4f")
-BOUND = Measure("js", "JSD, at least", ".4f")
+EXACT = Quantity("js", "JSD (exact)", ".4f")
+BOUND = Quantity("js", "JSD, at least", ".4f")
 OF_IMAGES = (
-    Measure("score", "classifier score", ".2f"),
-    Measure("frechet", "Fréchet", ".2f"),
-    Measure("precision", "precision", ".3f"),
-    Measure("recall", "recall", ".3f"),
+    Quantity("score", "classifier score", ".2f"),
+    Quantity("frechet", "Fréchet", ".2f"),
+    Quantity("precision", "precision", ".3f"),
+    Quantity("recall", "recall", ".3f"),
 )
 
 
-def measures_of(data: Dataset, settings: Settings) -> tuple[Measure, ...]:
+def measures_of(data: Dataset, settings: Settings) -> tuple[Quantity, ...]:
     """
     Return what can be measured of a generator of these data.
 
@@ -69,7 +69,7 @@ def measures_of(data: Dataset, settings: Settings) -> tuple[Measure, ...]:
                 " nothing can be compared; choose other data with --data"
             )
         return OF_IMAGES
-    found: tuple[Measure, ...] = MODES if isinstance(density, GaussianMixture) else ()
+    found: tuple[Quantity, ...] = MODES if isinstance(density, GaussianMixture) else ()
     if settings.noise.features == density.dim and not settings.conditional:
         found += {1: (EXACT,), 2: (BOUND,)}.get(density.dim, ())
     if not found:
