@@ -62,7 +62,7 @@ BELOW["api"] = CORE | {
     "data", "games", "gan", "gradcheck", "nn", "optim", "recipes", "run", "trials",
 }  # fmt: skip
 BELOW["workshop"] = CORE | {
-    "data", "fields", "files", "gan", "metrics", "nn", "optim", "plots", "recipes", "runs",
+    "data", "fields", "files", "games", "gan", "metrics", "nn", "optim", "plots", "recipes", "runs",
 }  # fmt: skip
 BELOW["cli"] = CORE | {
     "command", "exact", "fields", "files", "gan", "games", "progress", "recipes", "run", "runs",
