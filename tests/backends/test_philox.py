@@ -109,7 +109,7 @@ def test_another_address_gives_other_numbers(ops, draw, other):
 
 def test_no_two_draws_of_a_run_share_an_address():
     purposes = [value for name, value in vars(Purpose).items() if name.isupper()]
-    assert len(set(purposes)) == len(purposes) == 9
+    assert len(set(purposes)) == len(purposes) == 12
     draws = [Stream(0).purpose(p).at(layer) for p in purposes for layer in range(2**12)]
     assert len({stream.operation for stream in draws}) == len(draws)
     assert all(0 <= stream.operation < 2**16 for stream in draws)

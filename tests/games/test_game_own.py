@@ -438,7 +438,7 @@ def test_all_that_is_printed_of_a_game_that_knows_no_optimum(tmp_path, capsys, m
 
 def test_help_lists_the_games(capsys):
     assert main(["train", "--help"]) == 0
-    assert " or ".join(GAMES) in " ".join(capsys.readouterr().out.split())
+    assert ", ".join(GAMES) in " ".join(capsys.readouterr().out.split())
 
 
 # -- what theory is told ------------------------------------------------------------------------
