@@ -428,7 +428,7 @@ def test_a_bar_on_a_terminal(tmp_path):
     [
         (["train", "digitz"], "unknown recipe 'digitz'; did you mean 'digits'? Known: digits, "),
         (["train", "--backend", "gpu"], "unknown backend 'gpu'"),
-        (["train", "--objective", "minmax"], "did you mean 'minimax'? Known: minimax, non_sat"),
+        (["train", "--objective", "minmax"], "did you mean 'minimax'? Known: auxiliary_cl"),
         (["train", "--updates", "alternate"], "did you mean 'alternating'"),
         (["train", "--data", "digit"], "unknown data set 'digit'; did you mean 'digits'"),
         (["train", "--steps", "0"], "steps is 0; expected a whole number from 1 to 1,000,000,000,"),

@@ -274,8 +274,8 @@ SEEN = {
         lambda: Sequential(Linear(2, 3), Linear(3, 1)),
         lambda s: setattr(s.layers[1], "activation", "tanh"), ".layers[1].activation",
     ),
-    "another game of no settings": (
-        lambda: Box(Minimax()), put("value", Minimax()), ".value",
+    "a game with another setting": (
+        lambda: Box(Minimax()), put("value", Minimax(smoothing=0.1)), ".value.smoothing",
     ),
     "an optimiser of scratchgan": (
         lambda: Box(Adam(1e-3)), put("value", Adam(1e-3, beta1=0.5)), ".value.beta1",
@@ -316,6 +316,7 @@ def test_what_is_seen(name):
 NOT_SEEN = {
     "an equal object": (lambda: Box(Box(1)), put("value", Box(1))),
     "an equal list": (lambda: Box([1]), put("value", [1])),
+    "an equal game": (lambda: Box(Minimax()), put("value", Minimax())),
     "an equal array": (lambda: Box(np.zeros(3)), put("value", np.zeros(3))),
     "NaN": (lambda: Box(float("nan")), put("value", float("nan"))),
     "an array of NaN": (lambda: Box(np.array(np.nan)), put("value", np.array(np.nan))),

@@ -229,7 +229,7 @@ def test_replay_and_run_are_compared_again(ops, monkeypatch):
     a, b = described.make(ops), plain(described.make(ops))
     a.train(4)
     b.train(4)
-    assert a.recorder._checks == 2
+    assert a.recorder._latest.checks == 2
     assert replays(a)
     assert differences(a, b) == []
     a.G.network.layer.layers[1].table[0] = 0.5
@@ -389,7 +389,7 @@ def test_nothing_but_the_table_crosses_the_bus(ops, transfers):
     a.train(3)
     transfers.clear()
     a.train(4)
-    words = a.recorder._replay._words
+    words = a.recorder._latest.replay._words
     assert transfers == [("up", 4 * 4 * words), ("up", 4), ("down", 4)]
     transfers.clear()
     a.train(4)  # minibatches 7 … 10: the next epoch begins
@@ -403,7 +403,7 @@ def test_nothing_but_the_table_crosses_the_bus(ops, transfers):
 def test_wrong_numbers_of_steps_and_values_are_refused(ops):
     a = game().make(ops)
     a.train(3)
-    made, program = a.recorder._replay, a.recorder.program
+    made, program = a.recorder._latest.replay, a.recorder.program
     values = [np.zeros(2)] * len(program.varying)
     for steps, given in ((0, values), (10**6, values), (2, values[1:])):
         with pytest.raises(ValueError, match="expected 1 to 4096 steps with"):
@@ -574,7 +574,7 @@ def core(monkeypatch):
 def test_a_step_is_captured_once_and_launched_as_a_graph(ops, core):
     a, b = game().make(ops), plain(game().make(ops))
     a.train(2)
-    noted = [launch.name for launch in a.recorder._replay.graph.func.__self__.noted]
+    noted = [launch.name for launch in a.recorder._latest.replay.graph.func.__self__.noted]
     assert noted == ["advance", *(row.name for row in a.recorder.program.rows)]
     a.train(2)
     b.train(4)
@@ -609,5 +609,5 @@ def test_without_a_graph_launches_are_made_one_by_one(ops, core, monkeypatch, mi
     b.train(3)
     for t in trainers:
         assert replays(t)
-        assert t.recorder._replay.graph is None
+        assert t.recorder._latest.replay.graph is None
         assert differences(t, b) == []
